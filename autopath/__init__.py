@@ -1,0 +1,1 @@
+"""autopath, the cluster's DNS server: stands in for CoreDNS. Read `autopath.service` first."""

@@ -1,0 +1,1 @@
+"""Corefile text to a tree whose every node knows its file, line and column."""

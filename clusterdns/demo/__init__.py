@@ -1,0 +1,1 @@
+"""`clusterdns demo`: the whole suite at work on loopback, as real processes."""

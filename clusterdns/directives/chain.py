@@ -1,0 +1,87 @@
+"""The chain of a server block: what flows along it, and what its links are.
+
+A server block's directives become handlers in a fixed order (`ORDER`), whatever the order in the Corefile, as in
+CoreDNS. Each handler answers, or awaits the next one. Handlers are coroutines that `clusterdns.flight.start` runs:
+they may await a `Flight` and nothing else.
+
+    Request ──► errors ──► log ──► autopath ──► cache ──► hosts ──► kubernetes ──► forward
+    Reply   ◄───────────────────────────────────────────────────────────────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from clusterdns.wire import numbers
+from clusterdns.wire.query import Query
+from clusterdns.wire.records import Record, compose
+from clusterdns.wire.response import Response, read_response
+
+ORDER = ("errors", "log", "autopath", "cache", "hosts", "kubernetes", "forward")
+"""Autopath stands before the cache: what is cached are the expansions, never the synthesised answer."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One question on its way. `client` is the address of the sender as canonical text; `now` monotonic seconds.
+
+    `transport` is `udp` or `tcp`. `zone` is the server block's zone that matched, folded wire form.
+    """
+
+    query: Query
+    client: str
+    transport: str
+    now: float
+    zone: bytes = numbers.ROOT
+
+    def ask_for(self, name: bytes, qtype: int | None = None) -> Request:
+        """The same client asking for another name."""
+        return replace(self, query=self.query.ask_for(name, qtype))
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer on its way back.
+
+    `source` is the directive that made it. `fresh_until` (monotonic seconds) is set by the cache: until then the same
+    bytes may be answered again without asking the chain; 0 forbids it. `view` restricts that to clients of the same
+    view (a namespace, or one client); None is for everyone. `scope` is the prefix length to answer an EDNS Client
+    Subnet option with, None for no option. `cacheable` is False for answers that are current by watch.
+    """
+
+    response: Response
+    source: str
+    fresh_until: float = 0.0
+    view: bytes | None = None
+    scope: int | None = None
+    cacheable: bool = True
+
+
+Handler = Callable[[Request], Coroutine[Any, Any, Reply]]
+
+
+class SearchLists(Protocol):
+    """Who knows the search list of a client: the `kubernetes` directive, by the client's pod."""
+
+    def search_list_of(self, client: str) -> tuple[bytes, tuple[bytes, ...]] | None:
+        """The client's view (its namespace) and search domains, folded wire names, first to last; None if unknown."""
+
+
+def reply_with(
+    request: Request,
+    source: str,
+    *,
+    rcode: int = numbers.NOERROR,
+    flags: int = 0,
+    answer: list[Record] | tuple[Record, ...] = (),
+    authority: list[Record] | tuple[Record, ...] = (),
+    additional: list[Record] | tuple[Record, ...] = (),
+    cacheable: bool = True,
+) -> Reply:
+    """A reply composed from records; `flags` are header bits such as AA and RA."""
+    message = compose(
+        request.query, rcode=rcode, flags=flags, answer=answer, authority=authority, additional=additional
+    )
+    return Reply(read_response(message), source, cacheable=cacheable)

@@ -1,0 +1,200 @@
+"""Records as values, and messages made of them: for answers that we compose ourselves.
+
+The zone of the cluster, hosts and the search walk's CNAME are made here. Rdata is kept in wire form without
+compression; names in it are expanded on the way in ("Only the RR types defined in RFC 1035 may be compressed",
+RFC 3597 section 4) and owner names are compressed on the way out. Rdata of other types comes from dnslib.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+import dnslib
+
+from clusterdns.errors import MalformedMessage
+from clusterdns.wire import numbers
+from clusterdns.wire.names import name_from_text, read_name
+from clusterdns.wire.query import HEADER, HEADER_BYTES, Query
+
+_RECORD_HEAD = struct.Struct("!HHIH")
+_SRV = struct.Struct("!HHH")
+_SOA_NUMBERS = struct.Struct("!IIIII")
+
+# Where names stand in the rdata of types that may be compressed: (bytes before the first name, number of names).
+# RFC 1035 section 3.3, and SRV, which old servers compress ("receiving servers … MUST decompress", RFC 3597 section 4).
+_NAMES_IN_RDATA = {
+    numbers.NS: (0, 1),
+    numbers.CNAME: (0, 1),
+    numbers.SOA: (0, 2),
+    7: (0, 1),  # MB
+    8: (0, 1),  # MG
+    9: (0, 1),  # MR
+    numbers.PTR: (0, 1),
+    14: (0, 2),  # MINFO
+    numbers.MX: (2, 1),
+    17: (0, 2),  # RP
+    18: (2, 1),  # AFSDB
+    21: (2, 1),  # RT
+    numbers.SRV: (6, 1),
+    numbers.DNAME: (0, 1),
+}
+
+
+class Record(NamedTuple):
+    """One resource record; `owner` and `rdata` are uncompressed wire bytes, `ttl` seconds."""
+
+    owner: bytes
+    rtype: int
+    ttl: int
+    rdata: bytes
+    rclass: int = numbers.IN
+
+
+@dataclass(slots=True)
+class Sections:
+    """The records of a message. OPT is not among them."""
+
+    answer: list[Record]
+    authority: list[Record]
+    additional: list[Record]
+
+
+def address_record(owner: bytes, address: IPv4Address | IPv6Address, ttl: int) -> Record:
+    """The A or AAAA record of `address`."""
+    return Record(owner, numbers.A if address.version == 4 else numbers.AAAA, ttl, address.packed)
+
+
+def soa_rdata(mname: bytes, rname: bytes, serial: int, refresh: int, retry: int, expire: int, minimum: int) -> bytes:
+    """RFC 1035 section 3.3.13; times in seconds."""
+    return mname + rname + _SOA_NUMBERS.pack(serial & 0xFFFFFFFF, refresh, retry, expire, minimum)
+
+
+def srv_rdata(priority: int, weight: int, port: int, target: bytes) -> bytes:
+    """RFC 2782."""
+    return _SRV.pack(priority, weight, port) + target
+
+
+def txt_rdata(*strings: bytes) -> bytes:
+    """RFC 1035 section 3.3.14: character strings of at most 255 bytes each."""
+    return b"".join(bytes((len(string),)) + string for string in strings)
+
+
+def records_from_text(text: str) -> list[Record]:
+    """Records in zone-file format (RFC 1035 section 5), one or more lines. Raises ValueError saying what is wrong."""
+    try:
+        parsed = dnslib.RR.fromZone(text)
+    except Exception as error:  # dnslib's zone parser raises whatever its rdata classes do
+        raise ValueError(f"{text.strip()!r} is not a record in zone-file format: {error}") from None
+    records = []
+    for record in parsed:
+        buffer = dnslib.DNSBuffer()
+        record.rdata.pack(buffer)
+        # Without a name table given, dnslib still compresses against names written before: here there are none.
+        owner = name_from_text(str(record.rname))
+        records.append(Record(owner, record.rtype, record.ttl, bytes(buffer.data), record.rclass))
+    return records
+
+
+def read_sections(message: bytes) -> Sections:
+    """Every record of `message`, names expanded. Raises MalformedMessage."""
+    try:
+        _id, _flags, questions, *counts = HEADER.unpack_from(message)
+        offset = HEADER_BYTES
+        for _ in range(questions):
+            offset = read_name(message, offset)[1] + 4
+        sections: list[list[Record]] = []
+        for count in counts:
+            records = []
+            for _ in range(count):
+                record, offset = _read_record(message, offset)
+                if record.rtype != numbers.OPT:
+                    records.append(record)
+            sections.append(records)
+    except (IndexError, struct.error):
+        raise MalformedMessage("the message ends too early") from None
+    return Sections(*sections)
+
+
+def compose(
+    query: Query,
+    *,
+    rcode: int = numbers.NOERROR,
+    flags: int = 0,
+    answer: list[Record] | tuple[Record, ...] = (),
+    authority: list[Record] | tuple[Record, ...] = (),
+    additional: list[Record] | tuple[Record, ...] = (),
+) -> bytes:
+    """A response to `query`, ID 0, with RD as asked and no OPT. `flags` are the header bits to set (AA, RA).
+
+    Owner names, and only they, are compressed: against the question and against each other.
+    """
+    message = bytearray(
+        HEADER.pack(
+            0,
+            numbers.QR | (query.flags & (numbers.OPCODE | numbers.RD)) | flags | rcode & numbers.RCODE,
+            1,
+            len(answer),
+            len(authority),
+            len(additional),
+        )
+    )
+    message += query.question
+    places: dict[bytes, int] = {}
+    _remember(places, query.name, HEADER_BYTES)
+    for section in (answer, authority, additional):
+        for record in section:
+            _write_owner(message, places, record.owner)
+            message += _RECORD_HEAD.pack(record.rtype, record.rclass, record.ttl, len(record.rdata))
+            message += record.rdata
+    return bytes(message)
+
+
+def _write_owner(message: bytearray, places: dict[bytes, int], owner: bytes) -> None:
+    start = len(message)
+    offset = 0
+    while length := owner[offset]:
+        known = places.get(owner[offset:])
+        if known is not None:
+            message += owner[:offset]
+            message += (0xC000 | known).to_bytes(2, "big")
+            break
+        offset += 1 + length
+    else:
+        message += owner
+    _remember(places, owner, start)
+
+
+def _remember(places: dict[bytes, int], name: bytes, start: int) -> None:
+    """Note where each suffix of `name` stands, for pointers: 14 bits reach no further than 16,383."""
+    offset = 0
+    while (length := name[offset]) and start + offset < 0x4000:
+        suffix = name[offset:]
+        if suffix in places:
+            return
+        places[suffix] = start + offset
+        offset += 1 + length
+
+
+def _read_record(message: bytes, offset: int) -> tuple[Record, int]:
+    owner, offset = read_name(message, offset)
+    rtype, rclass, ttl, length = _RECORD_HEAD.unpack_from(message, offset)
+    offset += 10
+    end = offset + length
+    if end > len(message):
+        raise MalformedMessage("a record is longer than its message")
+    layout = _NAMES_IN_RDATA.get(rtype)
+    if layout is None:
+        return Record(owner, rtype, ttl, message[offset:end], rclass), end
+    before, names = layout
+    parts = [message[offset : offset + before]]
+    position = offset + before
+    for _ in range(names):
+        name, position = read_name(message, position)
+        parts.append(name)
+    if position > end:
+        raise MalformedMessage("a name in rdata is longer than its record")
+    parts.append(message[position:end])
+    return Record(owner, rtype, ttl, b"".join(parts), rclass), end

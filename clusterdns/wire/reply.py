@@ -1,0 +1,75 @@
+"""The last step of an answer: from a `Response` and the query to the bytes that this client gets.
+
+The ID and the question are the client's own, flags follow the query, OPT is there exactly if the client sent one,
+and an answer too large for UDP is cut to whole records with TC set (RFC 2181 section 9).
+"""
+
+from __future__ import annotations
+
+import struct
+
+from clusterdns.limits import UDP_EDNS_BYTES, UDP_PLAIN_BYTES
+from clusterdns.wire import numbers
+from clusterdns.wire.edns import ClientSubnet, encode_opt
+from clusterdns.wire.names import skip_name
+from clusterdns.wire.query import HEADER, HEADER_BYTES, Query
+from clusterdns.wire.response import Response
+
+_COUNT = struct.Struct("!H")
+_OPT_BYTES = 11
+
+
+def udp_limit(query: Query) -> int:
+    """The largest UDP answer for this client: its EDNS size, no more than ours, or 512 without EDNS."""
+    if query.edns is None:
+        return UDP_PLAIN_BYTES.default_int
+    return min(query.edns.payload_bytes, UDP_EDNS_BYTES.default_int)
+
+
+def finish(query: Query, response: Response, *, limit: int, subnet: ClientSubnet | None = None) -> bytes:
+    """The message for the client. `limit` in bytes; `subnet` is the EDNS Client Subnet option to answer with."""
+    body = response.message
+    flags = response.flags & ~(numbers.RD | numbers.CD | numbers.RCODE) | query.flags & (numbers.RD | numbers.CD)
+    flags |= response.rcode & numbers.RCODE
+    # "a name server … SHOULD only set the AD bit when a response both … and the request contained either a set DO bit
+    # or a set AD bit" (RFC 6840 section 5.8).
+    if not (query.flags & numbers.AD or query.dnssec_ok):
+        flags &= ~numbers.AD
+    opt = b""
+    if query.edns is not None:
+        opt = encode_opt(rcode=response.rcode, dnssec_ok=query.dnssec_ok, subnet=subnet)
+    head = query.id.to_bytes(2, "big") + flags.to_bytes(2, "big") + body[4:HEADER_BYTES]
+    message = head + query.question + body[response.question_end :]
+    if len(message) + len(opt) > limit:
+        message = truncate(message, limit - len(opt), response.question_end)
+    if opt:
+        additionals = (message[10] << 8 | message[11]) + 1
+        message = message[:10] + _COUNT.pack(additionals) + message[12:] + opt
+    return message
+
+
+def truncate(message: bytes, limit: int, question_end: int) -> bytes:
+    """As many whole answer records as fit in `limit` bytes, TC set, nothing else."""
+    message_id, flags, questions, answers, _authorities, _additionals = HEADER.unpack_from(message)
+    kept = 0
+    end = offset = question_end
+    for _ in range(answers):
+        offset = skip_name(message, offset)
+        offset += 10 + (message[offset + 8] << 8 | message[offset + 9])
+        if offset > limit:
+            break
+        end = offset
+        kept += 1
+    return HEADER.pack(message_id, flags | numbers.TC, questions, kept, 0, 0) + message[HEADER_BYTES:end]
+
+
+def refuse(message: bytes, rcode: int, *, query: Query | None = None) -> bytes:
+    """An answer without records: FORMERR for a message whose header alone could be read, or any rcode for a `query`.
+
+    Opcode and RD are the client's; the question is repeated only if it was understood.
+    """
+    flags = numbers.QR | (message[2] << 8 | message[3]) & (numbers.OPCODE | numbers.RD) | rcode & numbers.RCODE
+    if query is None:
+        return message[:2] + flags.to_bytes(2, "big") + bytes(8)
+    opt = encode_opt(rcode=rcode) if query.edns is not None else b""
+    return HEADER.pack(query.id, flags, 1, 0, 0, 1 if opt else 0) + query.question + opt

@@ -1,0 +1,1 @@
+"""Where records go: one package per DNS service."""

@@ -1,0 +1,1 @@
+"""Alibaba Cloud PrivateZone (API pvtz 2018-01-01)."""

@@ -1,0 +1,1 @@
+"""Where desired records come from: one module per kind of Kubernetes object."""

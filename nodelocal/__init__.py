@@ -1,0 +1,1 @@
+"""nodelocal, the node cache: stands in for NodeLocal DNSCache. Read `nodelocal.service` first."""

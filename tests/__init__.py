@@ -1,0 +1,1 @@
+"""Tests: rows of data, mirrored on the packages."""

@@ -1,0 +1,1 @@
+"""Fuzz tests: parses or raises its own error, nothing else."""
