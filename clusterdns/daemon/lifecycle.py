@@ -1,0 +1,81 @@
+"""The life of a program: one event loop from start to exit code, signals, and background tasks that never die unseen.
+
+SIGTERM and SIGINT ask `main` to end through an event; what "end" means (lame duck, draining, teardown) is the
+program's own business. A second signal is an operator who will not wait: the process exits at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from clusterdns.errors import ConfigError
+from clusterdns.limits import BACKGROUND_RESTART_SECONDS
+
+logger = logging.getLogger(__name__)
+
+
+def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+    """Run `main(stop)` in a new event loop and return the process's exit code.
+
+    `stop` is set by the first SIGTERM or SIGINT; the second exits with 128 + its number, running no cleanup.
+    A ConfigError from `main` becomes one line on stderr and exit code 1.
+    """
+    try:
+        return asyncio.run(_with_signals(main))
+    except ConfigError as error:
+        sys.stderr.write(" ".join(str(error).split()) + "\n")
+        return 1
+    except KeyboardInterrupt:  # Ctrl-C before the loop had its own handler
+        return 128 + signal.SIGINT
+
+
+async def _with_signals(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+    stop = asyncio.Event()
+
+    def on_signal(number: signal.Signals) -> None:
+        if stop.is_set():
+            sys.stderr.flush()
+            os._exit(128 + number)
+        logger.info("%s: shutting down; once more to exit at once", number.name)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    return await main(stop)
+
+
+def eternal(name: str, make: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    """Run `make()` as a background task for as long as the program lives; keep the task, cancel it to stop.
+
+    Such a task handles the failures that it expects itself, so its end is always a bug: it is logged, with its
+    traceback, and the task is made again after a pause that doubles (BACKGROUND_RESTART_SECONDS) and starts anew when a
+    run outlived the longest pause. Restarting beats exiting: one object of the cluster that trips the watch would
+    otherwise take every replica of the cluster's DNS down with it, and old data still answers.
+    """
+    return asyncio.create_task(_run_forever(name, make), name=name)
+
+
+async def _run_forever(name: str, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    shortest, longest = BACKGROUND_RESTART_SECONDS.minimum, BACKGROUND_RESTART_SECONDS.maximum
+    pause = shortest
+    loop = asyncio.get_running_loop()
+    while True:
+        started = loop.time()
+        try:
+            await make()
+        except Exception:
+            logger.exception("bug: %s failed", name)
+        else:
+            logger.error("bug: %s ended", name)
+        if loop.time() - started > longest:
+            pause = shortest
+        logger.error("%s starts again in %g s", name, pause)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, longest)

@@ -1,0 +1,143 @@
+"""Programs from start to exit code, as real processes; background tasks on a loop whose clock only jumps."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import selectors
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from clusterdns.daemon.lifecycle import eternal, run
+from clusterdns.errors import ConfigError
+
+WAITS = """
+import asyncio, sys
+from clusterdns.daemon.lifecycle import run
+
+async def main(stop: asyncio.Event) -> int:
+    print("up", flush=True)
+    await stop.wait()
+    print("stopping", flush=True)
+    {then}
+    return 7
+
+sys.exit(run(main))
+"""
+
+
+def _start(then: str) -> subprocess.Popen[str]:
+    program = subprocess.Popen(
+        [sys.executable, "-c", WAITS.format(then=then)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert program.stdout is not None
+    assert program.stdout.readline() == "up\n"
+    return program
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_asks_and_main_decides_the_exit_code(number: signal.Signals) -> None:
+    with _start("pass") as program:
+        program.send_signal(number)
+        out, err = program.communicate(timeout=20)
+    assert (out, err, program.returncode) == ("stopping\n", "", 7)
+
+
+@pytest.mark.parametrize(("first", "second"), [(signal.SIGTERM, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)])
+def test_the_second_signal_exits_at_once(first: signal.Signals, second: signal.Signals) -> None:
+    with _start("await asyncio.Event().wait()") as program:
+        assert program.stdout is not None
+        program.send_signal(first)
+        assert program.stdout.readline() == "stopping\n"
+        program.send_signal(second)
+        _, err = program.communicate(timeout=20)
+    assert (err, program.returncode) == ("", 128 + second)
+
+
+def test_a_config_error_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    async def main(stop: asyncio.Event) -> int:
+        raise ConfigError("unknown directive\n x", source="Corefile", line=4, column=5)
+
+    assert run(main) == 1
+    assert capsys.readouterr().err == "Corefile:4:5: unknown directive x\n"
+
+
+def test_other_exceptions_are_bugs_and_keep_their_traceback() -> None:
+    async def main(stop: asyncio.Event) -> int:
+        raise RuntimeError("bug")
+
+    with pytest.raises(RuntimeError, match="bug"):
+        run(main)
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Never waits: where the loop would wait for a timer, the clock jumps to it."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        ready = super().select(0)
+        if not ready and timeout:
+            self.now += timeout
+        return ready
+
+
+def _run_on_jumping_clock(main: Any) -> None:
+    selector = _JumpingSelector()
+
+    def make() -> asyncio.AbstractEventLoop:
+        loop = asyncio.SelectorEventLoop(selector)
+        loop.time = lambda: selector.now  # type: ignore[method-assign]
+        return loop
+
+    with asyncio.Runner(loop_factory=make) as runner:
+        runner.run(main)
+
+
+def test_a_failing_background_task_is_logged_and_started_again_with_growing_pauses(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    starts: list[float] = []
+
+    async def work() -> None:
+        now = asyncio.get_running_loop().time()
+        starts.append(now)
+        if len(starts) == 8:
+            await asyncio.sleep(31)  # longer than the longest pause: the next failure counts as the first
+            return
+        raise RuntimeError("poison")
+
+    async def main() -> None:
+        task = eternal("watch of pods", work)
+        await asyncio.sleep(200)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    caplog.set_level(logging.ERROR)
+    _run_on_jumping_clock(main())
+    pauses = [round(later - earlier) for earlier, later in itertools.pairwise(starts)]
+    assert pauses[:9] == [1, 2, 4, 8, 16, 30, 30, 31 + 1, 2]
+    texts = [record.getMessage() for record in caplog.records]
+    assert texts[0] == "bug: watch of pods failed"
+    assert texts[1] == "watch of pods starts again in 1 s"
+    assert "bug: watch of pods ended" in texts
+    assert "RuntimeError: poison" in caplog.text
+
+
+def test_cancelling_a_background_task_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        task = eternal("watch", asyncio.Event().wait)  # type: ignore[arg-type]
+        await asyncio.sleep(1)
+        assert task.get_name() == "watch"
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    _run_on_jumping_clock(main())
+    assert caplog.records == []
