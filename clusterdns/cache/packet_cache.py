@@ -1,0 +1,103 @@
+"""The packet cache: query bytes to answer bytes, for the question that was asked just so a moment ago.
+
+First stop of every datagram. The key is the query behind its ID, to the bit: spelling, flags, EDNS and all, so that
+nothing needs to be parsed; the value is the answer behind its ID. What goes in has been through the chain and has a
+lifetime; TTLs are written anew once a second. An entry holds all that a kernel map needs: absolute expiry, TTL
+offsets, body and view.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+
+from clusterdns.cache.lifetime import remaining_ttl
+from clusterdns.cache.views import ViewedTable, ViewsOf, no_views
+from clusterdns.limits import PACKET_CACHE_ENTRIES, PACKET_CACHE_SECONDS
+
+_TTL = struct.Struct("!I")
+
+
+class Entry:
+    """One answer. `body` lacks the two ID bytes, and `ttl_offsets` count from its start.
+
+    `body` may be sent as it is until `renew_at`; from then on `PacketCache.renewed` says what to do. Times are
+    monotonic seconds: the entry leaves at `leaves_at`, its TTLs count down to `expires`.
+    """
+
+    __slots__ = ("body", "expires", "leaves_at", "renew_at", "ttl_offsets")
+
+    def __init__(self, body: bytes, ttl_offsets: tuple[int, ...], expires: float, leaves_at: float) -> None:
+        self.body = body
+        self.ttl_offsets = ttl_offsets
+        self.expires = expires
+        self.leaves_at = leaves_at
+        self.renew_at = -math.inf
+
+    def renew(self, now: float) -> None:
+        """Write the TTLs that hold from `now` until they next change."""
+        ttl = remaining_ttl(self.expires, now)
+        body = bytearray(self.body)
+        for offset in self.ttl_offsets:
+            _TTL.pack_into(body, offset, ttl)
+        self.body = bytes(body)
+        self.renew_at = min(self.expires - ttl + 1, self.leaves_at)
+
+
+_VIEWED = Entry(b"", (), 0.0, 0.0)
+
+
+class PacketCache:
+    """At most `capacity` entries, the oldest leaving first; 0 switches the cache off.
+
+    `find` is the plain dictionary look-up, for the listener's inner loop:
+
+        entry = find(message[2:])
+        if entry is not None and now < entry.renew_at:
+            answer = message[:2] + entry.body
+    """
+
+    def __init__(self, capacity: int = PACKET_CACHE_ENTRIES.default_int, views_of: ViewsOf = no_views) -> None:
+        self._capacity = capacity
+        self._entries: dict[object, Entry] = {}
+        self._table = ViewedTable(self._entries, _VIEWED, views_of)
+        self.find = self._entries.get
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: bytes, client: str, now: float) -> bytes | None:
+        """The answer behind its ID for `client`, its TTLs as of `now`, or None. `key` is the query behind its ID."""
+        entry = self._table.get(key, client)
+        if entry is None:
+            return None
+        if now >= entry.leaves_at:
+            self._table.remove(key, client)
+            return None
+        if now >= entry.renew_at:
+            entry.renew(now)
+        return entry.body
+
+    def put(
+        self,
+        key: bytes,
+        client: str,
+        view: bytes | None,
+        answer: bytes,
+        ttl_offsets: tuple[int, ...],
+        *,
+        expires: float,
+        now: float,
+    ) -> None:
+        """Keep `answer` (a whole message; `ttl_offsets` count from its start) until `expires`, monotonic seconds."""
+        if self._capacity <= 0 or expires <= now:
+            return
+        leaves_at = min(expires, now + PACKET_CACHE_SECONDS.default)
+        entry = Entry(answer[2:], tuple(offset - 2 for offset in ttl_offsets), expires, leaves_at)
+        self._table.put(key, client, view, entry)
+        while len(self._entries) > self._capacity:
+            del self._entries[next(iter(self._entries))]
+
+    def clear(self) -> None:
+        """Forget everything: the configuration or the zone has changed."""
+        self._entries.clear()

@@ -1,0 +1,31 @@
+"""What a listener asks of the server behind it: one callable, which answers at once or later.
+
+No task, no future and no object per query crosses this line: most answers are there when the call returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Peer = tuple[Any, ...]
+"""A socket address as Python's socket module gives it; its first item is the client's address as text."""
+
+Send = Callable[[bytes, Peer], None]
+"""Sends a late answer to the peer that asked; does nothing if that peer is gone."""
+
+
+class Respond(Protocol):
+    """The server: bytes of a message in, bytes of its answer out."""
+
+    def __call__(self, message: bytes, peer: Peer, send: Send, /) -> bytes | None:
+        """Return the answer; or None, and then call `send` once, later.
+
+        Only what is no query at all (shorter than a header, or a response) is met with silence: None, and never a call.
+        """
+
+
+def client_address(peer: Peer) -> str:
+    """The client's address as canonical text, without the zone of an IPv6 link-local one (RFC 4007 section 11)."""
+    address: str = peer[0]
+    return address.partition("%")[0] if "%" in address else address

@@ -1,0 +1,188 @@
+"""DNS over TCP (RFC 7766): two bytes of length before each message, queries pipelined, answers in any order.
+
+Connections live until their client closes them, or until they have been idle for too long; a client that does not
+read its answers, sends half a message or claims 65,535 bytes and goes away is idle in this sense.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+
+from clusterdns.limits import TCP_CONNECTIONS, TCP_IDLE_SECONDS, TCP_PIPELINE
+from clusterdns.listen.respond import Peer, Respond
+
+_SWEEP_SECONDS = 1.0
+_HEADER_BYTES = 12
+
+
+@dataclass(slots=True)
+class TcpCounters:
+    """Plain counts of one listener."""
+
+    accepted: int = 0
+    refused: int = 0
+    """Connections closed at once because there were too many."""
+    idle_closed: int = 0
+
+
+class TcpListener:
+    """Accepts connections on one listening socket, which it owns, and answers what they ask."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        respond: Respond,
+        *,
+        idle_seconds: float = TCP_IDLE_SECONDS.default,
+        max_connections: int = TCP_CONNECTIONS.default_int,
+    ) -> None:
+        self.counters = TcpCounters()
+        self.respond = respond
+        self._sock = sock
+        self._idle_seconds = idle_seconds
+        self._max_connections = max_connections
+        self._connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        name = self._sock.getsockname()
+        return name[0], name[1]
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        return len(self._connections)
+
+    async def start(self) -> None:
+        """Begin to accept."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), sock=self._sock)
+        self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_idle)
+
+    async def close(self) -> None:
+        """Stop accepting and close every connection."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        if self._server is None:
+            self._sock.close()
+            return
+        self._server.close()
+        for connection in list(self._connections):
+            connection.abort()
+        await self._server.wait_closed()
+
+    def _opened(self, connection: _Connection) -> bool:
+        if len(self._connections) >= self._max_connections:
+            self.counters.refused += 1
+            return False
+        self.counters.accepted += 1
+        self._connections.add(connection)
+        return True
+
+    def _closed(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+
+    def _close_idle(self) -> None:
+        # One timer for all connections: a second late is early enough, and queries arm nothing.
+        loop = asyncio.get_running_loop()
+        since = loop.time() - self._idle_seconds
+        for connection in list(self._connections):
+            if connection.active_at < since:
+                self.counters.idle_closed += 1
+                connection.abort()
+        self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_idle)
+
+
+class _Connection(asyncio.Protocol):
+    """One client's connection. `active_at` is the loop's time of its last whole query or its last answer."""
+
+    def __init__(self, listener: TcpListener) -> None:
+        self.active_at = 0.0
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._peer: Peer = ()
+        self._buffer = bytearray()
+        self._in_flight = 0
+        self._writable = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        if not self._listener._opened(self):
+            transport.abort()
+            return
+        self._transport = transport
+        self._peer = transport.get_extra_info("peername") or ("",)
+        self.active_at = self._loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._listener._closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._answer_buffered()
+
+    def pause_writing(self) -> None:
+        # The client does not read its answers: do not read its queries.
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._answer_buffered()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _answer_buffered(self) -> None:
+        """Answer the whole messages of the buffer in one write, as far as limits allow."""
+        answers = bytearray()
+        offset = 0
+        while len(self._buffer) - offset >= 2 and self._may_take_more():
+            length = self._buffer[offset] << 8 | self._buffer[offset + 1]
+            end = offset + 2 + length
+            if length < _HEADER_BYTES:
+                # Not a DNS message, and nothing behind it can be trusted to start where it seems to.
+                self.abort()
+                return
+            if len(self._buffer) < end:
+                break
+            message = bytes(self._buffer[offset + 2 : end])
+            if message[2] & 0x80:
+                self.abort()  # a response: whoever sends one here is no client
+                return
+            offset = end
+            self.active_at = self._loop.time()
+            self._in_flight += 1
+            answer = self._listener.respond(message, self._peer, self._send_late)
+            if answer is not None:
+                self._in_flight -= 1
+                answers += len(answer).to_bytes(2, "big") + answer
+        del self._buffer[:offset]
+        if self._transport is None:
+            return
+        if answers:
+            self._transport.write(bytes(answers))
+        if self._may_take_more():
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _may_take_more(self) -> bool:
+        return self._transport is not None and self._writable and self._in_flight < TCP_PIPELINE.default_int
+
+    def _send_late(self, answer: bytes, _peer: Peer) -> None:
+        self._in_flight -= 1
+        if self._transport is None:
+            return
+        self.active_at = self._loop.time()
+        self._transport.write(len(answer).to_bytes(2, "big") + answer)
+        if self._buffer:
+            self._answer_buffered()
+        elif self._may_take_more():
+            self._transport.resume_reading()
