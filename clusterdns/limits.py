@@ -77,3 +77,40 @@ KUBERNETES_TTL = Limit("kubernetes ttl", 5, 0, 3600, "seconds", "CoreDNS kuberne
 BACKGROUND_RESTART_SECONDS = Limit(
     "pause before a failed background task restarts", 1, 1, 30, "seconds", "this project"
 )
+
+# PrivateZone, as its documentation states it, and the emulator that enforces it.
+PRIVATEZONE_ZONES = Limit("PrivateZone zones", 500, 1, 500, "zones per account", "PrivateZone quotas")
+PRIVATEZONE_ZONE_VPCS = Limit("PrivateZone VPCs", 100, 0, 100, "VPCs per zone", "PrivateZone quotas")
+PRIVATEZONE_ZONE_RECORDS = Limit("PrivateZone records", 100000, 0, 100000, "records per zone", "PrivateZone quotas")
+PRIVATEZONE_PAGE_SIZE = Limit("PrivateZone page size", 20, 1, 100, "rows", "pvtz 2018-01-01 DescribeZoneRecords")
+PRIVATEZONE_PAGE_NUMBER = Limit("PrivateZone page number", 1, 1, 1000000, "pages", "pvtz 2018-01-01")
+PRIVATEZONE_PRIORITY = Limit("MX priority", 10, 1, 99, "", "pvtz 2018-01-01 AddZoneRecord")
+PRIVATEZONE_WEIGHT = Limit("record weight", 1, 0, 100, "", "pvtz 2018-01-01 UpdateZoneRecordWeight")
+PRIVATEZONE_WEIGHTED_ROWS = Limit("weighted set", 100, 1, 100, "records", "PrivateZone weights")
+PRIVATEZONE_REMARK_CHARACTERS = Limit("remark", 0, 0, 50, "characters", "pvtz 2018-01-01 UpdateRecordRemark")
+PRIVATEZONE_TXT_CHARACTERS = Limit("TXT value", 255, 1, 255, "characters", "pvtz 2018-01-01 AddZoneRecord")
+PRIVATEZONE_TOKEN_CHARACTERS = Limit("ClientToken", 64, 1, 64, "ASCII characters", "pvtz 2018-01-01")
+PRIVATEZONE_TOKEN_SECONDS = Limit("ClientToken memory", 86400, 60, 604800, "seconds", "this project")
+PRIVATEZONE_SIGNATURE_SECONDS = Limit("signature age", 900, 1, 900, "seconds", "Alibaba Cloud signature V3")
+PRIVATEZONE_NONCES = Limit("remembered nonces", 1048576, 1, 16777216, "nonces", "this project")
+PRIVATEZONE_CHANGE_LOGS = Limit("change log", 100000, 1, 10000000, "rows", "this project")
+PRIVATEZONE_QPS = Limit("API quota", 20, 0.1, 100000, "calls per second", "former quota of AddZoneRecord")
+PRIVATEZONE_BODY_BYTES = Limit("API request body", 65536, 0, 1048576, "bytes", "this project: the SDK sends none")
+EMULATOR_NEGATIVE_SECONDS = Limit("emulator negative TTL", 5, 0, 10800, "seconds", "RFC 2308 section 5, this project")
+
+# Kubernetes watches.
+KUBE_LIST_PAGE = Limit("objects per list page", 500, 1, 10000, "objects", "client-go pager")
+KUBE_LIST_SECONDS = Limit("time for one list page", 60, 1, 600, "seconds", "API server --request-timeout")
+KUBE_CONNECT_SECONDS = Limit("time to connect to the API server", 10, 1, 60, "seconds", "this project")
+KUBE_WATCH_SECONDS = Limit("shortest watch asked for", 300, 10, 3600, "seconds", "client-go reflector")
+KUBE_WATCH_SILENCE_SECONDS = Limit(
+    "watch without event or bookmark", 150, 30, 3600, "seconds", "this project: API servers send a bookmark a minute"
+)
+KUBE_WATCH_BRIEF_SECONDS = Limit("watch closed at once", 1, 0, 60, "seconds", "client-go reflector")
+KUBE_WATCH_LINE_BYTES = Limit(
+    "one watch event", 16777216, 1048576, 268435456, "bytes", "this project: etcd holds objects of up to 1.5 MB"
+)
+KUBE_BACKOFF_SECONDS = Limit("first pause after a failed request", 0.8, 0.1, 60, "seconds", "client-go reflector")
+KUBE_BACKOFF_MAXIMUM_SECONDS = Limit(
+    "longest pause after failed requests", 30, 1, 600, "seconds", "client-go reflector"
+)

@@ -1,0 +1,149 @@
+"""Requests to an API server: bytes in, bytes out, through the kubernetes package's asyncio client.
+
+The client brings configuration (in-cluster, kubeconfig with all its ways to log in), TLS and the connection pool. Its
+models are not used: they would make some hundred Python objects of every Pod. What is here may raise KubeApiError
+(status 0: no answer), or ConfigError while connecting; nothing of aiohttp or of the client gets out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import yaml
+
+from clusterdns.errors import ConfigError, KubeApiError
+from clusterdns.kube.decode import decode_status
+from clusterdns.limits import KUBE_CONNECT_SECONDS, KUBE_LIST_SECONDS, KUBE_WATCH_LINE_BYTES
+
+_HEADERS = {
+    "Accept": "application/json",
+    # A server next door: compressing 10 KB per pod costs both sides more than the network does.
+    "Accept-Encoding": "identity",
+    "User-Agent": "clusterdns",
+}
+
+# How the client fails on a kubeconfig that is not one: its own error, or whatever None or a list raises when indexed.
+_BAD_CONFIGURATION = (yaml.YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError)
+
+
+class ApiServer:
+    """One API server, and one session to it. Connects when first used, and anew after the server refused who we are.
+
+    `kubeconfig` is a path; None is the service account of the pod that this runs in. `context` names one of the
+    kubeconfig's contexts, None its current one.
+    """
+
+    def __init__(self, kubeconfig: str | None, context: str | None = None) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._client: Any = None
+
+    async def connect(self) -> None:
+        """Read the configuration. Raises ConfigError saying what is missing; no request is made yet."""
+        # Imported here: it costs 20 MB and 0.3 s, which a program fed from manifests need not pay.
+        from kubernetes.aio import client, config
+
+        settings = client.Configuration()
+        self._check_file()
+        try:
+            if self._kubeconfig is None:
+                config.load_incluster_config(client_configuration=settings)
+            else:
+                await config.load_kube_config(
+                    self._kubeconfig, self._context, client_configuration=settings, persist_config=False
+                )
+            self._client = client.ApiClient(settings)
+        except (config.ConfigException, *_BAD_CONFIGURATION) as error:
+            if self._kubeconfig is None:
+                raise ConfigError(
+                    f"not in a cluster ({error}): give a kubeconfig file or a folder of manifests"
+                ) from None
+            raise ConfigError(f"not a usable kubeconfig: {error}", source=self._kubeconfig) from None
+
+    def _check_file(self) -> None:
+        # The client only logs that a file is missing, then fails on the configuration that it does not have.
+        if self._kubeconfig is not None and not Path(self._kubeconfig).expanduser().is_file():
+            raise ConfigError("no such kubeconfig file", source=self._kubeconfig)
+
+    async def close(self) -> None:
+        """Close the connections. A request after that connects anew."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def get(self, path: str, query: Mapping[str, str]) -> bytes:
+        """The body of a GET. Raises KubeApiError."""
+        timeout = aiohttp.ClientTimeout(total=KUBE_LIST_SECONDS.default, sock_connect=KUBE_CONNECT_SECONDS.default)
+        try:
+            response = await self._open(path, query, timeout)
+            return await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise _no_answer(error) from None
+
+    async def lines(self, path: str, query: Mapping[str, str], silence_seconds: float) -> AsyncGenerator[bytes, None]:
+        """The lines of a watch as they come, until the server ends it or nothing has come for `silence_seconds`.
+
+        Raises KubeApiError when it is refused, or breaks off; half a line is never handed out.
+        """
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=KUBE_CONNECT_SECONDS.default, sock_read=silence_seconds
+        )
+        response = None
+        rest = b""
+        try:
+            response = await self._open(path, query, timeout)
+            async for chunk in response.content.iter_any():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    if line:
+                        yield line
+                if len(rest) > KUBE_WATCH_LINE_BYTES.default:
+                    raise KubeApiError(200, "Malformed", f"a watch event of more than {len(rest)} bytes")
+        except (aiohttp.ClientError, OSError) as error:
+            if response is None or not isinstance(error, aiohttp.SocketTimeoutError):
+                raise _no_answer(error) from None
+        finally:
+            # Not released: a watch that is left early has no end, so its connection is of no use to anyone.
+            if response is not None:
+                response.close()
+
+    async def _open(
+        self, path: str, query: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        if self._client is None:
+            try:
+                await self.connect()
+            except ConfigError as error:
+                # It was fine when the program started, so it is being replaced, or its token is: worth another try.
+                raise KubeApiError(0, "NoConfiguration", str(error)) from None
+        # The client asks its configuration for the token each time, so a rotated service account token is picked up.
+        method, url, headers, _, _ = await self._client.param_serialize(
+            "GET",
+            f"{path}?{urlencode(query)}",
+            header_params=dict(_HEADERS),
+            auth_settings=["BearerToken"],
+        )
+        answer = await self._client.call_api(method, url, headers, _request_timeout=timeout)
+        response: aiohttp.ClientResponse = answer.response
+        if response.status == 200:
+            return response
+        body = await response.read()
+        if response.status == 401:
+            # A token or client certificate that the server no longer takes: read the configuration again next time.
+            await self.close()
+        status = decode_status(body)
+        if status is not None and status.message:
+            raise KubeApiError(response.status, status.reason or str(response.reason), status.message)
+        raise KubeApiError(response.status, str(response.reason), body[:200].decode("utf-8", "replace").strip())
+
+
+def _no_answer(error: Exception) -> KubeApiError:
+    """For connections that are refused, reset, time out or end in the middle. Some of these errors have no text."""
+    if isinstance(error, asyncio.TimeoutError):
+        return KubeApiError(0, "Timeout", str(error) or "no answer in time")
+    return KubeApiError(0, "NoAnswer", str(error) or type(error).__name__)

@@ -1,0 +1,264 @@
+"""Bytes from an API server, or documents from a manifest, to trimmed objects.
+
+API server: list pages and watch lines (bytes) -> here -> reflector -> store.
+Manifests:  documents (what YAML or JSON makes of them) -> here -> ManifestFolder -> store.
+Pure: no I/O, no clock. The only error is MalformedObject, whatever the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from clusterdns.errors import ClusterDNSError
+from clusterdns.kube.kinds import KINDS, Kind
+from clusterdns.kube.objects import Key, KubeObject
+from clusterdns.kube.raw import (
+    RawBookmark,
+    RawEndpointSlice,
+    RawEvent,
+    RawList,
+    RawNamespace,
+    RawNode,
+    RawPod,
+    RawService,
+    RawStatus,
+)
+from clusterdns.kube.trim import (
+    Note,
+    trim_endpoint_slice,
+    trim_namespace,
+    trim_node,
+    trim_pod,
+    trim_service,
+)
+
+
+class MalformedObject(ClusterDNSError):
+    """What claims to be a Kubernetes object, list or watch line is none; the text says where and why."""
+
+
+class Page(Struct, frozen=True):
+    """One page of a list; `continue_token` is empty on the last one."""
+
+    objects: list[KubeObject]
+    resource_version: str
+    continue_token: str
+
+
+class Put(Struct, frozen=True):
+    """ADDED or MODIFIED: the object as it is now."""
+
+    object: KubeObject
+
+
+class Delete(Struct, frozen=True):
+    """DELETED: gone, or no longer matched by the selector; `resource_version` is that of the deletion."""
+
+    key: Key
+    resource_version: str
+
+
+class Bookmark(Struct, frozen=True):
+    """BOOKMARK: nothing changed up to `resource_version`."""
+
+    resource_version: str
+
+
+class Failure(Struct, frozen=True):
+    """ERROR: the server ends the watch; `code` is an HTTP status, though the response itself was a 200."""
+
+    code: int
+    reason: str
+    message: str
+
+
+class Unreadable(Struct, frozen=True):
+    """One object that could not be decoded: left out, while the watch goes on."""
+
+    problem: str
+
+
+Event = Put | Delete | Bookmark | Failure | Unreadable
+
+
+class _Codec(Struct):
+    """How one kind is decoded: its raw shape, decoders made once, and the way from raw to trimmed."""
+
+    raw: type[Any]
+    trim: Callable[[Any, Note], KubeObject]
+    one: msgspec.json.Decoder[Any]
+    page: msgspec.json.Decoder[Any]
+
+
+def _codec(raw: Any, trim: Callable[[Any, Note], KubeObject]) -> _Codec:
+    return _Codec(raw, trim, msgspec.json.Decoder(raw), msgspec.json.Decoder(RawList[raw]))
+
+
+_CODECS: dict[str, _Codec] = {
+    "Namespace": _codec(RawNamespace, trim_namespace),
+    "Service": _codec(RawService, trim_service),
+    "EndpointSlice": _codec(RawEndpointSlice, trim_endpoint_slice),
+    "Pod": _codec(RawPod, trim_pod),
+    "Node": _codec(RawNode, trim_node),
+}
+_LOOSE_PAGE = msgspec.json.Decoder(RawList[msgspec.Raw])
+_EVENT = msgspec.json.Decoder(RawEvent)
+_BOOKMARK = msgspec.json.Decoder(RawBookmark)
+_STATUS = msgspec.json.Decoder(RawStatus)
+
+# What msgspec raises: bad JSON and wrong types, text that is not UTF-8, nesting beyond the interpreter's stack.
+_UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def decode_page(kind: str, body: bytes, note: Note) -> Page:
+    """Decode one page of a list of `kind`. An item that is broken is left out and told to `note`.
+
+    Raises MalformedObject if the body as a whole is no list.
+    """
+    codec = _CODECS[kind]
+    try:
+        page = codec.page.decode(body)
+        items = page.items or ()
+    except _UNDECODABLE:
+        # One odd object must not hide the rest: decode again, item by item.
+        try:
+            page = _LOOSE_PAGE.decode(body)
+        except _UNDECODABLE as error:
+            raise MalformedObject(f"list of {kind}: {_explain(error)}") from None
+        items = []
+        for raw in page.items or ():
+            try:
+                items.append(codec.one.decode(raw))
+            except _UNDECODABLE as error:
+                note(f"{kind} left out: {_explain(error)}")
+    objects = []
+    for item in items:
+        if item.metadata.name:
+            objects.append(_trim(kind, codec, item, note))
+        else:
+            note(f"{kind} left out: metadata.name is missing")
+    return Page(objects, page.metadata.resource_version, page.metadata.continue_token)
+
+
+def decode_event(kind: str, line: bytes, note: Note) -> Event:
+    """Decode one line of a watch of `kind`. Raises MalformedObject if the line is no watch event at all."""
+    try:
+        event = _EVENT.decode(line)
+        if event.type == "ERROR":
+            status = _STATUS.decode(event.object)
+            return Failure(status.code, status.reason, status.message)
+        if event.type == "BOOKMARK":
+            return Bookmark(_BOOKMARK.decode(event.object).metadata.resource_version or "")
+        if event.type not in ("ADDED", "MODIFIED", "DELETED"):
+            raise MalformedObject(f"watch of {kind}: unknown event type {event.type!r}")
+    except _UNDECODABLE as error:
+        raise MalformedObject(f"watch of {kind}: {_explain(error)}") from None
+    codec = _CODECS[kind]
+    try:
+        raw = codec.one.decode(event.object)
+    except _UNDECODABLE as error:
+        return Unreadable(f"{kind} left out: {_explain(error)}")
+    if not raw.metadata.name:
+        return Unreadable(f"{kind} left out: metadata.name is missing")
+    if event.type == "DELETED":
+        namespace = (raw.metadata.namespace or "") if KINDS[kind].namespaced else ""
+        return Delete((namespace, raw.metadata.name), raw.metadata.resource_version or "")
+    return Put(_trim(kind, codec, raw, note))
+
+
+def decode_status(body: bytes) -> RawStatus | None:
+    """The Status object in the body of an HTTP error; None where the body is something else."""
+    try:
+        return _STATUS.decode(body)
+    except _UNDECODABLE:
+        return None
+
+
+def decode_document(document: object, note: Note) -> list[tuple[Kind, KubeObject]]:
+    """One manifest document, as YAML or JSON gave it, to its objects: none for kinds that are not read, several for
+    a `kind: List`. A namespaced object without a namespace is in `default`, as kubectl has it.
+
+    Raises MalformedObject saying which field of which object is wrong.
+    """
+    if not isinstance(document, dict):
+        raise MalformedObject(f"expected an object with apiVersion and kind, got {_type_name(document)}")
+    api_version, name = _required_text(document, "apiVersion"), _required_text(document, "kind")
+    if name.removesuffix("List") in ("", *KINDS) and name.endswith("List"):
+        return _list_document(document, api_version, name.removesuffix("List"), note)
+    kind = KINDS.get(name)
+    group, _, version = api_version.rpartition("/")
+    if kind is None or group != kind.group:
+        return []
+    if version != kind.version:
+        raise MalformedObject(f"{name} of {api_version} is not known; write apiVersion: {kind.api_version}")
+    return [(kind, _convert(kind, document, note))]
+
+
+def _required_text(document: dict[Any, Any], key: str) -> str:
+    value = document.get(key)
+    if isinstance(value, str) and value:
+        return value
+    raise MalformedObject(f"{key} is missing" if value is None else f"{key} must be text, got {_type_name(value)}")
+
+
+def _list_document(
+    document: dict[Any, Any], api_version: str, item_kind: str, note: Note
+) -> list[tuple[Kind, KubeObject]]:
+    """`kind: List`, whose items say what they are, or `kind: PodList`, whose items need not."""
+    items = document.get("items")
+    if not isinstance(items, list):
+        raise MalformedObject(f"items of a {item_kind}List must be a list, got {_type_name(items)}")
+    found: list[tuple[Kind, KubeObject]] = []
+    for number, item in enumerate(items):
+        if isinstance(item, dict):
+            if item_kind:
+                item = {"apiVersion": api_version, "kind": item_kind, **item}
+            if str(item.get("kind")).endswith("List"):
+                raise MalformedObject(f"items[{number}]: a list inside a list; write its items one level up")
+        try:
+            found += decode_document(item, note)
+        except MalformedObject as error:
+            raise MalformedObject(f"items[{number}]: {error}") from None
+    return found
+
+
+def _convert(kind: Kind, document: dict[Any, Any], note: Note) -> KubeObject:
+    codec = _CODECS[kind.name]
+    try:
+        raw = msgspec.convert(document, codec.raw)
+    except _UNDECODABLE as error:
+        metadata = document.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        raise MalformedObject(f"{kind.name} {name or '(without a name)'}: {_explain(error)}") from None
+    if not raw.metadata.name:
+        raise MalformedObject(f"{kind.name}: metadata.name is missing")
+    if kind.namespaced and not raw.metadata.namespace:
+        raw.metadata.namespace = "default"
+    return _trim(kind.name, codec, raw, note)
+
+
+def _trim(kind: str, codec: _Codec, raw: Any, note: Note) -> KubeObject:
+    meta = raw.metadata
+
+    def note_with_object(text: str) -> None:
+        note(f"{kind} {meta.namespace + '/' if meta.namespace else ''}{meta.name}: {text}")
+
+    return codec.trim(raw, note_with_object)
+
+
+def _explain(error: Exception) -> str:
+    """msgspec's text, with the place in front: "spec.ports[0].port: expected `int`, got `str`"."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    what, _, where = str(error).partition(" - at `$")
+    what = what[:1].lower() + what[1:]
+    return f"{where.rstrip('`').removeprefix('.')}: {what}" if where else what
+
+
+def _type_name(value: object) -> str:
+    names = {type(None): "nothing", dict: "an object", list: "a list", str: "text", bool: "a boolean"}
+    return names.get(type(value), f"{value!r:.40}")

@@ -1,0 +1,122 @@
+"""The trimmed Kubernetes objects: just the fields that answer DNS questions or make records.
+
+An API server sends about 10 KB of JSON for a Pod; what is kept of it here is some 500 bytes. The decoder
+(`clusterdns.kube.decode`) makes these from API JSON and from YAML manifests alike, so that the stores do not
+know where an object came from. All structs are immutable: a change is a new object.
+Source of the fields: Kubernetes API reference, v1 and discovery.k8s.io/v1.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+Key = tuple[str, str]
+"""(namespace, name); the namespace of a cluster-scoped object is the empty string."""
+
+
+class KubeObject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What every object has. `started` below and `generation` are the server's; `resource_version` is opaque."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+    @property
+    def key(self) -> Key:
+        return (self.namespace, self.name)
+
+
+class Namespace(KubeObject, frozen=True, gc=False, kw_only=True):
+    """A namespace; its existence decides between NODATA and NXDOMAIN."""
+
+
+class ServicePort(msgspec.Struct, frozen=True, gc=False):
+    """One port of a Service; `name` is empty for an unnamed port, `protocol` is `TCP`, `UDP` or `SCTP`."""
+
+    name: str
+    port: int
+    protocol: str = "TCP"
+    node_port: int = 0
+
+
+class Service(KubeObject, frozen=True, gc=False, kw_only=True):
+    """A Service. `cluster_ips` is empty for headless and ExternalName ones; addresses are canonical text."""
+
+    type: str = "ClusterIP"
+    cluster_ips: tuple[str, ...] = ()
+    headless: bool = False
+    external_name: str = ""
+    external_ips: tuple[str, ...] = ()
+    load_balancer: tuple[str, ...] = ()
+    """status.loadBalancer.ingress, each its ip or else its hostname."""
+    ports: tuple[ServicePort, ...] = ()
+    publish_not_ready_addresses: bool = False
+    external_traffic_policy: str = ""
+    created: str = ""
+    """metadata.creationTimestamp, RFC 3339."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, gc=False):
+    """One endpoint of a slice. A missing `ready` condition means ready (EndpointSlice API)."""
+
+    addresses: tuple[str, ...]
+    hostname: str = ""
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+    node_name: str = ""
+    target_kind: str = ""
+    target_name: str = ""
+
+
+class EndpointPort(msgspec.Struct, frozen=True, gc=False):
+    """One port of a slice; `port` is None for "all ports"."""
+
+    name: str
+    port: int | None
+    protocol: str = "TCP"
+
+
+class EndpointSlice(KubeObject, frozen=True, gc=False, kw_only=True):
+    """A slice of a Service's endpoints; `service` is the label kubernetes.io/service-name."""
+
+    service: str = ""
+    address_type: str = "IPv4"
+    endpoints: tuple[Endpoint, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+
+class Pod(KubeObject, frozen=True, gc=False, kw_only=True):
+    """A Pod. `ips` is status.podIPs (status.podIP where only that is set), canonical text, may be empty."""
+
+    ips: tuple[str, ...] = ()
+    phase: str = ""
+    host_network: bool = False
+    host_ip: str = ""
+    node_name: str = ""
+    hostname: str = ""
+    subdomain: str = ""
+    ready: bool = False
+    terminating: bool = False
+    """metadata.deletionTimestamp is set."""
+    started: str = ""
+    """status.startTime, RFC 3339; decides between two pods that claim one address."""
+    dns_policy: str = "ClusterFirst"
+    dns_searches: tuple[str, ...] = ()
+    dns_ndots: int | None = None
+
+    @property
+    def finished(self) -> bool:
+        """True once the pod has run to its end: its address may already belong to another one."""
+        return self.phase in ("Succeeded", "Failed")
+
+
+class Node(KubeObject, frozen=True, gc=False, kw_only=True):
+    """A Node; `addresses` are (type, address) pairs such as ("InternalIP", "10.0.0.1")."""
+
+    addresses: tuple[tuple[str, str], ...] = ()
+    unschedulable: bool = False
+    ready: bool = True

@@ -1,0 +1,156 @@
+"""List, then watch, then what to do when either breaks: the reflector of one kind, as a state machine without I/O.
+
+    next_step() -> ListPage | WatchFrom | Pause     what to ask the server, carried out by `watcher`
+    listed(page), heard(event), ended(now), failed(error)     what came of it
+
+Its store is always usable: pages are put as they come, and only a complete list removes what was not in it. On an
+error the store keeps its last state. Source: Kubernetes API concepts, "Efficient detection of changes", and the
+behaviour of a 1.36 server. `now` is monotonic seconds; `dice` returns random numbers in [0, 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from clusterdns.errors import KubeApiError
+from clusterdns.kube.decode import Bookmark, Delete, Event, Failure, Page, Put, Unreadable
+from clusterdns.kube.objects import Key, KubeObject
+from clusterdns.kube.store import Store
+from clusterdns.limits import (
+    KUBE_BACKOFF_MAXIMUM_SECONDS,
+    KUBE_BACKOFF_SECONDS,
+    KUBE_WATCH_BRIEF_SECONDS,
+    KUBE_WATCH_SECONDS,
+    KUBE_WATCH_SILENCE_SECONDS,
+)
+
+
+class ListPage(Struct, frozen=True):
+    """Ask for a page of the list; an empty token asks for the first one."""
+
+    continue_token: str
+
+
+class WatchFrom(Struct, frozen=True):
+    """Watch for changes after `resource_version`; ask the server to end the watch after `timeout_seconds`."""
+
+    resource_version: str
+    timeout_seconds: int
+
+
+class Pause(Struct, frozen=True):
+    """Ask nothing for that long."""
+
+    seconds: float
+
+
+Step = ListPage | WatchFrom | Pause
+
+
+class Reflector:
+    """Keeps one store equal to what the server has; `trouble` says why it can't at present, empty when it can."""
+
+    def __init__(self, store: Store[KubeObject], dice: Callable[[], float]) -> None:
+        self._store = store
+        self._dice = dice
+        self._version = ""
+        """Resource version that the store is at; empty: a list is needed."""
+        self._continue = ""
+        self._seen: set[Key] = set()
+        """Keys in the pages of the list under way."""
+        self._pause = 0.0
+        self._failures = 0
+        """Failures since the server last told us something."""
+        self._watch_began = 0.0
+        self._heard_anything = False
+        self.trouble = ""
+
+    def next_step(self, now: float) -> Step:
+        """What to do now. Each call's step must be carried out and reported before the next call."""
+        if self._pause:
+            seconds, self._pause = self._pause, 0.0
+            return Pause(seconds)
+        if not self._version:
+            return ListPage(self._continue)
+        self._watch_began = now
+        self._heard_anything = False
+        # Spread over five to ten minutes, so that the watches of many nodes do not all end together.
+        return WatchFrom(self._version, round(KUBE_WATCH_SECONDS.default * (1 + self._dice())))
+
+    def listed(self, page: Page) -> None:
+        """A page of the list is in."""
+        for each in page.objects:
+            self._seen.add(each.key)
+            self._store.put(each)
+        self._continue = page.continue_token
+        if self._continue:
+            return
+        self._store.keep(self._seen)
+        self._seen = set()
+        # Without a version there would be no end to listing; "0" asks for a watch from any point.
+        self._version = page.resource_version or "0"
+        self.trouble = ""
+
+    def heard(self, event: Event) -> bool:
+        """A line of the watch is in. Returns whether to go on reading this watch."""
+        match event:
+            case Failure(code, reason, message):
+                self.failed(KubeApiError(code, reason, message))
+                return False
+            case Put(new):
+                self._store.put(new)
+                self._version = new.resource_version or self._version
+            case Delete(key, version):
+                self._store.delete(key)
+                self._version = version or self._version
+            case Bookmark(version):
+                self._version = version or self._version
+            case Unreadable():
+                pass
+        self._heard_anything = True
+        self._failures = 0
+        self.trouble = ""
+        return True
+
+    def ended(self, now: float) -> None:
+        """The watch is over without an error: the server ended it, or nothing came for too long."""
+        lasted = now - self._watch_began
+        if lasted < KUBE_WATCH_BRIEF_SECONDS.default:
+            # Something in between closes watches. Asking again at once would be a busy loop on both sides.
+            if self._heard_anything:
+                self._pause = KUBE_WATCH_BRIEF_SECONDS.default
+            else:
+                self.failed(KubeApiError(0, "WatchClosed", "the watch was closed at once"))
+        elif lasted >= KUBE_WATCH_SILENCE_SECONDS.default and not self._heard_anything:
+            # A live watch has a bookmark about once a minute. One from a version that the server does not have yet
+            # (etcd restored from a backup) is silent for ever and would never be refused: list and compare.
+            self._version = ""
+
+    def failed(self, error: KubeApiError) -> None:
+        """A request was refused or broke off, or the watch ended with an ERROR event."""
+        self._failures += 1
+        if error.status == 410:
+            # "Clients must handle the case by recognizing the status code 410 Gone, clearing their local cache,
+            # performing a new get or list operation, and starting the watch from the resourceVersion that was
+            # returned." The cache is not cleared: the new list replaces it key by key. Once is normal and no trouble.
+            self._start_over()
+            if self._failures == 1:
+                return
+        elif not error.retryable or error.status == 200:
+            # 400: the continue token or the version is not accepted; 404: the resource came or went with its API;
+            # 200: what came can't be read, and would not be better the next time.
+            self._start_over()
+        self.trouble = str(error)
+        self._pause = self._backoff()
+
+    def _start_over(self) -> None:
+        self._version = self._continue = ""
+        self._seen = set()
+
+    def _backoff(self) -> float:
+        """Doubled with each failure up to the maximum, then between half and all of it, so that nodes spread out."""
+        doublings = min(self._failures - 1, 16)
+        longest = min(KUBE_BACKOFF_SECONDS.default * 2.0**doublings, KUBE_BACKOFF_MAXIMUM_SECONDS.default)
+        return longest * (0.5 + self._dice() / 2)

@@ -1,0 +1,233 @@
+"""Raw API objects to the trimmed ones that stores hold: defaults filled in, addresses made canonical.
+
+API server or manifest -> raw -> trim (here) -> store. An address that is none is left out and its place and text
+told to `note`; everything else about the object still counts. Pure: no I/O, no clock.
+Source of the defaults: Kubernetes API reference, v1 and discovery.k8s.io/v1.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+
+from clusterdns.kube.objects import Endpoint, EndpointPort, EndpointSlice, Namespace, Node, Pod, Service, ServicePort
+from clusterdns.kube.raw import (
+    RawCondition,
+    RawDnsConfig,
+    RawEndpoint,
+    RawEndpointSlice,
+    RawLoadBalancer,
+    RawMetadata,
+    RawNamespace,
+    RawNode,
+    RawPod,
+    RawPodSpec,
+    RawPodStatus,
+    RawService,
+    RawServiceSpec,
+)
+
+Note = Callable[[str], None]
+"""Called with one sentence for each part of an object that was left out: "status.podIP: '10.0.0.300' is not ..."."""
+
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+
+# kubectl apply keeps a whole copy of the manifest in this annotation. Nothing here ever reads it.
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+_NO_POD_SPEC = RawPodSpec()
+_NO_POD_STATUS = RawPodStatus()
+_NO_SERVICE_SPEC = RawServiceSpec()
+
+
+def canonical_address(text: str) -> str | None:
+    """The one spelling of an IP address (RFC 5952 for IPv6) or None. IPv4-mapped IPv6 is IPv4; zones are refused."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        if address.scope_id is not None:
+            return None
+    return str(address)
+
+
+def trim_namespace(raw: RawNamespace, note: Note) -> Namespace:
+    meta = raw.metadata
+    return Namespace(
+        name=meta.name,
+        uid=meta.uid or "",
+        resource_version=meta.resource_version or "",
+        labels=meta.labels or {},
+        annotations=_annotations(meta),
+    )
+
+
+def trim_service(raw: RawService, note: Note) -> Service:
+    meta, spec = raw.metadata, raw.spec or _NO_SERVICE_SPEC
+    kind = spec.type or "ClusterIP"
+    # "clusterIPs ... If this field is not specified, it will be initialized from the clusterIP field." Manifests
+    # that were never in a server have only the latter.
+    given = spec.cluster_ips or ([spec.cluster_ip] if spec.cluster_ip else [])
+    headless = kind != "ExternalName" and "None" in given
+    cluster_ips: tuple[str, ...] = ()
+    if kind != "ExternalName" and not headless:
+        cluster_ips = _addresses(given, "spec.clusterIPs", note)
+    return Service(
+        name=meta.name,
+        namespace=meta.namespace or "",
+        uid=meta.uid or "",
+        resource_version=meta.resource_version or "",
+        labels=meta.labels or {},
+        annotations=_annotations(meta),
+        type=kind,
+        cluster_ips=cluster_ips,
+        headless=headless,
+        external_name=(spec.external_name or "") if kind == "ExternalName" else "",
+        external_ips=_addresses(spec.external_ips or (), "spec.externalIPs", note),
+        load_balancer=_ingress(raw.status.load_balancer if raw.status else None, note),
+        ports=tuple(
+            ServicePort(port.name or "", port.port, port.protocol or "TCP", port.node_port or 0)
+            for port in spec.ports or ()
+        ),
+        publish_not_ready_addresses=bool(spec.publish_not_ready),
+        external_traffic_policy=spec.external_traffic_policy or "",
+        created=meta.created or "",
+    )
+
+
+def trim_endpoint_slice(raw: RawEndpointSlice, note: Note) -> EndpointSlice:
+    meta = raw.metadata
+    labels = meta.labels or {}
+    address_type = raw.address_type or "IPv4"
+    # The DNS specification knows endpoints by address only; a slice of type FQDN has names in `addresses`.
+    endpoints = () if address_type == "FQDN" else tuple(_endpoint(each, note) for each in raw.endpoints or ())
+    return EndpointSlice(
+        name=meta.name,
+        namespace=meta.namespace or "",
+        uid=meta.uid or "",
+        resource_version=meta.resource_version or "",
+        labels=labels,
+        annotations=_annotations(meta),
+        service=labels.get(SERVICE_NAME_LABEL, ""),
+        address_type=address_type,
+        endpoints=endpoints,
+        ports=tuple(EndpointPort(port.name or "", port.port, port.protocol or "TCP") for port in raw.ports or ()),
+    )
+
+
+def trim_pod(raw: RawPod, note: Note) -> Pod:
+    meta, spec, status = raw.metadata, raw.spec or _NO_POD_SPEC, raw.status or _NO_POD_STATUS
+    # "podIPs ... If this field is specified, the 0th entry must match the podIP field."
+    given = [each.ip for each in status.pod_ips or () if each.ip] or ([status.pod_ip] if status.pod_ip else [])
+    dns_config = spec.dns_config
+    return Pod(
+        name=meta.name,
+        namespace=meta.namespace or "",
+        uid=meta.uid or "",
+        resource_version=meta.resource_version or "",
+        labels=meta.labels or {},
+        annotations=_annotations(meta),
+        ips=_addresses(given, "status.podIPs", note),
+        phase=status.phase or "",
+        host_network=bool(spec.host_network),
+        host_ip=_one_address(status.host_ip, "status.hostIP", note),
+        node_name=spec.node_name or "",
+        hostname=spec.hostname or "",
+        subdomain=spec.subdomain or "",
+        ready=_condition(status.conditions, "Ready") == "True",
+        terminating=meta.deleted is not None,
+        started=status.started or "",
+        dns_policy=spec.dns_policy or "ClusterFirst",
+        dns_searches=tuple(dns_config.searches or ()) if dns_config else (),
+        dns_ndots=_ndots(dns_config, note) if dns_config else None,
+    )
+
+
+def trim_node(raw: RawNode, note: Note) -> Node:
+    meta, status = raw.metadata, raw.status
+    addresses: list[tuple[str, str]] = []
+    for each in (status.addresses if status else None) or ():
+        # "NodeAddressType: Hostname, InternalIP, ExternalIP, InternalDNS, ExternalDNS": two of the five are addresses.
+        if not each.type.endswith("IP"):
+            addresses.append((each.type, each.address))
+        elif address := _one_address(each.address, f"status.addresses ({each.type})", note):
+            addresses.append((each.type, address))
+    return Node(
+        name=meta.name,
+        uid=meta.uid or "",
+        resource_version=meta.resource_version or "",
+        labels=meta.labels or {},
+        annotations=_annotations(meta),
+        addresses=tuple(addresses),
+        unschedulable=bool(raw.spec and raw.spec.unschedulable),
+        # A manifest without conditions describes a node that works.
+        ready=_condition(status.conditions if status else None, "Ready") in ("True", ""),
+    )
+
+
+def _annotations(meta: RawMetadata) -> dict[str, str]:
+    annotations = meta.annotations or {}
+    annotations.pop(LAST_APPLIED, None)
+    return annotations
+
+
+def _addresses(given: Iterable[str], where: str, note: Note) -> tuple[str, ...]:
+    """Canonical addresses of those in `given` that are addresses, in their order, each once."""
+    return tuple(dict.fromkeys(found for text in given if (found := _one_address(text, where, note))))
+
+
+def _one_address(text: str | None, where: str, note: Note) -> str:
+    """The canonical address; empty where `text` is empty or no address."""
+    if not text:
+        return ""
+    address = canonical_address(text)
+    if address is None:
+        note(f"{where}: {text!r} is not an IP address")
+        return ""
+    return address
+
+
+def _ingress(balancer: RawLoadBalancer | None, note: Note) -> tuple[str, ...]:
+    targets: list[str] = []
+    for each in (balancer.ingress if balancer else None) or ():
+        target = _one_address(each.ip, "status.loadBalancer.ingress", note) or each.hostname
+        if target:
+            targets.append(target)
+    return tuple(targets)
+
+
+def _endpoint(raw: RawEndpoint, note: Note) -> Endpoint:
+    conditions, target = raw.conditions, raw.target
+    # "ready ... A nil value should be interpreted as "true"." "serving ... If nil, consumers should defer to the
+    # ready condition." "terminating ... A nil value should be interpreted as "false"."
+    ready = conditions is None or conditions.ready is not False
+    serving = ready if conditions is None or conditions.serving is None else conditions.serving
+    return Endpoint(
+        addresses=_addresses(raw.addresses or (), "endpoints.addresses", note),
+        hostname=raw.hostname or "",
+        ready=ready,
+        serving=serving,
+        terminating=bool(conditions and conditions.terminating),
+        node_name=raw.node_name or "",
+        target_kind=(target.kind or "") if target else "",
+        target_name=(target.name or "") if target else "",
+    )
+
+
+def _condition(conditions: Iterable[RawCondition] | None, name: str) -> str:
+    """The status of the condition of that type: `True`, `False`, `Unknown`, or empty where it is not there."""
+    return next((each.status or "" for each in conditions or () if each.type == name), "")
+
+
+def _ndots(config: RawDnsConfig, note: Note) -> int | None:
+    for option in config.options or ():
+        if option.name == "ndots":
+            value = option.value or ""
+            if value.isascii() and value.isdecimal():
+                # resolv.conf(5): "The value for this option is silently capped to 15."
+                return min(int(value), 15) if len(value) < 3 else 15
+            note(f"spec.dnsConfig.options: ndots {option.value!r} is not a number")
+    return None

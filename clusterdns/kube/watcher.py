@@ -1,0 +1,140 @@
+"""The stores filled from an API server: carries out what each kind's reflector decides.
+
+    API server -> api (bytes) -> decode (objects) -> reflector (decisions, store) -> indexes and controllers
+                                      ^------------ this module moves one to the other and sleeps
+
+One task and one session per kind: a kind that is forbidden or slow does not hold up the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+
+from clusterdns.errors import KubeApiError
+from clusterdns.kube.api import ApiServer
+from clusterdns.kube.decode import MalformedObject, Unreadable, decode_event, decode_page
+from clusterdns.kube.kinds import KINDS, Kind
+from clusterdns.kube.reflector import ListPage, Pause, Reflector, WatchFrom
+from clusterdns.kube.store import Cluster
+from clusterdns.limits import KUBE_LIST_PAGE, KUBE_WATCH_SILENCE_SECONDS
+
+log = logging.getLogger(__name__)
+
+UNFINISHED_PODS = "status.phase!=Succeeded,status.phase!=Failed"
+"""Field selector that drops pods which have run to their end: their addresses belong to others already."""
+
+
+class ClusterWatch:
+    """Keeps the stores of `kinds` equal to what an API server has.
+
+    `kubeconfig` is a path, None the pod's own service account; `context` one of its contexts, None the current one.
+    `namespace` limits namespaced kinds to one namespace. `field_selectors` has a field selector by kind.
+    `dice` returns random numbers in [0, 1): they spread the requests of many nodes over time.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        kubeconfig: str | None,
+        kinds: frozenset[str],
+        namespace: str = "",
+        *,
+        context: str | None = None,
+        field_selectors: Mapping[str, str] | None = None,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        selectors = field_selectors or {}
+        self._watches = [
+            _KindWatch(
+                KINDS[name],
+                Reflector(cluster.store(name), dice),
+                ApiServer(kubeconfig, context),
+                KINDS[name].path(namespace),
+                {"fieldSelector": selectors[name]} if selectors.get(name) else {},
+            )
+            for name in sorted(kinds)
+        ]
+
+    async def run(self) -> None:
+        """List and watch until cancelled. Raises ConfigError at once if there is no usable configuration; an API
+        server that is away, or refuses us, is tried again for ever.
+        """
+        try:
+            for watch in self._watches:
+                await watch.server.connect()
+            async with asyncio.TaskGroup() as tasks:
+                for watch in self._watches:
+                    tasks.create_task(watch.run(), name=f"watch {watch.kind.plural}")
+        finally:
+            for watch in self._watches:
+                await watch.server.close()
+
+
+class _KindWatch:
+    """The watch of one kind."""
+
+    def __init__(
+        self, kind: Kind, reflector: Reflector, server: ApiServer, path: str, selection: Mapping[str, str]
+    ) -> None:
+        self.kind = kind
+        self.server = server
+        self._reflector = reflector
+        self._path = path
+        self._selection = selection
+        self._in_trouble = False
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            step = self._reflector.next_step(loop.time())
+            try:
+                match step:
+                    case Pause(seconds):
+                        await asyncio.sleep(seconds)
+                    case ListPage(token):
+                        await self._list(token)
+                    case WatchFrom():
+                        await self._watch(step)
+            except KubeApiError as error:
+                self._reflector.failed(error)
+            except MalformedObject as error:
+                self._reflector.failed(KubeApiError(200, "Malformed", str(error)))
+            self._tell_change()
+
+    async def _list(self, token: str) -> None:
+        query = {"limit": str(KUBE_LIST_PAGE.default), **self._selection}
+        if token:
+            query["continue"] = token
+        body = await self.server.get(self._path, query)
+        self._reflector.listed(decode_page(self.kind.name, body, log.warning))
+
+    async def _watch(self, step: WatchFrom) -> None:
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": step.resource_version,
+            "timeoutSeconds": str(step.timeout_seconds),
+            **self._selection,
+        }
+        async with aclosing(self.server.lines(self._path, query, KUBE_WATCH_SILENCE_SECONDS.default)) as lines:
+            async for line in lines:
+                event = decode_event(self.kind.name, line, log.warning)
+                if isinstance(event, Unreadable):
+                    log.warning("%s", event.problem)
+                if not self._reflector.heard(event):
+                    return
+                self._tell_change()
+        self._reflector.ended(asyncio.get_running_loop().time())
+
+    def _tell_change(self) -> None:
+        """Log that the watch is in trouble, or out of it; once, however often it is tried in between."""
+        trouble = self._reflector.trouble
+        if trouble and not self._in_trouble:
+            log.warning("no current %s, the last known stay in use: %s", self.kind.plural, trouble)
+        elif self._in_trouble and not trouble:
+            log.info("%s are current again", self.kind.plural)
+        self._in_trouble = bool(trouble)
