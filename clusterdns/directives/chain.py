@@ -27,14 +27,15 @@ ORDER = ("errors", "log", "autopath", "cache", "hosts", "kubernetes", "forward")
 class Request:
     """One question on its way. `client` is the address of the sender as canonical text; `now` monotonic seconds.
 
-    `transport` is `udp` or `tcp`. `zone` is the server block's zone that matched, folded wire form.
+    `transport` is `udp` or `tcp`. `port` is the sender's, `size` the query's in bytes.
     """
 
     query: Query
     client: str
     transport: str
     now: float
-    zone: bytes = numbers.ROOT
+    port: int = 0
+    size: int = 0
 
     def ask_for(self, name: bytes, qtype: int | None = None) -> Request:
         """The same client asking for another name."""
@@ -48,7 +49,8 @@ class Reply:
     `source` is the directive that made it. `fresh_until` (monotonic seconds) is set by the cache: until then the same
     bytes may be answered again without asking the chain; 0 forbids it. `view` restricts that to clients of the same
     view (a namespace, or one client); None is for everyone. `scope` is the prefix length to answer an EDNS Client
-    Subnet option with, None for no option. `cacheable` is False for answers that are current by watch.
+    Subnet option with, None for no option. `cacheable` is False for answers that are current by watch, `synthesised`
+    True for one that the search walk put together.
     """
 
     response: Response
@@ -57,6 +59,7 @@ class Reply:
     view: bytes | None = None
     scope: int | None = None
     cacheable: bool = True
+    synthesised: bool = False
 
 
 Handler = Callable[[Request], Coroutine[Any, Any, Reply]]

@@ -1,0 +1,167 @@
+"""One DNS server: what listeners hand a message to, and where it goes from there.
+
+    message ──► packet cache ── hit ──► answer                          (no parsing, no coroutine)
+                    │ miss
+                    ▼
+                read_query ──► the server block whose zone is longest ──► its chain ──► finish ──► packet cache
+
+Every message that is a query gets an answer: what can't be read FORMERR, what is not for us NOTIMP, BADVERS or
+REFUSED, and what fails inside SERVFAIL. Only what is no query is met with silence.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from clusterdns.cache.packet_cache import PacketCache
+from clusterdns.directives.chain import Handler, Reply, Request
+from clusterdns.errors import MalformedMessage, UpstreamFailure
+from clusterdns.flight import Flight, start
+from clusterdns.limits import TCP_MESSAGE_BYTES
+from clusterdns.listen.respond import Peer, Send, client_address
+from clusterdns.wire import numbers
+from clusterdns.wire.edns import ClientSubnet
+from clusterdns.wire.names import parents
+from clusterdns.wire.query import HEADER_BYTES, Query, read_query
+from clusterdns.wire.reply import finish, refuse, udp_limit
+
+_log = logging.getLogger(__name__)
+
+_TRANSFERS = frozenset({numbers.AXFR, numbers.IXFR})
+
+
+@dataclass(slots=True)
+class ServerCounters:
+    """Plain counts, made into metrics when those are asked for."""
+
+    packet_cache_hits: int = 0
+    requests: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Questions behind the packet cache, by transport and type."""
+    responses: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Answers from behind the packet cache, by source (a directive, or `server`) and rcode."""
+    malformed: int = 0
+    panics: int = 0
+
+
+class Dispatcher:
+    """The server blocks that share a listening address. `chains` maps a block's zone (folded wire) to its chain."""
+
+    def __init__(self, chains: Mapping[bytes, Handler], packets: PacketCache, clock: Callable[[], float]) -> None:
+        self.counters = ServerCounters()
+        self.packets = packets
+        self._chains = dict(chains)
+        self._clock = clock
+        self._find = packets.find
+
+    def respond_udp(self, message: bytes, peer: Peer, send: Send) -> bytes | None:
+        """Answer one datagram; see `clusterdns.listen.respond.Respond`."""
+        entry = self._find(message[2:])
+        if entry is None:
+            return self._respond(message, peer, send, "udp", self._clock())
+        now = self._clock()
+        if now < entry.renew_at:
+            self.counters.packet_cache_hits += 1
+            return message[:2] + entry.body
+        answer = self.packets.get(message[2:], client_address(peer), now)
+        if answer is None:
+            return self._respond(message, peer, send, "udp", now)
+        self.counters.packet_cache_hits += 1
+        return message[:2] + answer
+
+    def respond_tcp(self, message: bytes, peer: Peer, send: Send) -> bytes | None:
+        """Answer one message of a connection; see `clusterdns.listen.respond.Respond`."""
+        return self._respond(message, peer, send, "tcp", self._clock())
+
+    async def resolve(self, request: Request) -> Reply:
+        """Ask the server block that is responsible for the request's name. Raises UpstreamFailure, also if none is."""
+        chain = self._chain_for(request.query.folded)
+        if chain is None:
+            raise UpstreamFailure("this server", "no server block has a zone for the name")
+        return await chain(request)
+
+    def _respond(self, message: bytes, peer: Peer, send: Send, transport: str, now: float) -> bytes | None:
+        # A response is never answered: two servers would answer each other for ever.
+        if len(message) < HEADER_BYTES or message[2] & 0x80:
+            self.counters.malformed += 1
+            return None
+        if message[2] & 0x78:
+            return refuse(message, numbers.NOTIMP)
+        try:
+            query = read_query(message)
+        except MalformedMessage:
+            self.counters.malformed += 1
+            return refuse(message, numbers.FORMERR)
+        self.counters.requests[transport, query.qtype] += 1
+        rcode = self._refusal(query)
+        if rcode is not None:
+            self.counters.responses["server", rcode] += 1
+            return refuse(message, rcode, query=query)
+        request = Request(query, client_address(peer), transport, now, peer[1], len(message))
+        flight = start(self.resolve(request))
+        if flight.done:
+            return self._answer(message, request, flight)
+        flight.when_done(lambda: send(self._answer(message, request, flight), peer))
+        return None
+
+    def _refusal(self, query: Query) -> int | None:
+        """The rcode for a question that no chain is asked, or None."""
+        if query.edns is not None and query.edns.version != 0:
+            # "If a responder does not implement the VERSION level of the request, then it MUST respond with
+            # RCODE=BADVERS" (RFC 6891 section 6.1.3).
+            return numbers.BADVERS
+        if query.qclass != numbers.IN or query.qtype in _TRANSFERS:
+            return numbers.REFUSED
+        return None if self._chain_for(query.folded) else numbers.REFUSED
+
+    def _chain_for(self, folded: bytes) -> Handler | None:
+        for name in parents(folded):
+            chain = self._chains.get(name)
+            if chain is not None:
+                return chain
+        return None
+
+    def _answer(self, message: bytes, request: Request, flight: Flight[Reply]) -> bytes:
+        query = request.query
+        try:
+            reply = flight.result()
+            limit = udp_limit(query) if request.transport == "udp" else TCP_MESSAGE_BYTES.default_int
+            answer = finish(query, reply.response, limit=limit, subnet=_answered_subnet(query, reply))
+        except UpstreamFailure:
+            self.counters.responses["server", numbers.SERVFAIL] += 1
+            return refuse(message, numbers.SERVFAIL, query=query)
+        except Exception:
+            self.counters.panics += 1
+            self.counters.responses["server", numbers.SERVFAIL] += 1
+            _log.exception("a query failed by our own fault; it is answered SERVFAIL")
+            return refuse(message, numbers.SERVFAIL, query=query)
+        self.counters.responses[reply.source, reply.response.rcode] += 1
+        if reply.fresh_until and _may_repeat(request, answer):
+            self.packets.put(
+                message[2:],
+                request.client,
+                reply.view,
+                answer,
+                reply.response.ttl_offsets,
+                expires=reply.fresh_until,
+                now=self._clock(),
+            )
+        return answer
+
+
+def _may_repeat(request: Request, answer: bytes) -> bool:
+    """Whether the packet cache may have the answer: it was for UDP, is whole, and the same query will come again.
+
+    Cookies, a client's subnet and the like differ with every client; their queries would only fill the cache.
+    """
+    edns = request.query.edns
+    return request.transport == "udp" and not answer[2] & 0x02 and (edns is None or not edns.has_options)
+
+
+def _answered_subnet(query: Query, reply: Reply) -> ClientSubnet | None:
+    """The option to answer with: "FAMILY, SOURCE PREFIX-LENGTH, and ADDRESS … MUST match" (RFC 7871 section 7.2.1)."""
+    if reply.scope is None or query.edns is None or query.edns.subnet is None:
+        return None
+    return ClientSubnet(query.edns.subnet.address, query.edns.subnet.source, reply.scope)

@@ -1,0 +1,123 @@
+"""The `hosts` directive: addresses from a hosts(5) table, and names for them.
+
+It answers A, AAAA and PTR; a name of the table has NODATA for other types. Names outside go on to the next
+directive with `fallthrough`, and do not exist without it. The file is read again when it has changed, looked at no
+more often than `reload` says; a file that can't be read keeps the table as it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+
+from clusterdns.directives.chain import Handler, Reply, Request, reply_with
+from clusterdns.wire import numbers
+from clusterdns.wire.names import is_at_or_below, name_from_text
+from clusterdns.wire.records import Record, address_record
+
+_log = logging.getLogger(__name__)
+
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(slots=True)
+class Table:
+    """Addresses by folded wire name, and names in the table's spelling by folded reverse name."""
+
+    addresses: dict[bytes, list[Address]] = field(default_factory=dict)
+    names: dict[bytes, list[bytes]] = field(default_factory=dict)
+
+    def add(self, address: Address, hostname: str) -> None:
+        """Add one name of one address. Raises ValueError for what is no name."""
+        name = name_from_text(hostname)
+        addresses = self.addresses.setdefault(name.lower(), [])
+        if address not in addresses:
+            addresses.append(address)
+        names = self.names.setdefault(name_from_text(address.reverse_pointer), [])
+        if name not in names:
+            names.append(name)
+
+
+def read_table(text: str) -> Table:
+    """A table from hosts(5) text; lines that say nothing usable are left out, as every resolver does."""
+    table = Table()
+    for line in text.splitlines():
+        fields = line.partition("#")[0].split()
+        if len(fields) < 2:
+            continue
+        try:
+            address = ip_address(fields[0].partition("%")[0])
+            for hostname in fields[1:]:
+                table.add(address, hostname)
+        except ValueError as error:
+            _log.warning("hosts: %r is left out: %s", line.strip(), error)
+    return table
+
+
+class Hosts:
+    """One directive's handler. `zones` and `fallthrough` are folded wire names; `fallthrough` None means never."""
+
+    def __init__(
+        self,
+        zones: Sequence[bytes],
+        inline: Table,
+        path: Path | None,
+        following: Handler,
+        *,
+        ttl: int,
+        reload_seconds: float,
+        reverse: bool,
+        fallthrough: Sequence[bytes] | None,
+    ) -> None:
+        self._zones = tuple(zones)
+        self._inline = inline
+        self._file = Table()
+        self._path = path
+        self._following = following
+        self._ttl = ttl
+        self._reload_seconds = reload_seconds
+        self._reverse = reverse
+        self._fallthrough = fallthrough
+        self._seen: tuple[int, int, int] | None = None
+        self._look_again_at = 0.0
+
+    async def handle(self, request: Request) -> Reply:
+        query = request.query
+        if not any(is_at_or_below(query.folded, zone) for zone in self._zones):
+            return await self._following(request)
+        if self._path is not None and request.now >= self._look_again_at:
+            self._look_again_at = request.now + self._reload_seconds if self._reload_seconds else float("inf")
+            self._load(self._path)
+        addresses = [*self._inline.addresses.get(query.folded, ()), *self._file.addresses.get(query.folded, ())]
+        names = []
+        if self._reverse:
+            names = [*self._inline.names.get(query.folded, ()), *self._file.names.get(query.folded, ())]
+        if not addresses and not names:
+            if self._fallthrough is not None and any(is_at_or_below(query.folded, zone) for zone in self._fallthrough):
+                return await self._following(request)
+            return reply_with(request, "hosts", rcode=numbers.NXDOMAIN, flags=numbers.AA, cacheable=False)
+        answer = [
+            record
+            for record in (address_record(query.name, address, self._ttl) for address in dict.fromkeys(addresses))
+            if record.rtype == query.qtype
+        ]
+        if query.qtype == numbers.PTR:
+            answer += [Record(query.name, numbers.PTR, self._ttl, name) for name in dict.fromkeys(names)]
+        return reply_with(request, "hosts", flags=numbers.AA, answer=answer, cacheable=False)
+
+    def _load(self, path: Path) -> None:
+        try:
+            status = os.stat(path)
+            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if seen == self._seen:
+                return
+            self._file = read_table(path.read_text("utf-8", errors="replace"))
+        except OSError as error:
+            if self._seen != (0, 0, 0):
+                _log.warning("hosts: %s can't be read, its last content stays: %s", path, error.strerror)
+            seen = (0, 0, 0)
+        self._seen = seen

@@ -1,0 +1,30 @@
+"""The synthesised answer: what was found further down the search list, under the name that the client asked for.
+
+A CNAME from the client's name to the name that was found leads to the records (RFC 1034 section 3.6.2). It is made
+for each answer and never cached: what is cached are the answers of the real names, which are the same for everyone.
+"""
+
+from __future__ import annotations
+
+from clusterdns.wire import numbers
+from clusterdns.wire.query import Query
+from clusterdns.wire.records import Record, compose, read_sections
+from clusterdns.wire.response import Response, read_response
+
+
+def synthesise(query: Query, found: bytes, response: Response) -> Response:
+    """The answer to `query` out of `response`, which answers the name `found`. No CNAME leads to NODATA."""
+    sections = read_sections(response.message)
+    answer = sections.answer
+    if answer:
+        answer = [Record(query.name, numbers.CNAME, answer[0].ttl, found), *answer]
+    message = compose(
+        query,
+        rcode=response.rcode,
+        # AD says that the answer was validated; this one was put together here.
+        flags=response.flags & (numbers.AA | numbers.RA),
+        answer=answer,
+        authority=sections.authority,
+        additional=sections.additional,
+    )
+    return read_response(message)

@@ -1,0 +1,42 @@
+"""The walk along a search list: which names a client would ask one after the other, and which answer ends it.
+
+A pod's resolver appends each search domain in turn, and asks the bare name last (resolv.conf(5), `search`, `ndots`).
+The server sees the first of those questions, takes the search domain off again and asks itself the rest.
+"""
+
+from __future__ import annotations
+
+from clusterdns.wire import numbers
+from clusterdns.wire.names import is_at_or_below, join
+from clusterdns.wire.response import Response
+
+
+def expansions(name: bytes, search: tuple[bytes, ...]) -> list[bytes]:
+    """The names the client is about to ask if `name` is its first question, in order; `name` itself is the first.
+
+    `name` is in the client's spelling, `search` folded. Empty if `name` is not below the first search domain: equal to
+    it there is nothing in front to search for, and further down the list the client is searching already.
+    """
+    if not search:
+        return []
+    folded = name.lower()
+    first = search[0]
+    if len(folded) == len(first) or not is_at_or_below(folded, first):
+        return []
+    base = name[: len(name) - len(first)] + numbers.ROOT
+    names = [name]
+    for domain in (*search[1:], numbers.ROOT):
+        candidate = join(base, domain)
+        # A resolver skips what does not fit into 255 bytes, as it can't ask for it.
+        if candidate is not None:
+            names.append(candidate)
+    return names
+
+
+def ends_walk(response: Response) -> bool:
+    """True if the name exists, with or without records of the type asked for.
+
+    Existence is the same for A and AAAA, so that the two questions of one look-up end at the same name. NXDOMAIN goes
+    on, and so does a failure: glibc, too, tries the next search domain after a SERVFAIL.
+    """
+    return response.rcode == numbers.NOERROR
