@@ -114,3 +114,44 @@ KUBE_BACKOFF_SECONDS = Limit("first pause after a failed request", 0.8, 0.1, 60,
 KUBE_BACKOFF_MAXIMUM_SECONDS = Limit(
     "longest pause after failed requests", 30, 1, 600, "seconds", "client-go reflector"
 )
+
+# Corefile.
+PORT = Limit("port", 53, 0, 65535, "", "RFC 768 (0: any free port)")
+COREFILE_DEPTH = Limit("nested blocks of a Corefile", 16, 1, 16, "blocks", "this project")
+COREFILE_IMPORTS = Limit("imports of a Corefile", 1000, 0, 1000, "imports", "this project")
+CACHE_PREFETCH_AMOUNT = Limit("prefetch amount", 0, 0, 1000000, "queries", "CoreDNS cache")
+CACHE_PREFETCH_SECONDS = Limit("prefetch window", 60, 0, 86400, "seconds", "CoreDNS cache")
+CACHE_PREFETCH_PERCENT = Limit("prefetch percentage", 10, 10, 90, "%", "CoreDNS cache")
+CACHE_STALE_SECONDS = Limit("serve_stale duration", 3600, 0, 604800, "seconds", "CoreDNS cache, RFC 8767 section 5")
+CACHE_VERIFY_SECONDS = Limit("serve_stale verify timeout", 0, 0, 5, "seconds", "CoreDNS cache (0: wait)")
+CACHE_SERVFAIL_SECONDS = Limit("servfail duration", 5, 0, 300, "seconds", "CoreDNS cache, RFC 9520 section 3.2")
+FORWARD_MAX_FAILS = Limit("max_fails", 2, 0, 1000000, "checks", "CoreDNS forward (0: never down)")
+FORWARD_HEALTH_SECONDS = Limit("health_check", 0.5, 0.05, 3600, "seconds", "CoreDNS forward")
+FORWARD_MAX_CONCURRENT = Limit("max_concurrent", 0, 0, 1000000, "queries", "CoreDNS forward (0: no limit)")
+FORWARD_MAX_AGE_SECONDS = Limit("max_age", 0, 0, 86400, "seconds", "CoreDNS forward (0: no limit)")
+FORWARD_MAX_IDLE_CONNECTIONS = Limit("max_idle_conns", 0, 0, 65536, "connections", "CoreDNS forward (0: no limit)")
+FORWARD_MAX_ATTEMPTS = Limit("max_connect_attempts", 0, 0, 1000, "attempts", "CoreDNS forward (0: no limit)")
+HEALTH_LAMEDUCK_SECONDS = Limit("lameduck", 0, 0, 3600, "seconds", "CoreDNS health")
+HOSTS_TTL = Limit("hosts ttl", 3600, 1, 65535, "seconds", "CoreDNS hosts")
+HOSTS_RELOAD_SECONDS = Limit("hosts reload", 5, 0, 86400, "seconds", "CoreDNS hosts (0: never)")
+RELOAD_SECONDS = Limit("reload interval", 30, 2, 86400, "seconds", "CoreDNS reload")
+RELOAD_JITTER_SECONDS = Limit("reload jitter", 15, 1, 43200, "seconds", "CoreDNS reload")
+ERRORS_CONSOLIDATE_SECONDS = Limit("consolidate", 30, 0.001, 86400, "seconds", "CoreDNS errors")
+ERRORS_PATTERN_CHARACTERS = Limit("consolidate pattern", 10000, 1, 10000, "characters", "CoreDNS errors")
+LOG_MINIMUM_SECONDS = Limit("log minDuration", 0, 0, 3600, "seconds", "CoreDNS log")
+
+# Forwarding.
+FORWARD_PIPELINE = Limit("queries in flight per upstream connection", 5000, 1, 32768, "queries", "this project")
+FORWARD_BUSY = Limit(
+    "queries in flight before another connection is opened", 64, 1, 32768, "queries", "this project, measured"
+)
+FORWARD_UDP_SOCKETS = Limit("UDP sockets per upstream", 8, 1, 64, "sockets", "this project, RFC 5452 section 9.2")
+FORWARD_UDP_SOCKET_QUERIES = Limit(
+    "queries before a UDP socket is replaced", 256, 1, 65536, "queries", "this project, RFC 5452 section 9.2"
+)
+FORWARD_UDP_ANSWER_BYTES = Limit(
+    "UDP answer received", 4096, 1232, 65535, "bytes", "above the 1,232 asked for, as CoreDNS"
+)
+FORWARD_ROUNDS = Limit("tries of each upstream per query", 2, 1, 10, "tries", "CoreDNS forward max_connect_attempts")
+FORWARD_AVOID_SECONDS = Limit("a failed upstream is asked last", 2, 0, 60, "seconds", "this project")
+FORWARD_TICK_SECONDS = Limit("resolution of forwarding deadlines", 0.05, 0.001, 1, "seconds", "this project")
