@@ -1,0 +1,143 @@
+"""The API on HTTP: one request in, a signature check, a quota, an operation, one JSON object out.
+
+RPC style as the SDK speaks it: POST (or GET) `/`, every parameter in the query, an empty body. Errors have the
+gateway's shape `{RequestId, HostId, Code, Message, Recommend}`. Bytes that are not HTTP get aiohttp's 400.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from clusterdns.limits import PRIVATEZONE_BODY_BYTES
+from externaldns.providers.privatezone.emulator import api, failure
+from externaldns.providers.privatezone.emulator.call import Call
+from externaldns.providers.privatezone.emulator.failure import ApiFailure
+from externaldns.providers.privatezone.emulator.parameters import Parameters
+from externaldns.providers.privatezone.emulator.quota import TokenBucket
+from externaldns.providers.privatezone.emulator.signature import (
+    AccessKey,
+    NonceMemory,
+    SignedRequest,
+    decode_query,
+    verify,
+)
+from externaldns.providers.privatezone.emulator.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class ApiServer:
+    """Answers the API from `store`; `codes` replaces error codes by others, `*_qps` of None means no limit."""
+
+    def __init__(
+        self,
+        store: Store,
+        key: AccessKey,
+        *,
+        read_qps: float | None = None,
+        write_qps: float | None = None,
+        codes: Mapping[str, str] | None = None,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._codes = codes or {}
+        now = time.monotonic()
+        self._buckets = {False: TokenBucket(read_qps, now), True: TokenBucket(write_qps, now)}
+        self._nonces = NonceMemory()
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Listen, and return the real address."""
+        self._runner = web.ServerRunner(web.Server(self._handle, logger=_quiet_logger()))
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        address = self._runner.addresses[0]
+        return str(address[0]), int(address[1])
+
+    async def close(self) -> None:
+        """Stop listening and close all connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        request_id = str(uuid.uuid4()).upper()
+        try:
+            fields = self._answer(request.raw_path, await _read(request), request.remote or "")
+            return web.json_response({"RequestId": request_id, **fields})
+        except ApiFailure as refused:
+            error = refused
+        except Exception:
+            # A defect of the emulator: the caller must still get the gateway's shape, for the SDK can't read another.
+            log.exception("call %s failed", request_id)
+            error = ApiFailure(failure.INTERNAL)
+        code = self._codes.get(error.code, error.code)
+        body = {
+            "RequestId": request_id,
+            "HostId": _clean(request.headers.get("host", "")),
+            "Code": code,
+            "Message": error.message,
+            "Recommend": f"https://api.alibabacloud.com/troubleshoot?q={code}&product=pvtz&requestId={request_id}",
+        }
+        return web.json_response(body, status=error.status)
+
+    def _answer(self, target: str, request: SignedRequest, client: str) -> Mapping[str, object]:
+        if target.partition("?")[0] != "/" or request.method not in ("GET", "POST"):
+            raise ApiFailure(failure.ACTION_UNKNOWN)
+        wall = time.time()
+        verified = verify(request, self._key, wall)
+        self._nonces.use(verified, wall)
+        operation = api.find_operation(verified.action, verified.version)
+        if not self._buckets[operation.writes].take(time.monotonic()):
+            raise ApiFailure(failure.THROTTLED)
+        call = Call(
+            store=self._store,
+            parameters=Parameters(verified.parameters),
+            now_ms=int(wall * 1000),
+            client=client,
+        )
+        return api.execute(verified.action, operation, call)
+
+
+async def _read(request: web.BaseRequest) -> SignedRequest:
+    body = b""
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > PRIVATEZONE_BODY_BYTES.default:
+            raise ApiFailure(failure.BODY_TOO_LARGE, limit=PRIVATEZONE_BODY_BYTES.default)
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        name = name.lower()
+        headers[name] = f"{headers[name]},{_clean(value)}" if name in headers else _clean(value)
+    return SignedRequest(
+        method=request.method,
+        query=decode_query(_clean(request.raw_path).partition("?")[2]),
+        headers=headers,
+        body=body,
+    )
+
+
+def _clean(text: str) -> str:
+    """Replace bytes that are not UTF-8, which aiohttp hands over as lone surrogates."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _quiet_logger() -> logging.Logger:
+    """Return a logger on which a peer that does not speak HTTP is one line and no traceback."""
+    logger = log.getChild("server")
+    logger.addFilter(_drop_peer_traceback)
+    return logger
+
+
+def _drop_peer_traceback(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.msg, record.args, record.exc_info = f"not HTTP: {type(error).__name__}", (), None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
