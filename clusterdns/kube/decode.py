@@ -261,4 +261,4 @@ def _explain(error: Exception) -> str:
 
 def _type_name(value: object) -> str:
     names = {type(None): "nothing", dict: "an object", list: "a list", str: "text", bool: "a boolean"}
-    return names.get(type(value), f"{value!r:.40}")
+    return names.get(type(value)) or str(value)

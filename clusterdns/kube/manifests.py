@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 """How often the folder is looked at. A stat of each file costs microseconds; inotify does not see network mounts."""
 
+_DEEPEST = 100
+
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 Signature = frozenset[tuple[str, int, int, int]]
@@ -168,6 +170,7 @@ def _yaml_documents(file: Path, text: str) -> Iterator[tuple[int, Any]]:
     loader = _ManifestLoader(text)
     line = 1
     try:
+        _check_nesting(text)
         while loader.check_node():
             node = loader.get_node()
             line = node.start_mark.line + 1
@@ -175,15 +178,26 @@ def _yaml_documents(file: Path, text: str) -> Iterator[tuple[int, Any]]:
             if document is not None:
                 yield line, document
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        if mark is None:
-            raise ConfigError(f"not YAML: {error.problem}", source=str(file), line=line, column=1) from None
-        what = " ".join(filter(None, (error.context, error.problem)))
-        raise ConfigError(f"not YAML: {what}", source=str(file), line=mark.line + 1, column=mark.column + 1) from None
+        mark = error.problem_mark or error.context_mark
+        place = (mark.line + 1, mark.column + 1) if mark else (line, 1)
+        what = ": ".join(filter(None, (error.context, error.problem)))
+        raise ConfigError(f"not YAML: {what}", source=str(file), line=place[0], column=place[1]) from None
     except _BROKEN_YAML as error:
         raise ConfigError(f"not YAML: {error}", source=str(file), line=line, column=1) from None
     finally:
         loader.dispose()
+
+
+def _check_nesting(text: str) -> None:
+    """Raise YAMLError for nesting that nobody writes: libyaml recurses, and would end the process at some 20,000."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_BaseLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                raise yaml.MarkedYAMLError(problem=f"nested more than {_DEEPEST} deep", problem_mark=event.start_mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _add_implied_namespaces(contents: Contents) -> None:

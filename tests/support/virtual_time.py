@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 # The kernel delivers between loopback sockets in microseconds; this is for when the machine is busy.
 _DELIVERY_SECONDS = 0.002
@@ -49,17 +51,35 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
         future = super().run_in_executor(executor, func, *args)
         self._jumping.threads_at_work += 1
         future.add_done_callback(self._thread_finished)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        self._jumping.threads_at_work += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self._jumping.threads_at_work -= 1
+
     def _thread_finished(self, _: asyncio.Future[Any]) -> None:
         self._jumping.threads_at_work -= 1
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` to its end on virtual time, as `asyncio.run` does on real time."""
+def run(main: Coroutine[Any, Any, T], limit_seconds: float = 21600) -> T:
+    """Run `main` to its end on virtual time, as `asyncio.run` does on real time.
+
+    Raises TimeoutError after `limit_seconds` (virtual): a test that waits in vain fails instead of hanging, though
+    something periodic keeps the clock going.
+    """
+
+    async def bounded() -> T:
+        async with asyncio.timeout(limit_seconds):
+            return await main
+
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(main)
+        return runner.run(bounded())

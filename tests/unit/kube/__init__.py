@@ -1,0 +1,1 @@
+"""Tests of clusterdns.kube and of the API server double."""
