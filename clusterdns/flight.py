@@ -29,13 +29,16 @@ class Flight(Generic[T]):
         self._waiters: list[Callable[[], None]] = []
 
     def land(self, value: T) -> None:
-        """Deliver the value; everyone who waits goes on before this returns."""
+        """Deliver the value; everyone who waits goes on before this returns.
+
+        A coroutine's error belongs to its own flight. An error of a callback is raised here, after all have gone on.
+        """
         if not self.done:
             self._value = value
             self._arrive()
 
     def fail(self, error: BaseException) -> None:
-        """Deliver an error; it is raised in everyone who waits."""
+        """Deliver an error; it is raised in everyone who waits. Otherwise as `land`."""
         if not self.done:
             self._error = error
             self._arrive()
@@ -61,8 +64,15 @@ class Flight(Generic[T]):
     def _arrive(self) -> None:
         self.done = True
         waiters, self._waiters = self._waiters, []
+        first_error = None
         for resume in waiters:
-            resume()
+            try:
+                resume()
+            except BaseException as error:
+                # Those who wait are strangers to each other: one client's trouble must not leave the rest hanging.
+                first_error = first_error or error
+        if first_error is not None:
+            raise first_error
 
 
 def start(coroutine: Coroutine[Any, Any, T]) -> Flight[T]:
@@ -73,15 +83,23 @@ def start(coroutine: Coroutine[Any, Any, T]) -> Flight[T]:
 
 
 def _run(coroutine: Coroutine[Any, Any, T], flight: Flight[T]) -> None:
+    error = None
     try:
         awaited = coroutine.send(None)
-    except StopIteration as end:
-        flight.land(end.value)
-    except Exception as error:
-        flight.fail(error)
-    else:
-        if isinstance(awaited, Flight):
-            awaited.when_done(lambda: _run(coroutine, flight))
-        else:
+        if not isinstance(awaited, Flight):
             coroutine.close()
-            flight.fail(TypeError(f"only a Flight can be awaited here, not {type(awaited).__name__}"))
+            raise TypeError(f"only a Flight can be awaited here, not {type(awaited).__name__}")
+    except StopIteration as end:
+        value = end.value
+    except BaseException as raised:
+        error = raised
+    else:
+        awaited.when_done(lambda: _run(coroutine, flight))
+        return
+    # Outside of `except`: whoever goes on now must not find our exception as the context of their own.
+    if error is None:
+        flight.land(value)
+        return
+    flight.fail(error)
+    if not isinstance(error, Exception):
+        raise error  # KeyboardInterrupt, SystemExit: meant for the process, not for one query

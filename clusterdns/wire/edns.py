@@ -15,14 +15,17 @@ from clusterdns.limits import UDP_EDNS_BYTES
 
 CLIENT_SUBNET = 8
 DNSSEC_OK = 0x8000
-_FAMILY_BYTES = {1: 4, 2: 16}
+# Address families (IANA), and how long their addresses are in bytes. 0 is no family: `dig +subnet=0` sends it, with a
+# prefix of no bits, to ask that no address is passed on.
+_FAMILY_BYTES = {0: 0, 1: 4, 2: 16}
+_FAMILIES = {size: family for family, size in _FAMILY_BYTES.items()}
 _OPTION = struct.Struct("!HH")
 _OPT = struct.Struct("!BHHIH")
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSubnet:
-    """The option's fields; `address` is the prefix padded with zeros to 4 or 16 bytes.
+    """The option's fields; `address` is the prefix padded with zeros to 4 or 16 bytes, or empty for family 0.
 
     `source` and `scope` are prefix lengths in bits: `source` is the sender's, `scope` the answerer's.
     """
@@ -34,15 +37,15 @@ class ClientSubnet:
     @property
     def is_host(self) -> bool:
         """True if the option names one client: /32 or /128."""
-        return self.source == len(self.address) * 8
+        return 0 < self.source == len(self.address) * 8
 
     def text(self) -> str:
-        """The address as canonical text."""
-        return ip_address(self.address).compressed
+        """The address as canonical text; empty for family 0."""
+        return ip_address(self.address).compressed if self.address else ""
 
     def encode(self) -> bytes:
         """The option with its code and length; the address is cut to its prefix, in whole bytes (section 6)."""
-        family = 1 if len(self.address) == 4 else 2
+        family = _FAMILIES[len(self.address)]
         prefix = self.address[: (self.source + 7) // 8]
         return struct.pack("!HHHBB", CLIENT_SUBNET, 4 + len(prefix), family, self.source, self.scope) + prefix
 

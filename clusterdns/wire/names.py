@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clusterdns.errors import MalformedMessage
+from clusterdns.limits import LABEL_BYTES, NAME_BYTES
 
-MAX_NAME = 255
-MAX_LABEL = 63
+MAX_NAME = NAME_BYTES.default_int
+MAX_LABEL = LABEL_BYTES.default_int
+# A name has at most 127 labels, and each pointer in it stands for at least one. Without a bound, a message of pointers
+# to pointers costs thousands of steps for each of its thousands of names.
+_MAX_POINTERS = 127
+_DIGITS = frozenset("0123456789")
 _PRINTABLE = frozenset(range(0x21, 0x7F)) - frozenset(b'."();@$\\')
 
 
@@ -24,7 +29,8 @@ def fold(name: bytes) -> bytes:
 def name_from_text(text: str) -> bytes:
     """`web.shop.svc.cluster.local`, with or without the last dot, in wire form.
 
-    `\\.` and `\\065` mean what RFC 1035 section 5.1 says. Raises ValueError for an empty label, a label over 63 bytes or a name over 255.
+    `\\.` and `\\065` mean what RFC 1035 section 5.1 says. Raises ValueError for an empty label, a label over 63
+    bytes or a name over 255.
     """
     if text in (".", ""):
         return b"\0"
@@ -94,19 +100,26 @@ def join(first: bytes, second: bytes) -> bytes | None:
 def skip_name(message: bytes, offset: int) -> int:
     """The offset behind the (possibly compressed) name at `offset`.
 
-    A pointer must point behind the header and before itself, which also rules out loops.
+    A pointer must point behind the header and before its name, so no name contains itself. What it points at is not
+    looked at: who needs the name calls `read_name`.
     Raises MalformedMessage, or IndexError where the message ends: callers turn that into MalformedMessage.
     """
+    start = offset
     while length := message[offset]:
         if length >= 0xC0:
             target = (length & 0x3F) << 8 | message[offset + 1]
-            if not 12 <= target < offset:
+            if not 12 <= target < start:
                 raise MalformedMessage(f"compression pointer at {offset} to {target}")
-            return offset + 2
+            end = offset + 2
+            break
         if length > MAX_LABEL:
             raise MalformedMessage(f"label type {length >> 6:02b} at {offset}")
         offset += 1 + length
-    return offset + 1
+    else:
+        end = offset + 1
+    if offset - start >= MAX_NAME:
+        raise MalformedMessage(f"the name at {start} is too long")
+    return end
 
 
 def read_name(message: bytes, offset: int) -> tuple[bytes, int]:
@@ -115,14 +128,15 @@ def read_name(message: bytes, offset: int) -> tuple[bytes, int]:
     "a prior occurance of the same name" (RFC 1035 section 4.1.4): each pointer must go further back than the one
     before it. Raises MalformedMessage, or IndexError as `skip_name` does.
     """
-    end = 0
-    lowest = offset
+    end = pointers = 0
+    start = lowest = offset
     parts = []
     size = 1
     while length := message[offset]:
         if length >= 0xC0:
             target = (length & 0x3F) << 8 | message[offset + 1]
-            if not 12 <= target < lowest:
+            pointers += 1
+            if not 12 <= target < lowest or pointers > _MAX_POINTERS:
                 raise MalformedMessage(f"compression pointer at {offset} to {target}")
             end = end or offset + 2
             offset = lowest = target
@@ -131,8 +145,8 @@ def read_name(message: bytes, offset: int) -> tuple[bytes, int]:
             raise MalformedMessage(f"label type {length >> 6:02b} at {offset}")
         following = offset + 1 + length
         size += 1 + length
-        if size > MAX_NAME or following >= len(message):
-            raise MalformedMessage(f"name at {offset} is too long")
+        if size > MAX_NAME:
+            raise MalformedMessage(f"the name at {start} is too long")
         parts.append(message[offset:following])
         offset = following
     parts.append(b"\0")
@@ -150,9 +164,10 @@ def _escaped_labels(text: str) -> Iterator[bytes]:
             label.clear()
         elif character != "\\":
             label += character.encode("utf-8")
-        elif (code := text[position : position + 3]).isdecimal() and code.isascii() and len(code) == 3:
-            if int(code) > 255:
-                raise ValueError(f"{text!r} has \\{code}; the highest byte is \\255")
+        elif (code := text[position : position + 3])[:1] in _DIGITS:
+            # "\DDD where each D is a digit"; "\X where X is any character other than a digit" (RFC 1035 section 5.1).
+            if len(code) < 3 or not _DIGITS.issuperset(code) or int(code) > 255:
+                raise ValueError(f"{text!r} has \\{code}; a byte is written as three digits, at most \\255")
             label.append(int(code))
             position += 3
         elif position < len(text):

@@ -66,7 +66,8 @@ def read_query(message: bytes) -> Query:
 
 def _read_query(message: bytes) -> Query:
     query_id, flags, questions, answers, authorities, additionals = HEADER.unpack_from(message)
-    # "messages with QDCOUNT > 1 … MUST be treated as FORMERR" (RFC 9619 section 4); 0 is only for cookies.
+    # "A DNS message with OPCODE = 0 and QDCOUNT > 1 MUST be treated as an incorrectly formatted message" (RFC 9619
+    # section 4); 0 is only for cookies (RFC 7873 section 5.4).
     if questions != 1:
         raise MalformedMessage(f"{questions} questions; one is allowed")
     offset = HEADER_BYTES
@@ -98,10 +99,13 @@ def _read_other_records(message: bytes, offset: int, others: int, additionals: i
         if end > len(message):
             raise MalformedMessage("a record is longer than its message")
         if rtype == numbers.OPT:
-            # "If a query message with more than one OPT RR is received, a FORMERR MUST be returned";
-            # "The OPT RR's name MUST be 0 (root domain)" (RFC 6891 section 6.1.1 and 6.1.2).
+            # "If a query message with more than one OPT RR is received, a FORMERR (RCODE=1) MUST be returned", and its
+            # NAME "MUST be 0 (root domain)" (RFC 6891 sections 6.1.1 and 6.1.2).
             if edns is not None or index < others or message[owner]:
                 raise MalformedMessage("a second or misplaced OPT record")
             edns = read_edns(message, offset + 2, end)
+            # "In queries, it MUST be set to 0" (RFC 7871 section 6).
+            if edns.subnet is not None and edns.subnet.scope:
+                raise MalformedMessage("an EDNS Client Subnet option with a scope in a query")
         offset = end
     return edns, offset

@@ -1,8 +1,8 @@
 """Records as values, and messages made of them: for answers that we compose ourselves.
 
 The zone of the cluster, hosts and the search walk's CNAME are made here. Rdata is kept in wire form without
-compression; names in it are expanded on the way in ("Only the RR types defined in RFC 1035 may be compressed",
-RFC 3597 section 4) and owner names are compressed on the way out. Rdata of other types comes from dnslib.
+compression, so that it means the same in every message (RFC 3597 section 4): names in it are expanded on the way in,
+and only owner names are compressed on the way out. Rdata of other types comes from dnslib.
 """
 
 from __future__ import annotations
@@ -23,24 +23,32 @@ _RECORD_HEAD = struct.Struct("!HHIH")
 _SRV = struct.Struct("!HHH")
 _SOA_NUMBERS = struct.Struct("!IIIII")
 
-# Where names stand in the rdata of types that may be compressed: (bytes before the first name, number of names).
-# RFC 1035 section 3.3, and SRV, which old servers compress ("receiving servers … MUST decompress", RFC 3597 section 4).
-_NAMES_IN_RDATA = {
-    numbers.NS: (0, 1),
-    numbers.CNAME: (0, 1),
-    numbers.SOA: (0, 2),
-    7: (0, 1),  # MB
-    8: (0, 1),  # MG
-    9: (0, 1),  # MR
-    numbers.PTR: (0, 1),
-    14: (0, 2),  # MINFO
-    numbers.MX: (2, 1),
-    17: (0, 2),  # RP
-    18: (2, 1),  # AFSDB
-    21: (2, 1),  # RT
-    numbers.SRV: (6, 1),
-    numbers.DNAME: (0, 1),
+# Where names stand in the rdata of types that may be compressed: (bytes before the first name, number of names, bytes
+# behind them or None for any number). RFC 1035 section 3.3, and the later types that old servers compressed: receivers
+# "SHOULD also decompress RRs of type RP, AFSDB, RT, SIG, PX, NXT, NAPTR, and SRV" (RFC 3597 section 4).
+_NAMES_IN_RDATA: dict[int, tuple[int, int, int | None]] = {
+    numbers.NS: (0, 1, 0),
+    3: (0, 1, 0),  # MD
+    4: (0, 1, 0),  # MF
+    numbers.CNAME: (0, 1, 0),
+    numbers.SOA: (0, 2, 20),
+    7: (0, 1, 0),  # MB
+    8: (0, 1, 0),  # MG
+    9: (0, 1, 0),  # MR
+    numbers.PTR: (0, 1, 0),
+    14: (0, 2, 0),  # MINFO
+    numbers.MX: (2, 1, 0),
+    17: (0, 2, 0),  # RP
+    18: (2, 1, 0),  # AFSDB
+    21: (2, 1, 0),  # RT
+    24: (18, 1, None),  # SIG
+    26: (2, 2, 0),  # PX
+    30: (0, 1, None),  # NXT
+    numbers.SRV: (6, 1, 0),
+    36: (2, 1, 0),  # KX
+    numbers.DNAME: (0, 1, 0),
 }
+_NAPTR = 35
 
 
 class Record(NamedTuple):
@@ -83,18 +91,22 @@ def txt_rdata(*strings: bytes) -> bytes:
 
 
 def records_from_text(text: str) -> list[Record]:
-    """Records in zone-file format (RFC 1035 section 5), one or more lines. Raises ValueError saying what is wrong."""
-    try:
-        parsed = dnslib.RR.fromZone(text)
-    except Exception as error:  # dnslib's zone parser raises whatever its rdata classes do
-        raise ValueError(f"{text.strip()!r} is not a record in zone-file format: {error}") from None
+    """Records in zone-file format (RFC 1035 section 5), one or more lines. Raises ValueError saying what is wrong.
+
+    Names without a last dot are below `$ORIGIN`, or else the root; TTLs are seconds, 0 without `$TTL`. dnslib reads
+    leniently (it takes `1::2::3` for an IPv6 address, say), so this is for text of our own.
+    """
     records = []
-    for record in parsed:
-        buffer = dnslib.DNSBuffer()
-        record.rdata.pack(buffer)
-        # Without a name table given, dnslib still compresses against names written before: here there are none.
-        owner = name_from_text(str(record.rname))
-        records.append(Record(owner, record.rtype, record.ttl, bytes(buffer.data), record.rclass))
+    try:
+        for record in dnslib.RR.fromZone(text):
+            buffer = dnslib.DNSBuffer()
+            # dnslib compresses the second name of an SOA against the first: a pointer that means nothing elsewhere.
+            buffer.encode_name = buffer.encode_name_nocompress
+            record.rdata.pack(buffer)
+            owner = name_from_text(str(record.rname))
+            records.append(Record(owner, record.rtype, record.ttl, bytes(buffer.data), record.rclass))
+    except Exception as error:  # dnslib raises whatever its rdata classes do
+        raise ValueError(f"{text.strip()!r} is not a record in zone-file format: {error}") from None
     return records
 
 
@@ -113,6 +125,8 @@ def read_sections(message: bytes) -> Sections:
                 if record.rtype != numbers.OPT:
                     records.append(record)
             sections.append(records)
+        if offset != len(message):
+            raise MalformedMessage("the message is shorter or longer than what it counts")
     except (IndexError, struct.error):
         raise MalformedMessage("the message ends too early") from None
     return Sections(*sections)
@@ -186,15 +200,25 @@ def _read_record(message: bytes, offset: int) -> tuple[Record, int]:
     if end > len(message):
         raise MalformedMessage("a record is longer than its message")
     layout = _NAMES_IN_RDATA.get(rtype)
+    if rtype == _NAPTR:
+        layout = _naptr_layout(message, offset)
     if layout is None:
         return Record(owner, rtype, ttl, message[offset:end], rclass), end
-    before, names = layout
+    before, names, behind = layout
     parts = [message[offset : offset + before]]
     position = offset + before
     for _ in range(names):
         name, position = read_name(message, position)
         parts.append(name)
-    if position > end:
-        raise MalformedMessage("a name in rdata is longer than its record")
+    if position > end or (behind is not None and end - position != behind):
+        raise MalformedMessage(f"{numbers.type_name(rtype)} rdata of a wrong length")
     parts.append(message[position:end])
     return Record(owner, rtype, ttl, b"".join(parts), rclass), end
+
+
+def _naptr_layout(message: bytes, offset: int) -> tuple[int, int, int]:
+    """Two numbers and three character strings stand before the name (RFC 3403 section 4.1)."""
+    position = offset + 4
+    for _ in range(3):
+        position += 1 + message[position]
+    return position - offset, 1, 0

@@ -29,15 +29,19 @@ def udp_limit(query: Query) -> int:
 def finish(query: Query, response: Response, *, limit: int, subnet: ClientSubnet | None = None) -> bytes:
     """The message for the client. `limit` in bytes; `subnet` is the EDNS Client Subnet option to answer with."""
     body = response.message
+    rcode = response.rcode
+    if rcode > numbers.RCODE and query.edns is None:
+        # Its upper bits are in OPT. The lower bits alone mean something else: those of BADVERS are NOERROR.
+        rcode = numbers.SERVFAIL
     flags = response.flags & ~(numbers.RD | numbers.CD | numbers.RCODE) | query.flags & (numbers.RD | numbers.CD)
-    flags |= response.rcode & numbers.RCODE
-    # "a name server … SHOULD only set the AD bit when a response both … and the request contained either a set DO bit
-    # or a set AD bit" (RFC 6840 section 5.8).
+    flags |= rcode & numbers.RCODE
+    # "SHOULD only set the AD bit when a response both meets the conditions … and the request contained either a set DO
+    # bit or a set AD bit" (RFC 6840 section 5.8).
     if not (query.flags & numbers.AD or query.dnssec_ok):
         flags &= ~numbers.AD
     opt = b""
     if query.edns is not None:
-        opt = encode_opt(rcode=response.rcode, dnssec_ok=query.dnssec_ok, subnet=subnet)
+        opt = encode_opt(rcode=rcode, dnssec_ok=query.dnssec_ok, subnet=subnet)
     head = query.id.to_bytes(2, "big") + flags.to_bytes(2, "big") + body[4:HEADER_BYTES]
     message = head + query.question + body[response.question_end :]
     if len(message) + len(opt) > limit:
@@ -49,7 +53,11 @@ def finish(query: Query, response: Response, *, limit: int, subnet: ClientSubnet
 
 
 def truncate(message: bytes, limit: int, question_end: int) -> bytes:
-    """As many whole answer records as fit in `limit` bytes, TC set, nothing else."""
+    """As many whole answer records as fit in `limit` bytes, TC set, nothing else.
+
+    TC is set also where only authority or additional records went, as CoreDNS does: which of them are "required as a
+    part of the response" (RFC 2181 section 9) is not known here.
+    """
     message_id, flags, questions, answers, _authorities, _additionals = HEADER.unpack_from(message)
     kept = 0
     end = offset = question_end
@@ -66,10 +74,14 @@ def truncate(message: bytes, limit: int, question_end: int) -> bytes:
 def refuse(message: bytes, rcode: int, *, query: Query | None = None) -> bytes:
     """An answer without records: FORMERR for a message whose header alone could be read, or any rcode for a `query`.
 
-    Opcode and RD are the client's; the question is repeated only if it was understood.
+    Opcode, RD, CD and DO are the client's; the question is repeated only if it was understood. Never answer a message
+    that has QR set: two servers would send each other errors for ever.
     """
-    flags = numbers.QR | (message[2] << 8 | message[3]) & (numbers.OPCODE | numbers.RD) | rcode & numbers.RCODE
+    # "MUST copy the setting of the CD bit from a query to the corresponding response" (RFC 4035 section 3.2.2), and
+    # "The DO bit of the query MUST be copied in the response" (RFC 3225 section 3).
+    kept = (message[2] << 8 | message[3]) & (numbers.OPCODE | numbers.RD | numbers.CD)
+    flags = numbers.QR | kept | rcode & numbers.RCODE
     if query is None:
         return message[:2] + flags.to_bytes(2, "big") + bytes(8)
-    opt = encode_opt(rcode=rcode) if query.edns is not None else b""
+    opt = encode_opt(rcode=rcode, dnssec_ok=query.dnssec_ok) if query.edns is not None else b""
     return HEADER.pack(query.id, flags, 1, 0, 0, 1 if opt else 0) + query.question + opt

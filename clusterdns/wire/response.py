@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from clusterdns.errors import MalformedMessage
 from clusterdns.wire import numbers
 from clusterdns.wire.edns import ClientSubnet, read_edns
-from clusterdns.wire.names import MAX_LABEL, skip_name
+from clusterdns.wire.names import MAX_LABEL, MAX_NAME, skip_name
 from clusterdns.wire.query import HEADER, HEADER_BYTES, Query
 
 _RECORD_HEAD = struct.Struct("!HHIH")
@@ -70,8 +70,9 @@ def read_response(message: bytes) -> Response:
 def matches(message: bytes, query: Query) -> bool:
     """True if `message` answers `query`: a response with the same question; the ID is the connection's matter.
 
-    RFC 5452 section 9.1: "match all of the following attributes" … question name, class, type. An upstream may echo the
-    name in another case. An answer that could not even read the question (FORMERR) may come without one.
+    "MUST match responses to all of the following attributes of the query" … name, class, type (RFC 5452 section 9.1).
+    An upstream may echo the name in another case. An error may come without the question (FORMERR: it could not even
+    be read); `read_response` refuses that one.
     """
     if len(message) < HEADER_BYTES or not message[2] & 0x80:
         return False
@@ -104,14 +105,16 @@ def _read_response(message: bytes) -> Response:
         if length > MAX_LABEL:
             raise MalformedMessage("the question's name is compressed")
         offset += 1 + length
+    if offset - HEADER_BYTES >= MAX_NAME:
+        raise MalformedMessage("the question's name is too long")
     qtype = message[offset + 1] << 8 | message[offset + 2]
     question_end = offset = offset + 5
 
     offsets = []
-    ttl = MAX_TTL
+    ttl = minimum = MAX_TTL
     rcode = flags & numbers.RCODE
     has_type = has_soa = False
-    opt_start = opt_end = 0
+    opt_start = 0
     subnet = None
     behind_answers = answers + authorities
     for index in range(behind_answers + additionals):
@@ -122,39 +125,50 @@ def _read_response(message: bytes) -> Response:
         if end > len(message):
             raise MalformedMessage("a record is longer than its message")
         if rtype == numbers.OPT:
-            if opt_end or index < behind_answers or message[start]:
+            if opt_start or index < behind_answers or message[start]:
                 raise MalformedMessage("a second or misplaced OPT record")
-            opt_start, opt_end = start, end
+            opt_start = start
             subnet = read_edns(message, offset + 2, end).subnet
             rcode |= message[offset + 4] << 4
             offset = end
             continue
-        # "a TTL value received with the most significant bit set" is "treat[ed] as if the entire value received was
-        # zero" (RFC 2181 section 8).
+        if opt_start:
+            # A record behind OPT (TSIG, or a careless server). Names in it may point to each other, so it goes too:
+            # additional records are optional, OPT's removal is not.
+            offset = end
+            continue
+        # "Implementations should treat TTL values received with the most significant bit set as if the entire value
+        # received was zero" (RFC 2181 section 8).
         ttl = min(ttl, record_ttl if record_ttl <= MAX_TTL else 0)
         offsets.append(offset + 4)
         if index < answers:
             has_type = has_type or rtype == qtype or qtype == numbers.ANY
         elif index < behind_answers and rtype == numbers.SOA:
             has_soa = True
-            # "the minimum of the MINIMUM field of the SOA record and the TTL of the SOA itself" (RFC 2308 section 5);
+            # "the minimum of the MINIMUM field of the SOA record and the TTL of the SOA itself" (RFC 2308 section 3);
             # MINIMUM is the last field of the record.
             if length < 22:
                 raise MalformedMessage("an SOA record that is too short")
-            if not has_type:
-                ttl = min(ttl, int.from_bytes(message[end - 4 : end], "big"))
+            minimum = min(minimum, int.from_bytes(message[end - 4 : end], "big"))
         offset = end
-    if offset != len(message):
+    if offset > len(message):
+        raise MalformedMessage("the message ends too early")
+    if offset < len(message):
         raise MalformedMessage(f"{len(message) - offset} bytes behind the message")
-    if opt_end:
-        message, offsets = _without_opt(message, offsets, opt_start, opt_end, additionals)
+    if opt_start:
+        # Each record that stays has one TTL.
+        additionals = len(offsets) - behind_answers
+        message = message[:10] + _COUNT.pack(additionals) + message[12:opt_start]
+    kind = _kind(rcode, has_type, has_soa)
+    if kind is not Kind.ANSWER:
+        ttl = min(ttl, minimum)
     return Response(
         message,
         question_end,
         tuple(offsets),
         ttl if offsets else 0,
         rcode,
-        _kind(rcode, has_type, has_soa),
+        kind,
         subnet,
     )
 
@@ -169,14 +183,3 @@ def _kind(rcode: int, has_type: bool, has_soa: bool) -> Kind:
     # "NODATA … indicated by an answer with the RCODE set to NOERROR and no relevant answers in the answer section"
     # (RFC 2308 section 2.2); a CNAME may stand there. Without an SOA it "SHOULD NOT be cached" (section 5).
     return Kind.NODATA if has_soa else Kind.INCOMPLETE
-
-
-def _without_opt(message: bytes, offsets: list[int], start: int, end: int, additionals: int) -> tuple[bytes, list[int]]:
-    if end != len(message):
-        # A record behind OPT (TSIG, or a careless server). Names in it may point to each other, so it goes too:
-        # additional records are optional, OPT's removal is not.
-        kept = [offset for offset in offsets if offset < start]
-        count = additionals - 1 - (len(offsets) - len(kept))
-    else:
-        kept, count = offsets, additionals - 1
-    return message[:10] + _COUNT.pack(count) + message[12:start], kept
