@@ -40,7 +40,7 @@ def _outline(blocks: tuple[ServerBlock, ...]) -> Outline:
         (". {\n health {\n }\n}", [[".", [["health", []]]]]),
         (". { health { lameduck 5s } }", [[".", [["health", ["lameduck 5s"]]]]]),
         (". {\n log . \"a\nb\" c\n}", [[".", ["log . a\nb c"]]]),
-        (". {\n errors {\n  consolidate 5m \".* {\" info\n }\n}", [[".", [["errors", ["consolidate 5m <.* {> info"]]]]]),
+        (". {\n errors {\n  consolidate 5m \".* {\"\n }\n}", [[".", [["errors", ["consolidate 5m <.* {>"]]]]]),
         ('. {\n log . "{"\n}', [[".", ["log . {"]]]),
         (". {\n forward . {$UP}\n}", [[".", ["forward . 192.0.2.1"]]]),
         ("{$UP}.nip.io {\n}", [["192.0.2.1.nip.io", []]]),

@@ -1,0 +1,56 @@
+"""The TO of `forward FROM TO...`: `IP[:PORT]`, `dns://IP[:PORT]`, `tls://IP[%NAME][:PORT]`, or a resolv.conf(5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from clusterdns.corefile import reading
+from clusterdns.corefile.lexer import Token
+
+_PORTS = {"dns": 53, "tls": 853}
+_NOT_YET = ("https", "grpc")
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One server to ask. `server_name` is whom a `tls` upstream must prove to be; empty if `tls_servername` says it."""
+
+    transport: Literal["dns", "tls"]
+    address: str
+    port: int
+    server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvConf:
+    """The name servers of a resolv.conf(5), read by the one who forwards."""
+
+    path: str
+
+
+def upstream(token: Token) -> Upstream | ResolvConf:
+    """Read one TO; ConfigError with its place on anything else."""
+    scheme, separator, rest = token.text.rpartition("://")
+    transport = scheme.lower()
+    if not separator:
+        # An address has no slash, and a bare word would be a host name or a typing error.
+        if "/" in rest and "\0" not in rest:
+            return ResolvConf(rest)
+        transport = "dns"
+    if transport in _NOT_YET:
+        raise token.error(f"upstreams over {transport}:// are not supported yet: write dns:// or tls://")
+    if transport not in _PORTS:
+        raise token.error(f'unknown transport "{scheme}://"' + reading.did_you_mean(transport, _PORTS))
+    server_name = ""
+    if transport == "tls" and "%" in rest:
+        # tls://9.9.9.9%dns.quad9.net:853
+        rest, _, tail = rest.partition("%")
+        server_name, colon, port = tail.partition(":")
+        rest += colon + port
+        if not server_name:
+            raise token.error(f'"{token.text}" has no server name behind its "%"')
+    address, port_number = reading.host_and_port(token, _PORTS[transport], rest)
+    if not reading.is_address(address):
+        raise token.error(f'"{token.text}" is no upstream: write an IP address with or without :port, or a path')
+    return Upstream("tls" if transport == "tls" else "dns", address, port_number, server_name)
