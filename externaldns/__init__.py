@@ -1,1 +1,4 @@
-"""externaldns, the record controller: stands in for ExternalDNS with Alibaba Cloud PrivateZone. Read `externaldns.service` first."""
+"""externaldns, the record controller: stands in for ExternalDNS with Alibaba Cloud PrivateZone.
+
+Read `externaldns.service` first.
+"""

@@ -1,0 +1,138 @@
+"""The configuration of externaldns: frozen, grouped, and checked before anything runs.
+
+`flags.parse` makes it from the command line and the environment; each field is a flag of ExternalDNS's unless it says
+otherwise. Durations are seconds.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterdns.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class AlibabaCloudConfig:
+    """Access to the account: the JSON file of --alibaba-cloud-config-file, plus the endpoint flag."""
+
+    region_id: str
+    access_key_id: str
+    access_key_secret: str
+    vpc_id: str = ""
+    """Work only in zones bound to this VPC; "" for all zones."""
+    endpoint: str = ""
+    """URL of the API, `http://HOST:PORT` for the emulator; "" for Alibaba Cloud's own. This project's flag."""
+
+    def __repr__(self) -> str:
+        return f"AlibabaCloudConfig(region_id={self.region_id!r}, access_key_id={self.access_key_id!r}, ...)"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """Which objects make records, and how."""
+
+    sources: tuple[str, ...]
+    namespace: str
+    annotation_prefixes: tuple[str, ...]
+    publish_internal_services: bool
+    publish_host_ip: bool
+    always_publish_not_ready_addresses: bool
+    min_ttl_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """Where the objects come from: a folder of manifests if one is given (this project's flag), else an API server."""
+
+    manifests: Path | None
+    kubeconfig: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """Where the records go."""
+
+    provider: str
+    alibaba_cloud_config_file: Path
+    alibaba_cloud_endpoint: str
+    zone_id_filter: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanConfig:
+    """What may be changed."""
+
+    policy: str
+    domain_filter: tuple[str, ...]
+    exclude_domains: tuple[str, ...]
+    record_types: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryConfig:
+    """How our records are told from others'."""
+
+    registry: str
+    owner_id: str
+    prefix: str
+    suffix: str
+    wildcard_replacement: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlConfig:
+    """When to run, and what to tell."""
+
+    interval_seconds: float
+    events: bool
+    min_event_sync_seconds: float
+    once: bool
+    dry_run: bool
+    metrics_host: str
+    metrics_port: int
+    log_level: str
+    log_format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that the command line and the environment say."""
+
+    source: SourceConfig
+    cluster: ClusterConfig
+    provider: ProviderConfig
+    plan: PlanConfig
+    registry: RegistryConfig
+    control: ControlConfig
+
+
+def read_alibaba_cloud_config(path: Path, endpoint: str) -> AlibabaCloudConfig:
+    """Read the JSON object with regionId, accessKeyId, accessKeySecret and vpcId at `path`.
+
+    ConfigError names the file and what is wrong with it.
+    """
+    where = f"--alibaba-cloud-config-file {path}"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"can't be read: {error.strerror}", source=where) from error
+    except ValueError as error:
+        raise ConfigError(f"is not JSON: {error}", source=where) from error
+    if not isinstance(values, dict):
+        raise ConfigError("must be an object with regionId, accessKeyId, accessKeySecret and vpcId", source=where)
+
+    def text(key: str, *, required: bool) -> str:
+        value = values.get(key, "")
+        if not isinstance(value, str) or (required and not value):
+            raise ConfigError(f"{key} must be a string{' that is not empty' if required else ''}", source=where)
+        return value
+
+    return AlibabaCloudConfig(
+        region_id=text("regionId", required=True),
+        access_key_id=text("accessKeyId", required=True),
+        access_key_secret=text("accessKeySecret", required=True),
+        vpc_id=text("vpcId", required=False),
+        endpoint=endpoint,
+    )

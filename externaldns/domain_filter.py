@@ -1,0 +1,65 @@
+"""Which names are ours to manage: --domain-filter and --exclude-domains, and the zones that there are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from externaldns.record import normalize_name
+
+
+@dataclass(frozen=True, slots=True)
+class DomainFilter:
+    """`example.org` lets itself and everything below it through, `.example.org` only what is below it.
+
+    No includes let everything through; an exclude counts before any include.
+    """
+
+    includes: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, includes: Iterable[str], excludes: Iterable[str]) -> DomainFilter:
+        return cls(_normalize(includes), _normalize(excludes))
+
+    def match(self, name: str) -> bool:
+        """Tell whether the normalized `name` may be managed."""
+        if any(_covers(domain, name) for domain in self.excludes):
+            return False
+        return not self.includes or any(_covers(domain, name) for domain in self.includes)
+
+    def match_zone(self, zone: str) -> bool:
+        """Tell whether `zone` may hold names that match: it matches, or a domain that is included lies in it."""
+        if any(_covers(domain, zone) for domain in self.excludes):
+            return False
+        return self.match(zone) or any(_covers(zone, domain.removeprefix(".")) for domain in self.includes)
+
+
+class Zones:
+    """The names of the zones that a provider holds, for finding the one that a record goes into."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+
+    def find(self, name: str) -> str:
+        """Return the zone that holds `name`, the longest if several do; "" if none does."""
+        while name not in self._names:
+            _, dot, name = name.partition(".")
+            if not dot:
+                return ""
+        return name
+
+
+def _normalize(domains: Iterable[str]) -> tuple[str, ...]:
+    cleaned = (domain.strip() for domain in domains)
+    return tuple(
+        f".{normalize_name(domain[1:])}" if domain.startswith(".") else normalize_name(domain)
+        for domain in cleaned
+        if domain.strip(".")
+    )
+
+
+def _covers(domain: str, name: str) -> bool:
+    if domain.startswith("."):
+        return name.endswith(domain)
+    return name == domain or name.endswith(f".{domain}")

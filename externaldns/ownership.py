@@ -1,0 +1,211 @@
+"""Ownership: which of a zone's records are ours, and what must be written next to a record to keep it so.
+
+Between provider and plan. Reading: TXT records named by `externaldns.ownership_names` give the records beside them
+their labels (owner, resource), and leave the list. Writing: each changed record gets its ownership record, in an order
+that survives a crash between any two writes:
+
+    create   ownership record, then the record      a crash leaves an ownership record that claims nothing yet
+    delete   the record, then ownership record      the same
+    update   the record, then ownership record      the owner is the same before and after
+
+A record without owner is never made, so none is ever left behind; an ownership record of ours without its record is
+removed by the next run. No I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from externaldns import ownership_value
+from externaldns.changes import Changes, NameChange, RecordChange
+from externaldns.ownership_names import OwnershipNames
+from externaldns.plan import Scope, Skipped
+from externaldns.record import OWNER_LABEL, RESOURCE_LABEL, Endpoint
+
+ZoneOf = Callable[[str], str]
+"""The zone that holds a name; "" if none is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Changes with the ownership records that they need, and those that had to be left out."""
+
+    changes: tuple[NameChange, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+class View(Protocol):
+    """The zone's records as their owners see them."""
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The records without ownership records, each with the labels that it was found to have."""
+
+    def attach(self, changes: Changes, sweep: Scope | None = None) -> Attached:
+        """Return `changes` grouped by name, with the changes of the ownership records that they need.
+
+        With `sweep`, ownership records of ours in that scope that belong to no record are deleted as well: a run
+        that ended between two writes leaves them. (Not for policies that never delete.)
+        """
+
+
+class Registry(Protocol):
+    """A way to tell our records from others' (`--registry`)."""
+
+    @property
+    def owner_id(self) -> str:
+        """The owner of our records; "" if everything in scope is ours."""
+
+    def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
+        """Return the view of `records`, which is everything that the provider holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoRegistry:
+    """`--registry=noop`: every record in scope is ours."""
+
+    owner_id: str = ""
+
+    def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
+        return _PlainView(tuple(records))
+
+
+@dataclass(frozen=True, slots=True)
+class _PlainView:
+    endpoints: tuple[Endpoint, ...]
+
+    def attach(self, changes: Changes, sweep: Scope | None = None) -> Attached:
+        steps = [
+            *(RecordChange(old, None) for old in changes.delete),
+            *(RecordChange(old, new) for old, new in changes.update),
+            *(RecordChange(None, new) for new in changes.create),
+        ]
+        return Attached(_group((step.endpoint.dns_name, step) for step in steps))
+
+
+@dataclass(frozen=True, slots=True)
+class TxtRegistry:
+    """`--registry=txt`: each record has a TXT record beside it, as ExternalDNS writes and reads them."""
+
+    owner_id: str
+    names: OwnershipNames = field(default_factory=OwnershipNames)
+
+    def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
+        ownership: dict[str, Endpoint] = {}
+        data: list[Endpoint] = []
+        for record in records:
+            labels = _ownership_labels(record, self.owner_id)
+            if labels is None:
+                data.append(record)
+            else:
+                ownership[record.dns_name] = replace(record, labels=labels)
+        return TxtView(self, tuple(data), ownership, zone_of)
+
+
+class TxtView:
+    """The records of a zone with the labels that their ownership records give them."""
+
+    def __init__(
+        self, registry: TxtRegistry, data: tuple[Endpoint, ...], ownership: dict[str, Endpoint], zone_of: ZoneOf
+    ) -> None:
+        self._registry = registry
+        self._ownership = ownership
+        self._zone_of = zone_of
+        self.endpoints = tuple(self._with_labels(record) for record in data)
+
+    def attach(self, changes: Changes, sweep: Scope | None = None) -> Attached:
+        """Return `changes` with their ownership records, grouped by name (see `View.attach`).
+
+        Within a name: ownership records of new records, deletions, updates, creations, and last the ownership
+        records of what is gone. So a change of type is a deletion and a creation right after each other. A record
+        is not created where another owner's ownership record already stands: the two would fight over the name.
+        """
+        skipped: list[Skipped] = []
+        created: list[Endpoint] = []
+        for new in changes.create:
+            holder = self._ownership.get(self._name(new))
+            if holder is not None and holder.owner != self._registry.owner_id:
+                skipped.append(Skipped(new.dns_name, new.record_type, holder.owner))
+            else:
+                created.append(new.with_label(OWNER_LABEL, self._registry.owner_id))
+        steps: list[tuple[str, RecordChange]] = []
+        for new in created:
+            steps += [(new.dns_name, step) for step in self._claim(new)]
+        steps += [(old.dns_name, RecordChange(old, None)) for old in changes.delete]
+        for old, new in changes.update:
+            steps.append((old.dns_name, RecordChange(old, new)))
+            steps += [(old.dns_name, step) for step in self._claim(new)]
+        steps += [(new.dns_name, RecordChange(None, new)) for new in created]
+        used = self._used_names(changes.delete, created)
+        for old in changes.delete:
+            found = [name for name in self._readable_names(old) if name in self._ownership and name not in used]
+            steps += [(old.dns_name, self._release(name)) for name in found if self._is_ours(name)]
+        if sweep is not None:
+            for name in sorted(self._ownership.keys() - self._used_names((), created)):
+                in_scope = self._registry.names.record_type(name) in sweep.record_types and sweep.includes(name)
+                if self._is_ours(name) and in_scope:
+                    steps.append((name, self._release(name)))
+        return Attached(_group(steps), tuple(skipped))
+
+    def _with_labels(self, record: Endpoint) -> Endpoint:
+        for name in self._readable_names(record):
+            if name in self._ownership:
+                return replace(record, labels={**record.labels, **self._ownership[name].labels})
+        return record
+
+    def _used_names(self, deleted: Iterable[Endpoint], created: Iterable[Endpoint]) -> set[str]:
+        """Return the names at which the ownership records of all records, less `deleted`, plus `created`, may be."""
+        gone = {record.key for record in deleted}
+        kept = [record for record in self.endpoints if record.key not in gone]
+        return {name for record in (*kept, *created) for name in self._readable_names(record)}
+
+    def _is_ours(self, name: str) -> bool:
+        return self._ownership[name].owner == self._registry.owner_id
+
+    def _claim(self, record: Endpoint) -> list[RecordChange]:
+        """Make the ownership record of `record` say what it should; nothing if it does already."""
+        name = self._name(record)
+        labels = {key: record.labels[key] for key in (OWNER_LABEL, RESOURCE_LABEL) if record.labels.get(key)}
+        old = self._ownership.get(name)
+        if old is not None and dict(old.labels) == labels:
+            return []
+        targets = (ownership_value.write(labels), *_other_texts(old))
+        return [RecordChange(old, Endpoint(name, targets, "TXT", labels=labels))]
+
+    def _release(self, name: str) -> RecordChange:
+        """Take our words away from the TXT record at `name`; somebody else's text there stays."""
+        old = self._ownership[name]
+        others = _other_texts(old)
+        return RecordChange(old, replace(old, targets=others, labels={}) if others else None)
+
+    def _name(self, record: Endpoint) -> str:
+        return self._registry.names.name(record.dns_name, record.record_type, self._zone_of(record.dns_name))
+
+    def _readable_names(self, record: Endpoint) -> tuple[str, ...]:
+        zone = self._zone_of(record.dns_name)
+        return self._registry.names.readable(record.dns_name, record.record_type, zone)
+
+
+def _other_texts(record: Endpoint | None) -> tuple[str, ...]:
+    return tuple(text for text in record.targets if ownership_value.read(text) is None) if record else ()
+
+
+def _ownership_labels(record: Endpoint, owner_id: str) -> dict[str, str] | None:
+    """Return what the ownership record `record` says; None if it is another kind of record.
+
+    Two owners may have written at one name at the same moment. Then it is nobody's to change, so any
+    other owner's word counts before ours.
+    """
+    if record.record_type != "TXT":
+        return None
+    found = [labels for labels in map(ownership_value.read, record.targets) if labels is not None]
+    return min(found, key=lambda labels: labels.get(OWNER_LABEL, "") == owner_id, default=None)
+
+
+def _group(steps: Iterable[tuple[str, RecordChange]]) -> tuple[NameChange, ...]:
+    groups: dict[str, list[RecordChange]] = {}
+    for name, step in steps:
+        groups.setdefault(name, []).append(step)
+    return tuple(NameChange(name, tuple(groups[name])) for name in sorted(groups))

@@ -1,0 +1,117 @@
+"""A DNS record set as externaldns thinks of it: the value that sources make, plans compare and providers store.
+
+It has the fields of ExternalDNS's `Endpoint` (and of its webhook protocol's JSON), so that a record means the same
+here and there. Names are ASCII and without the trailing dot; `normalize_name` is the one place that makes them so.
+No I/O, no clock.
+"""
+
+from __future__ import annotations
+
+import encodings.idna
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from clusterdns.limits import LABEL_BYTES, NAME_BYTES
+
+OWNER_LABEL = "owner"
+"""Label: the --txt-owner-id of the controller that the record belongs to."""
+
+RESOURCE_LABEL = "resource"
+"""Label: the object that asked for the record, such as `service/shop/web`."""
+
+RECORD_TYPES = ("A", "AAAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT")
+"""Record types that can be managed; ExternalDNS's list."""
+
+RecordKey = tuple[str, str, str]
+"""(name, record type, set identifier)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One record set: `dns_name` has `targets` of `record_type`.
+
+    `ttl` is in seconds; None leaves the choice to the provider. `labels` say whose the record is and why it is
+    there; `provider_specific` carries what only one provider understands (a weight, a line).
+    """
+
+    dns_name: str
+    targets: tuple[str, ...]
+    record_type: str
+    set_identifier: str = ""
+    ttl: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    provider_specific: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> RecordKey:
+        return (self.dns_name, self.record_type, self.set_identifier)
+
+    @property
+    def owner(self) -> str:
+        return self.labels.get(OWNER_LABEL, "")
+
+    @property
+    def resource(self) -> str:
+        return self.labels.get(RESOURCE_LABEL, "")
+
+    def with_label(self, name: str, value: str) -> Endpoint:
+        return replace(self, labels={**self.labels, name: value})
+
+
+def normalize_name(name: str) -> str:
+    """Return `name` in lower-case ASCII without spaces around it and without the trailing dot; `` stays ``.
+
+    A label outside ASCII becomes its A-label (RFC 3490 ToASCII, which is what ExternalDNS's "transitional" mapping
+    gives). A label that has none is kept in lower case, for validation to name it.
+    """
+    name = name.strip().removesuffix(".")
+    if name.isascii():
+        return name.lower()
+    return ".".join(_to_ascii(label) for label in name.split("."))
+
+
+def _to_ascii(label: str) -> str:
+    try:
+        return encodings.idna.ToASCII(label).decode("ascii").lower()
+    except UnicodeError:
+        return label.lower()
+
+
+def normalize_target(target: str) -> str:
+    """Return `target` in the one form in which two equal targets are equal text: canonical IP, or lower-case name."""
+    try:
+        return str(ipaddress.ip_address(target))
+    except ValueError:
+        return target.lower().removesuffix(".")
+
+
+def same_targets(left: Iterable[str], right: Iterable[str]) -> bool:
+    """Tell whether both record sets hold the same values, whatever their order, case or spelling of addresses."""
+    return sorted(map(normalize_target, left)) == sorted(map(normalize_target, right))
+
+
+def suitable_type(target: str) -> str:
+    """Return the type of a record that points at `target`: A, AAAA, or CNAME for anything that is no address."""
+    try:
+        return "A" if ipaddress.ip_address(target).version == 4 else "AAAA"
+    except ValueError:
+        return "CNAME"
+
+
+def find_fault(endpoint: Endpoint) -> str | None:
+    """Return why `endpoint` can't be a DNS record, as a sentence for the log; None if it can."""
+    name = endpoint.dns_name
+    # RFC 1035 section 2.3.4: labels 63 octets or less, names 255 or less: 253 in text.
+    if not name or len(name) > NAME_BYTES.maximum - 2:
+        return f"the name has {len(name)} characters; 1 to {NAME_BYTES.maximum - 2:g} are allowed"
+    for label in name.split("."):
+        if not label or len(label) > LABEL_BYTES.maximum:
+            return f"label {label!r} has {len(label)} characters; 1 to {LABEL_BYTES.maximum:g} are allowed"
+    if not name.isascii() or not all(32 < ord(char) < 127 for char in name):
+        return "the name has characters that no DNS name can have"
+    if not endpoint.targets or "" in endpoint.targets:
+        return "a target is empty"
+    if endpoint.record_type == "CNAME" and normalize_target(endpoint.targets[0]) == name:
+        return "the CNAME points at itself"
+    return None

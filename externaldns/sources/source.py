@@ -1,0 +1,75 @@
+"""What a source is, and how the endpoints of several become one list. No I/O, no clock.
+
+Source modules make endpoints straight from objects; `collect` merges those that share a name, drops those that can't be
+DNS records, and applies --min-ttl. The result is what the plan calls "desired".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from clusterdns.kube.store import Store
+from externaldns.record import Endpoint, RecordKey, find_fault
+
+logger = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """One kind of object that records are made from."""
+
+    @property
+    def name(self) -> str:
+        """The name that --source gives it."""
+
+    @property
+    def stores(self) -> tuple[Store[Any], ...]:
+        """The stores it reads; all must be synced before `endpoints` means anything."""
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what the objects ask for now, possibly several times for one name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The endpoints of all sources, sorted by key; `invalid` could not be DNS records, as (source, endpoint)."""
+
+    endpoints: tuple[Endpoint, ...]
+    invalid: tuple[tuple[str, Endpoint], ...] = ()
+
+
+def collect(sources: Iterable[Source], min_ttl: int = 0) -> Collected:
+    """Return what all `sources` ask for now; no TTL is under `min_ttl` seconds (0: no minimum)."""
+    endpoints: list[Endpoint] = []
+    invalid: list[tuple[str, Endpoint]] = []
+    for source in sources:
+        valid: list[Endpoint] = []
+        for endpoint in source.endpoints():
+            fault = find_fault(endpoint)
+            if fault is None:
+                valid.append(endpoint)
+                continue
+            logger.error("%s asks for %s %s: %s", endpoint.resource, endpoint.dns_name, endpoint.record_type, fault)
+            invalid.append((source.name, endpoint))
+        endpoints += _merge(valid)
+    if min_ttl:
+        endpoints = [replace(endpoint, ttl=max(endpoint.ttl or 0, min_ttl)) for endpoint in endpoints]
+    return Collected(tuple(sorted(endpoints, key=lambda endpoint: (endpoint.key, endpoint.resource))), tuple(invalid))
+
+
+def _merge(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    """Join the targets of endpoints of one name and type; TTL and labels are those of the least resource.
+
+    So a record keeps its `resource` label, and its ownership record, while objects come and go behind it. CNAMEs
+    stay apart, because a name has only one (RFC 1034 section 3.6.2): the plan chooses.
+    """
+    merged: dict[tuple[RecordKey, tuple[str, ...]], Endpoint] = {}
+    for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.resource):
+        apart = endpoint.targets if endpoint.record_type == "CNAME" else ()
+        first = merged.setdefault((endpoint.key, apart), endpoint)
+        if first is not endpoint:
+            targets = tuple(sorted({*first.targets, *endpoint.targets}))
+            merged[endpoint.key, apart] = replace(first, targets=targets)
+    return list(merged.values())
