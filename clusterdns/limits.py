@@ -155,3 +155,6 @@ FORWARD_UDP_ANSWER_BYTES = Limit(
 FORWARD_ROUNDS = Limit("tries of each upstream per query", 2, 1, 10, "tries", "CoreDNS forward max_connect_attempts")
 FORWARD_AVOID_SECONDS = Limit("a failed upstream is asked last", 2, 0, 60, "seconds", "this project")
 FORWARD_TICK_SECONDS = Limit("resolution of forwarding deadlines", 0.05, 0.001, 1, "seconds", "this project")
+
+# The cluster's zones.
+KUBERNETES_STARTUP_SECONDS = Limit("startup_timeout", 5, 0, 3600, "seconds", "CoreDNS kubernetes")

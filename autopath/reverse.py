@@ -1,0 +1,54 @@
+"""The reverse zones: the address in a question to the names of Services and endpoints (PTR).
+
+A cluster IP has one name. An endpoint has one for each Service that it is ready for, and a host name only by its
+Service: `store-0.store.data.svc.<zone>`. Pure.
+RFC 1035 section 3.5, RFC 3596 section 2.5; Kubernetes DNS specification 1.1.0.
+"""
+
+from __future__ import annotations
+
+from autopath.addresses import from_reverse, is_reverse_stem
+from autopath.decision import NODATA, NXDOMAIN, Decision
+from autopath.index import ClusterIndex
+from autopath.zone import start_of_authority
+from clusterdns.wire import numbers
+from clusterdns.wire.names import MAX_NAME, labels
+from clusterdns.wire.records import Record
+
+
+class ReverseZone:
+    """One zone in in-addr.arpa or ip6.arpa; the names that it gives are in the zone `primary`."""
+
+    def __init__(self, name: bytes, index: ClusterIndex, *, ttl: int, primary: bytes) -> None:
+        """`name` and `primary` are folded wire names, `ttl` is in seconds."""
+        self.name = name
+        self._index = index
+        self._ttl = ttl
+        self._svc = b"\x03svc" + primary
+
+    def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
+        """The decision on a name at or below the zone; `name` is in the client's spelling."""
+        if qtype == numbers.SOA and len(folded) == len(self.name):
+            return Decision(True, (start_of_authority(name, self.name, self._ttl, self._index.serial),))
+        parts = labels(folded)
+        address = from_reverse(parts)
+        if address is None:
+            # Names above whole addresses are empty non-terminals: denying one would deny all below (RFC 8020).
+            return NODATA if len(folded) == len(self.name) or is_reverse_stem(parts) else NXDOMAIN
+        hosts = self._hosts_at(address)
+        if not hosts:
+            return NXDOMAIN
+        if qtype != numbers.PTR:
+            return NODATA
+        return Decision(True, [Record(name, numbers.PTR, self._ttl, host) for host in hosts])
+
+    def _hosts_at(self, address: str) -> list[bytes]:
+        services = self._index.services_at.at(address)
+        if services:
+            return [services[0].key + self._svc]
+        hosts: dict[bytes, None] = {}
+        for indexed in self._index.slices_at.at(address):
+            label = indexed.label_of(address)
+            if label is not None and indexed.service.service is not None:
+                hosts[bytes((len(label),)) + label + indexed.service.key + self._svc] = None
+        return [host for host in hosts if len(host) <= MAX_NAME]
