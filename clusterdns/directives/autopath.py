@@ -11,7 +11,7 @@ only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
@@ -44,13 +44,18 @@ class Autopath:
         search_lists: SearchLists,
         trusted: Sequence[IPv4Network | IPv6Network],
         following: Handler,
+        elsewhere: Callable[[bytes], Handler | None] = lambda folded: None,
     ) -> None:
-        """`zones` are folded wire names; `trusted` are the networks whose senders may speak for other clients."""
+        """`zones` are folded wire names; `trusted` are the networks whose senders may speak for other clients.
+
+        `elsewhere` gives the chain of another server block if that one is responsible for a folded name.
+        """
         self.counters = AutopathCounters()
         self._zones = tuple(zones)
         self._search_lists = search_lists
         self._trusted = tuple(trusted)
         self._following = following
+        self._elsewhere = elsewhere
 
     async def handle(self, request: Request) -> Reply:
         client, scope = self._client_of(request)
@@ -77,7 +82,10 @@ class Autopath:
         fresh_until = first.fresh_until
         for step, candidate in enumerate(names[1:], 1):
             try:
-                reply = await self._following(request.ask_for(candidate))
+                asked = request.ask_for(candidate)
+                # A name of the list may be a stub domain's: it is answered as if the client had asked for it.
+                chain = self._elsewhere(asked.query.folded) or self._following
+                reply = await chain(asked)
             except UpstreamFailure:
                 fresh_until = 0.0
                 continue

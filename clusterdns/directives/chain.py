@@ -72,6 +72,11 @@ class SearchLists(Protocol):
         """The client's view (its namespace) and search domains, folded wire names, first to last; None if unknown."""
 
 
+def client_view(client: str) -> bytes:
+    """The view that only this one client belongs to."""
+    return client.encode()
+
+
 def reply_with(
     request: Request,
     source: str,

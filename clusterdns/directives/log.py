@@ -45,12 +45,15 @@ class Log:
         classes: Collection[str],
         clock: Callable[[], float],
         following: Handler,
+        slow: float | None = None,
     ) -> None:
+        """With `slow`, answers of other classes are logged, too, if they took more than so many seconds."""
         self._zones = tuple(zones)
         self._format = line_format.replace("{common}", COMMON).replace("{combined}", COMBINED)
         self._classes = frozenset(classes)
         self._clock = clock
         self._following = following
+        self._slow = slow
 
     async def handle(self, request: Request) -> Reply:
         if not any(is_at_or_below(request.query.folded, zone) for zone in self._zones):
@@ -58,14 +61,17 @@ class Log:
         try:
             reply = await self._following(request)
         except Exception:
-            if self._classes & {"all", "error"}:
+            if self._classes & {"all", "error"} or self._took_long(request):
                 self._write(request, None)
             raise
-        if self._classes & {"all", _class_of(reply.response)}:
+        if self._classes & {"all", _class_of(reply.response)} or self._took_long(request):
             self._write(request, reply.response)
         # The packet cache answers in front of the chain, where nothing is logged: it must not have this one.
         reply.fresh_until = 0.0
         return reply
+
+    def _took_long(self, request: Request) -> bool:
+        return self._slow is not None and self._clock() - request.now > self._slow
 
     def _write(self, request: Request, response: Response | None) -> None:
         query = request.query

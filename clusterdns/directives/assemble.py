@@ -1,0 +1,223 @@
+"""From a Corefile's frozen configuration to chains of handlers, ready to be listened for.
+
+    ServerConfig ──► a chain for each server block ──► a Dispatcher for each listening address
+
+Nothing here opens a socket or starts a task: that is the daemon's (`clusterdns.daemon.dns_server`). What handlers
+count, what must be closed and what must be ready is collected in `Parts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clusterdns.cache.message_cache import MessageCache
+from clusterdns.cache.packet_cache import PacketCache
+from clusterdns.directives import forward
+from clusterdns.directives.autopath import UNKNOWN_VIEW, Autopath
+from clusterdns.directives.cache import Cache
+from clusterdns.directives.chain import ORDER, Handler, Reply, Request, SearchLists, client_view
+from clusterdns.directives.config import autopath as autopath_config
+from clusterdns.directives.config import cache as cache_config
+from clusterdns.directives.config import errors as errors_config
+from clusterdns.directives.config import forward as forward_config
+from clusterdns.directives.config import hosts as hosts_config
+from clusterdns.directives.config import log as log_config
+from clusterdns.directives.config.server import ServerConfig
+from clusterdns.directives.dispatch import Dispatcher
+from clusterdns.directives.errors import Errors
+from clusterdns.directives.hosts import Hosts, read_table
+from clusterdns.directives.log import Log
+from clusterdns.errors import ConfigError, UpstreamFailure
+from clusterdns.search.resolv_conf import FileSearchList
+from clusterdns.wire.names import name_from_text, parents
+
+WILDCARDS = ("0.0.0.0", "::")
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the chains are made of, for metrics, readiness and shutdown, each with its server block's first zone."""
+
+    caches: list[tuple[str, MessageCache]] = field(default_factory=list)
+    forwards: list[tuple[str, forward.Forward]] = field(default_factory=list)
+    autopaths: list[tuple[str, Autopath]] = field(default_factory=list)
+    search_lists: list[SearchLists] = field(default_factory=list)
+    ready: list[tuple[str, Callable[[], bool]]] = field(default_factory=list)
+    """Directives that can be not ready yet, as /ready names them."""
+
+    def views_of(self, client: str) -> tuple[bytes, ...]:
+        """The client itself, then its namespace in each cluster that is known."""
+        known = [lists.search_list_of(client) for lists in self.search_lists]
+        return (client_view(client), *(each[0] if each else UNKNOWN_VIEW for each in known))
+
+
+@dataclass(slots=True)
+class Site:
+    """Where a handler is being made: its server block, and what it may use of the server around it.
+
+    `resolve` answers any name as this server would, on the block's port. `search_lists` is set by the block's
+    `kubernetes` directive, which is made before its `autopath`.
+    """
+
+    zones: tuple[bytes, ...]
+    label: str
+    clock: Callable[[], float]
+    resolve: Handler
+    elsewhere: Callable[[bytes], Handler | None]
+    """The chain of another server block if one is responsible for this folded name, else None."""
+    parts: Parts
+    search_lists: SearchLists | None = None
+
+
+Maker = Callable[[Any, Site, Handler], Handler]
+"""Makes the handler of one directive from its Config, its site and the next handler."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """`dispatchers` by (address, port), addresses canonical; the wildcard address stands for every address."""
+
+    dispatchers: Mapping[tuple[str, int], Dispatcher]
+    parts: Parts
+
+
+def assemble(
+    servers: Sequence[ServerConfig],
+    *,
+    clock: Callable[[], float],
+    makers: Mapping[str, Maker],
+    default_addresses: Sequence[str] = WILDCARDS,
+) -> Assembly:
+    """Make every server block's chain. `clock` gives monotonic seconds; `makers` adds to the standard ones.
+
+    `default_addresses` are for blocks without `bind`. Raises ConfigError.
+    """
+    parts = Parts()
+    routes: dict[int, dict[bytes, Handler]] = {}
+    listens: dict[tuple[str, int], dict[bytes, Handler]] = {}
+    for server in servers:
+        for port in dict.fromkeys(key.port for key in server.keys):
+            zones = tuple(name_from_text(key.zone) for key in server.keys if key.port == port)
+            table = routes.setdefault(port, {})
+            chain = _chain(server, zones, table, clock, {**_STANDARD, **makers}, parts)
+            for zone in zones:
+                table.setdefault(zone, chain)
+                for address in server.addresses or default_addresses:
+                    listens.setdefault((address, port), {})[zone] = chain
+    dispatchers = {
+        place: Dispatcher(chains, PacketCache(views_of=parts.views_of), clock) for place, chains in listens.items()
+    }
+    return Assembly(dispatchers, parts)
+
+
+def _chain(
+    server: ServerConfig,
+    zones: tuple[bytes, ...],
+    routes: Mapping[bytes, Handler],
+    clock: Callable[[], float],
+    makers: Mapping[str, Maker],
+    parts: Parts,
+) -> Handler:
+    def chain_for(folded: bytes) -> Handler | None:
+        return next((routes[name] for name in parents(folded) if name in routes), None)
+
+    async def resolve(request: Request) -> Reply:
+        chain = chain_for(request.query.folded)
+        if chain is None:
+            raise UpstreamFailure("this server", "no server block has a zone for the name")
+        return await chain(request)
+
+    def elsewhere(folded: bytes) -> Handler | None:
+        best = next((name for name in parents(folded) if name in routes), None)
+        return None if best is None or best in zones else routes[best]
+
+    site = Site(zones, server.zones[0], clock, resolve, elsewhere, parts)
+    handler: Handler = _nothing_answers
+    for name in reversed(ORDER):
+        maker = makers.get(name)
+        for config in reversed(server.directives.get(name, ())):
+            assert maker is not None, f"{name} can be configured, but nothing makes it"
+            handler = maker(config, site, handler)
+    return handler
+
+
+async def _nothing_answers(request: Request) -> Reply:
+    """The end of every chain: a block whose directives all pass has no answer, and SERVFAIL says so."""
+    raise UpstreamFailure("this server", "no directive of the server block answers for the name")
+
+
+def _names(texts: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(name_from_text(text) for text in texts)
+
+
+def _make_errors(config: errors_config.Config, site: Site, following: Handler) -> Handler:
+    return Errors(following).handle
+
+
+def _make_log(config: log_config.Config, site: Site, following: Handler) -> Handler:
+    return Log(_names(config.zones), config.format, config.classes, site.clock, following, config.slow).handle
+
+
+def _make_autopath(config: autopath_config.Config, site: Site, following: Handler) -> Handler:
+    lists = site.search_lists
+    if config.source != "@kubernetes":
+        lists = FileSearchList(_read(config.source))
+    elif lists is None:
+        raise ConfigError("autopath @kubernetes needs a kubernetes directive in the same server block")
+    if lists not in site.parts.search_lists:
+        site.parts.search_lists.append(lists)
+    zones = _names(config.zones) or site.zones
+    autopath = Autopath(zones, lists, config.trusted, following, site.elsewhere)
+    site.parts.autopaths.append((site.label, autopath))
+    return autopath.handle
+
+
+def _make_cache(config: cache_config.Config, site: Site, following: Handler) -> Handler:
+    messages = MessageCache(
+        success_capacity=config.success.capacity,
+        success=config.success.bounds,
+        denial_capacity=config.denial.capacity,
+        denial=config.denial.bounds,
+        views_of=site.parts.views_of,
+    )
+    site.parts.caches.append((site.label, messages))
+    return Cache(_names(config.zones) or site.zones, messages, site.clock, following).handle
+
+
+def _make_hosts(config: hosts_config.Config, site: Site, following: Handler) -> Handler:
+    return Hosts(
+        _names(config.zones) or site.zones,
+        read_table(config.inline),
+        Path(config.path) if config.path else None,
+        following,
+        ttl=config.ttl,
+        reload_seconds=config.reload,
+        reverse=config.reverse,
+        fallthrough=None if config.fallthrough is None else _names(config.fallthrough),
+    ).handle
+
+
+def _make_forward(config: forward_config.Config, site: Site, following: Handler) -> Handler:
+    handler = forward.Forward(config, following, clock=site.clock)
+    site.parts.forwards.append((site.label, handler))
+    return handler.handle
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"can't be read: {error.strerror}", source=path) from error
+
+
+_STANDARD: Mapping[str, Maker] = {
+    "errors": _make_errors,
+    "log": _make_log,
+    "autopath": _make_autopath,
+    "cache": _make_cache,
+    "hosts": _make_hosts,
+    "forward": _make_forward,
+}
