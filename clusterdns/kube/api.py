@@ -24,7 +24,6 @@ _HEADERS = {
     "Accept": "application/json",
     # A server next door: compressing 10 KB per pod costs both sides more than the network does.
     "Accept-Encoding": "identity",
-    "User-Agent": "clusterdns",
 }
 
 # How the client fails on a kubeconfig that is not one: its own error, or whatever None or a list raises when indexed.
@@ -58,6 +57,7 @@ class ApiServer:
                     self._kubeconfig, self._context, client_configuration=settings, persist_config=False
                 )
             self._client = client.ApiClient(settings)
+            self._client.user_agent = "clusterdns"
         except (config.ConfigException, *_BAD_CONFIGURATION) as error:
             if self._kubeconfig is None:
                 raise ConfigError(
@@ -146,4 +146,6 @@ def _no_answer(error: Exception) -> KubeApiError:
     """For connections that are refused, reset, time out or end in the middle. Some of these errors have no text."""
     if isinstance(error, asyncio.TimeoutError):
         return KubeApiError(0, "Timeout", str(error) or "no answer in time")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return KubeApiError(0, "NoAnswer", "the connection broke in the middle of the answer")
     return KubeApiError(0, "NoAnswer", str(error) or type(error).__name__)

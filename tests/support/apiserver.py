@@ -94,7 +94,7 @@ class ApiServerDouble:
 
     async def start(self) -> None:
         """Listen; the second time on the same port as the first, with all objects and all history."""
-        self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.1)
+        self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
         await site.start()
