@@ -32,7 +32,7 @@ def parse(text: str, source: str, *, environ: Mapping[str, str], read_files: Rea
     ConfigError, with its place, on anything that is not a Corefile. Without `read_files`, only snippets are imported.
     """
     imports = _Imports(environ, read_files)
-    return Corefile(tuple(_Parser(lexer.tokens(text, source, environ), imports).server_blocks()))
+    return Corefile(source, tuple(_Parser(lexer.tokens(text, source, environ), imports).server_blocks()))
 
 
 @dataclass(slots=True)

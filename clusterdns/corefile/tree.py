@@ -31,6 +31,7 @@ class ServerBlock:
 
 @dataclass(frozen=True, slots=True)
 class Corefile:
-    """A whole configuration, in the order in which it is written."""
+    """A whole configuration, in the order in which it is written. `source` is what its reader called it."""
 
+    source: str
     server_blocks: tuple[ServerBlock, ...]

@@ -109,7 +109,7 @@ def load(
     is for keys that name none (`-dns.port`).
     """
     if not corefile.server_blocks:
-        raise Position("Corefile", 1, 1).error('there is no server block: write at least ". { ... }"')
+        raise Position(corefile.source, 1, 1).error('there is no server block: write at least ". { ... }"')
     servers = tuple(_server(block, known, default_port) for block in corefile.server_blocks)
     _refuse_overlaps(zip(corefile.server_blocks, servers, strict=True))
     return servers
