@@ -1,20 +1,19 @@
-"""Programs from start to exit code, as real processes; background tasks on a loop whose clock only jumps."""
+"""Programs from start to exit code, as real processes; background tasks on virtual time."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import logging
-import selectors
 import signal
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
 from clusterdns.daemon.lifecycle import eternal, run
 from clusterdns.errors import ConfigError
+from tests.support import virtual_time
 
 WAITS = """
 import asyncio, sys
@@ -75,30 +74,6 @@ def test_other_exceptions_are_bugs_and_keep_their_traceback() -> None:
         run(main)
 
 
-class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits: where the loop would wait for a timer, the clock jumps to it."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if not ready and timeout:
-            self.now += timeout
-        return ready
-
-
-def _run_on_jumping_clock(main: Any) -> None:
-    selector = _JumpingSelector()
-
-    def make() -> asyncio.AbstractEventLoop:
-        loop = asyncio.SelectorEventLoop(selector)
-        loop.time = lambda: selector.now  # type: ignore[method-assign]
-        return loop
-
-    with asyncio.Runner(loop_factory=make) as runner:
-        runner.run(main)
-
-
 def test_a_failing_background_task_is_logged_and_started_again_with_growing_pauses(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -120,7 +95,7 @@ def test_a_failing_background_task_is_logged_and_started_again_with_growing_paus
             await task
 
     caplog.set_level(logging.ERROR)
-    _run_on_jumping_clock(main())
+    virtual_time.run(main())
     pauses = [round(later - earlier) for earlier, later in itertools.pairwise(starts)]
     assert pauses[:9] == [1, 2, 4, 8, 16, 30, 30, 31 + 1, 2]
     texts = [record.getMessage() for record in caplog.records]
@@ -139,5 +114,5 @@ def test_cancelling_a_background_task_is_no_bug(caplog: pytest.LogCaptureFixture
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    _run_on_jumping_clock(main())
+    virtual_time.run(main())
     assert caplog.records == []
