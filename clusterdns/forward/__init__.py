@@ -1,1 +1,1 @@
-"""Queries that others must answer: exchange (a state machine without I/O), TCP, UDP, upstreams, forwarder."""
+"""Asking upstreams: the exchange of one question, pipelined TCP, UDP, deadlines, and the forwarder that joins them."""
