@@ -37,13 +37,14 @@ def drop_conflicting_types(candidates: Sequence[Endpoint]) -> list[Endpoint]:
     return others or list(candidates)
 
 
-def rank(endpoint: Endpoint) -> tuple[int, list[tuple[int, int, str]], str]:
+def rank(endpoint: Endpoint) -> tuple[int, list[tuple[int, int, str]], str, int, tuple[str, ...]]:
     """Return the sort key of a candidate: fewer targets first, then the lesser targets, then the lesser resource.
 
-    Among targets an address comes before a name, and addresses are compared as numbers. The resource makes the
-    order total: two objects with equal targets must not take turns.
+    Among targets an address comes before a name, and addresses are compared as numbers. Resource, TTL and spelling
+    make the order total: candidates with equal targets must not take turns.
     """
-    return len(endpoint.targets), sorted(_rank_target(target) for target in endpoint.targets), endpoint.resource
+    targets = sorted(_rank_target(target) for target in endpoint.targets)
+    return len(targets), targets, endpoint.resource, endpoint.ttl or 0, endpoint.targets
 
 
 def _rank_target(target: str) -> tuple[int, int, str]:

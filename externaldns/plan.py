@@ -86,7 +86,8 @@ def calculate(
     delete: list[Endpoint] = []
     skipped: list[Skipped] = []
     for _, row in sorted(_rows(current, desired, scope).items()):
-        foreign = [record for record in row.current.values() if scope.owner_id and record.owner != scope.owner_id]
+        held = [row.current[record_type] for record_type in sorted(row.current)]
+        foreign = [record for record in held if scope.owner_id and record.owner != scope.owner_id]
         candidates = drop_conflicting_types(row.candidates)
         for record_type in sorted(row.current.keys() | {candidate.record_type for candidate in candidates}):
             old = row.current.get(record_type)

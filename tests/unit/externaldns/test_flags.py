@@ -1,0 +1,170 @@
+"""The command line and the environment: values, and errors that say what to write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clusterdns.errors import ConfigError
+from externaldns import flags, service
+from externaldns.config import AlibabaCloudConfig, Config, read_alibaba_cloud_config
+from externaldns.sources.annotations import ALPHA_PREFIX, GA_PREFIX
+
+REQUIRED = ["--source=service", "--provider=alibabacloud", "--policy=sync"]
+
+
+def parse(*arguments: str, **environment: str) -> Config:
+    return flags.parse([*REQUIRED, *arguments], environment)
+
+
+def test_defaults_are_externaldnss() -> None:
+    config = parse()
+    assert config.source.annotation_prefixes == (GA_PREFIX, ALPHA_PREFIX)
+    assert config.plan.record_types == {"A", "AAAA", "CNAME"}
+    assert (config.registry.registry, config.registry.owner_id) == ("txt", "default")
+    assert (config.control.interval_seconds, config.control.min_event_sync_seconds) == (60, 5)
+    assert (config.control.metrics_host, config.control.metrics_port) == ("", 7979)
+    assert not any((config.control.once, config.control.dry_run, config.control.events))
+    assert config.provider.alibaba_cloud_config_file == Path("/etc/kubernetes/alibaba-cloud.json")
+    assert (config.cluster.manifests, config.cluster.kubeconfig) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read", "value"),
+    [
+        (["--interval=90s"], lambda config: config.control.interval_seconds, 90),
+        (["--interval", "1m30s"], lambda config: config.control.interval_seconds, 90),
+        (["--min-event-sync-interval=200ms"], lambda config: config.control.min_event_sync_seconds, 0.2),
+        (["--min-ttl=1m"], lambda config: config.source.min_ttl_seconds, 60),
+        (["--once"], lambda config: config.control.once, True),
+        (["--once", "--no-once"], lambda config: config.control.once, False),
+        (["--once=false"], lambda config: config.control.once, False),
+        (["--domain-filter=a", "--domain-filter", "b"], lambda config: config.plan.domain_filter, ("a", "b")),
+        (["--domain-filter=a, b,a"], lambda config: config.plan.domain_filter, ("a", "b")),
+        (["--managed-record-types=A"], lambda config: config.plan.record_types, {"A"}),
+        (["--exclude-record-types=AAAA"], lambda config: config.plan.record_types, {"A", "CNAME"}),
+        (["--annotation-prefix=my.org/"], lambda config: config.source.annotation_prefixes, ("my.org/",)),
+        (["--txt-prefix=x-%{record_type}."], lambda config: config.registry.prefix, "x-%{record_type}."),
+        (["--metrics-address=[::1]:9"], lambda config: (config.control.metrics_host, config.control.metrics_port),
+         ("::1", 9)),
+        (["--manifests=m"], lambda config: config.cluster.manifests, Path("m")),
+        (["--txt-owner-id=--x"], lambda config: config.registry.owner_id, "--x"),
+        (["--registry=noop", "--txt-owner-id="], lambda config: config.registry.registry, "noop"),
+    ],
+)  # fmt: skip
+def test_flag(arguments: list[str], read: Callable[[Config], object], value: object) -> None:
+    assert read(parse(*arguments)) == value
+
+
+def test_every_flag_has_an_environment_variable_and_the_command_line_counts_more() -> None:
+    config = parse(
+        "--policy=create-only",
+        EXTERNAL_DNS_POLICY="upsert-only",
+        EXTERNAL_DNS_DOMAIN_FILTER="a\nb,c",
+        EXTERNAL_DNS_DRY_RUN="true",
+        EXTERNAL_DNS_INTERVAL="5s",
+        EXTERNAL_DNS_ONCE="",
+    )
+    assert config.plan.policy == "create-only"
+    assert config.plan.domain_filter == ("a", "b", "c")
+    assert config.control.dry_run
+    assert config.control.interval_seconds == 5
+    assert not config.control.once
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--polcy=sync"], "--polcy: there is no such flag; did you mean --policy?"),
+        (["--qqq"], "--qqq: there is no such flag; --help lists all flags"),
+        (["sync"], "unexpected argument 'sync'"),
+        (["-once"], "unexpected argument '-once'"),
+        (["--interval"], "--interval: needs a value"),
+        (["--interval=60"], "is not a duration"),
+        (["--interval=0s"], "--interval: must be more than 0s"),
+        (["--policy=syncc"], "'syncc' is none of sync, upsert-only, create-only; did you mean sync?"),
+        (["--source=ingress"], "--source: 'ingress' comes with a later version; now: service"),
+        (["--source=ingres"], "--source: 'ingres' is none of service"),
+        (["--alibaba-cloud-zone-type=public"], "comes with a later version"),
+        (["--registry=dynamodb"], "comes with a later version"),
+        (["--label-filter=a"], "--label-filter: this flag of ExternalDNS's is not supported yet"),
+        (["--no-exclude-unschedulable"], "not supported yet"),
+        (["--no-policy"], "--no-policy: there is no such flag"),
+        (["--once=maybe"], "--once: 'maybe' is neither true nor false"),
+        (["--no-once=true"], "--no-once: takes no value"),
+        (["--managed-record-types=X"], "'X' is none of A, AAAA"),
+        (["--txt-prefix=a", "--txt-suffix=b"], "exclude each other"),
+        (["--annotation-prefix=my.org"], "must end in a slash"),
+        (["--txt-owner-id="], "--txt-owner-id: must not be empty"),
+        (["--metrics-address=7979"], "write HOST:PORT or :PORT"),
+        (["--metrics-address=:70000"], "write HOST:PORT or :PORT"),
+    ],
+)
+def test_mistakes_are_named(arguments: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(*arguments)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["source", "provider", "policy"])
+def test_what_is_required_is_said(missing: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{missing}: is required; one of"):
+        flags.parse([argument for argument in REQUIRED if not argument.startswith(f"--{missing}")], {})
+
+
+def test_a_mistake_in_the_environment_names_the_variable() -> None:
+    with pytest.raises(ConfigError, match="EXTERNAL_DNS_INTERVAL"):
+        parse(EXTERNAL_DNS_INTERVAL="soon")
+
+
+def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    assert service.main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"--{flag.name}\n" in text for flag in flags.FLAGS)
+
+
+def test_no_flag_is_both_there_and_to_come() -> None:
+    assert flags.LATER_FLAGS.isdisjoint(flag.name for flag in flags.FLAGS)
+
+
+def test_a_wrong_flag_ends_the_program_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert service.main(["--polcy=sync"]) == 1
+    assert capsys.readouterr().err == "externaldns: --polcy: there is no such flag; did you mean --policy?\n"
+
+
+ACCOUNT = {"regionId": "cn-hangzhou", "accessKeyId": "id", "accessKeySecret": "secret", "vpcId": "vpc-1"}
+
+
+def test_the_account_file(tmp_path: Path) -> None:
+    path = tmp_path / "account.json"
+    path.write_text(json.dumps(ACCOUNT), encoding="utf-8")
+    account = read_alibaba_cloud_config(path, "http://127.0.0.1:1")
+    assert account == AlibabaCloudConfig("cn-hangzhou", "id", "secret", "vpc-1", "http://127.0.0.1:1")
+    assert "secret" not in repr(account), "a secret must not reach a log"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "must be an object"),
+        ("{}", "regionId must be a string that is not empty"),
+        (json.dumps(ACCOUNT | {"accessKeySecret": ""}), "accessKeySecret must be a string that is not empty"),
+        (json.dumps(ACCOUNT | {"vpcId": 5}), "vpcId must be a string"),
+    ],
+)
+def test_mistakes_in_the_account_file_are_named(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "account.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_alibaba_cloud_config(path, "")
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_an_account_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing\.json: can't be read: No such file"):
+        read_alibaba_cloud_config(tmp_path / "missing.json", "")
