@@ -11,6 +11,7 @@ import asyncio
 import base64
 import copy
 import json
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,19 +69,22 @@ class _Watch:
 class ApiServerDouble:
     """`async with ApiServerDouble() as server:`; then `server.kubeconfig(folder)` is the file that leads to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.token = "first-token"
         """Requests with another bearer token get 401."""
         self.bookmarks = True
         self.refusals: dict[str, int] = {}
         """HTTP status by plural ("pods"), or by "" for everything: such requests are refused."""
+        self.before_answer: Callable[[Request], None] = lambda request: None
+        """Called with each request before it is answered."""
         self._objects: dict[tuple[str, str, str], Object] = {}
         self._history: list[_Change] = []
         self._snapshots: dict[int, list[Object]] = {}
         self._version = 100
         self._oldest = 100
         self._watches: list[_Watch] = []
+        self._tls = tls
         self._port = 0
         self._runner: web.ServerRunner | None = None
         self._news = asyncio.Condition()
@@ -92,11 +96,16 @@ class ApiServerDouble:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    @property
+    def port(self) -> int:
+        """Where it listens, on 127.0.0.1; kept over stop and start."""
+        return self._port
+
     async def start(self) -> None:
         """Listen; the second time on the same port as the first, with all objects and all history."""
         self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True, ssl_context=self._tls)
         await site.start()
         self._port = self._runner.addresses[0][1]
 
@@ -207,7 +216,9 @@ class ApiServerDouble:
         loop = asyncio.get_running_loop()
         token = request.headers.get("Authorization", "").partition(" ")[2]
         query = dict(request.query)
-        self.requests.append(Request(loop.time(), request.path, query, token))
+        asked = Request(loop.time(), request.path, query, token)
+        self.requests.append(asked)
+        self.before_answer(asked)
         await self._tell()
         found = _collection(request.path)
         if found is None:
