@@ -94,11 +94,15 @@ def records_from_text(text: str) -> list[Record]:
     """Records in zone-file format (RFC 1035 section 5), one or more lines. Raises ValueError saying what is wrong.
 
     Names without a last dot are below `$ORIGIN`, or else the root; TTLs are seconds, 0 without `$TTL`. dnslib reads
-    leniently (it takes `1::2::3` for an IPv6 address, say), so this is for text of our own.
+    rdata leniently (`1::2::3` is an IPv6 address to it, and `@` and escapes in names mean nothing there), so this is
+    for text of our own.
     """
     records = []
     try:
         for record in dnslib.RR.fromZone(text):
+            if type(record.rdata) is dnslib.RD and record.rtype in dnslib.QTYPE.forward:
+                # dnslib would take the last word for hexadecimal digits, which `TYPE65280 \# 1 ff` alone means.
+                raise ValueError(f"rdata of {numbers.type_name(record.rtype)} cannot be read from text")
             buffer = dnslib.DNSBuffer()
             # dnslib compresses the second name of an SOA against the first: a pointer that means nothing elsewhere.
             buffer.encode_name = buffer.encode_name_nocompress

@@ -1,0 +1,1 @@
+"""The wire code, row by row; garbage is in tests/fuzz."""
