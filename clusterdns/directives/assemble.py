@@ -8,7 +8,7 @@ count, what must be closed and what must be ready is collected in `Parts`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from clusterdns.directives.errors import Errors
 from clusterdns.directives.hosts import Hosts, read_table
 from clusterdns.directives.log import Log
 from clusterdns.errors import ConfigError, UpstreamFailure
+from clusterdns.forward.forwarder import Forwarder
+from clusterdns.forward.upstreams import Upstream
 from clusterdns.search.resolv_conf import FileSearchList
 from clusterdns.wire.names import name_from_text, parents
 
@@ -42,7 +44,7 @@ class Parts:
     """What the chains are made of, for metrics, readiness and shutdown, each with its server block's first zone."""
 
     caches: list[tuple[str, MessageCache]] = field(default_factory=list)
-    forwards: list[tuple[str, forward.Forward]] = field(default_factory=list)
+    forwards: list[tuple[str, Forwarder]] = field(default_factory=list)
     autopaths: list[tuple[str, Autopath]] = field(default_factory=list)
     search_lists: list[SearchLists] = field(default_factory=list)
     ready: list[tuple[str, Callable[[], bool]]] = field(default_factory=list)
@@ -69,6 +71,8 @@ class Site:
     elsewhere: Callable[[bytes], Handler | None]
     """The chain of another server block if one is responsible for this folded name, else None."""
     parts: Parts
+    own: Collection[Upstream] = ()
+    """Where this process listens: a resolv.conf may name it, and asking it would be a loop."""
     search_lists: SearchLists | None = None
 
 
@@ -96,13 +100,19 @@ def assemble(
     `default_addresses` are for blocks without `bind`. Raises ConfigError.
     """
     parts = Parts()
+    own = {
+        Upstream(address, key.port)
+        for server in servers
+        for key in server.keys
+        for address in server.addresses or default_addresses
+    }
     routes: dict[int, dict[bytes, Handler]] = {}
     listens: dict[tuple[str, int], dict[bytes, Handler]] = {}
     for server in servers:
         for port in dict.fromkeys(key.port for key in server.keys):
             zones = tuple(name_from_text(key.zone) for key in server.keys if key.port == port)
             table = routes.setdefault(port, {})
-            chain = _chain(server, zones, table, clock, {**_STANDARD, **makers}, parts)
+            chain = _chain(server, zones, table, clock, {**_STANDARD, **makers}, parts, own)
             for zone in zones:
                 table.setdefault(zone, chain)
                 for address in server.addresses or default_addresses:
@@ -120,6 +130,7 @@ def _chain(
     clock: Callable[[], float],
     makers: Mapping[str, Maker],
     parts: Parts,
+    own: Collection[Upstream],
 ) -> Handler:
     def chain_for(folded: bytes) -> Handler | None:
         return next((routes[name] for name in parents(folded) if name in routes), None)
@@ -134,7 +145,7 @@ def _chain(
         best = next((name for name in parents(folded) if name in routes), None)
         return None if best is None or best in zones else routes[best]
 
-    site = Site(zones, server.zones[0], clock, resolve, elsewhere, parts)
+    site = Site(zones, server.zones[0], clock, resolve, elsewhere, parts, own)
     handler: Handler = _nothing_answers
     for name in reversed(ORDER):
         maker = makers.get(name)
@@ -201,8 +212,8 @@ def _make_hosts(config: hosts_config.Config, site: Site, following: Handler) -> 
 
 
 def _make_forward(config: forward_config.Config, site: Site, following: Handler) -> Handler:
-    handler = forward.Forward(config, following, clock=site.clock)
-    site.parts.forwards.append((site.label, handler))
+    handler = forward.build(config, following, own=site.own)
+    site.parts.forwards.append((site.label, handler.forwarder))
     return handler.handle
 
 

@@ -1,0 +1,96 @@
+"""autopath: the cluster's DNS server, in CoreDNS's place. Read this first.
+
+flags ──► Corefile ──► clusters (watched, or a folder of manifests)
+                   ──► chains: errors, log, autopath, cache, hosts, kubernetes, forward
+                   ──► sockets, /health, /ready, /metrics ──► answers until SIGTERM
+
+autopath -conf /etc/coredns/Corefile [-dns.port 53]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+
+from autopath import kubernetes
+from autopath.clients import PodSearchLists
+from autopath.clusters import Clusters
+from clusterdns import __version__
+from clusterdns.daemon import flags, lifecycle, logs
+from clusterdns.daemon.corefile_loader import load_corefile
+from clusterdns.daemon.dns_server import DnsServer
+from clusterdns.daemon.metrics import new_registry
+from clusterdns.directives.assemble import Maker, Site, assemble
+from clusterdns.directives.chain import Handler
+from clusterdns.directives.config.server import STANDARD
+from clusterdns.errors import ConfigError
+from clusterdns.limits import PORT
+from clusterdns.wire.names import name_from_text
+
+FLAGS = (
+    flags.Flag("conf", "text", "Corefile", "the Corefile to load"),
+    flags.Flag("dns.port", "integer", PORT.default_int, "port for server blocks that name none", PORT),
+    flags.Flag("p", "integer", PORT.default_int, "the same as -dns.port", PORT),
+    flags.Flag("log-level", "text", "info", "debug, info, warning or error"),
+    flags.Flag("log-format", "text", "text", "text or json"),
+)
+DIRECTIVES = {**STANDARD, "kubernetes": kubernetes.parse}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run autopath; returns its exit code."""
+    try:
+        options = flags.parse(
+            FLAGS, sys.argv[1:] if arguments is None else arguments, program="autopath", version=__version__
+        )
+        if options.answer:
+            sys.stdout.write(options.answer)
+            return 0
+        logs.setup(options.text("log-level"), options.text("log-format"))
+    except ConfigError as error:
+        sys.stderr.write(f"autopath: {error}\n")
+        return 2
+    return lifecycle.run(lambda stop: serve(options, stop))
+
+
+async def serve(options: flags.Flags, stop: asyncio.Event) -> int:
+    """Serve the Corefile until `stop` is set. Raises ConfigError."""
+    port = options.integer("p" if "p" in options.given else "dns.port")
+    servers = load_corefile(options.text("conf"), DIRECTIVES, default_port=port)
+    clusters = Clusters()
+    assembly = assemble(servers, clock=time.monotonic, makers={"kubernetes": _kubernetes_maker(clusters)})
+    server = DnsServer(servers, assembly, new_registry("autopath", __version__))
+    try:
+        await clusters.start()
+        await server.start()
+        await server.serve_until(stop)
+    finally:
+        await server.close()
+        await clusters.close()
+    return 0
+
+
+def _kubernetes_maker(clusters: Clusters) -> Maker:
+    """Makes `kubernetes` handlers, which answer from what `clusters` fills."""
+
+    def make(config: kubernetes.Config, site: Site, following: Handler) -> Handler:
+        source = clusters.source_for(config)
+        handler = kubernetes.Kubernetes(
+            config,
+            source.cluster,
+            source.pods,
+            wall_clock=time.time,
+            resolve=site.resolve,
+            following=following,
+        )
+        site.search_lists = PodSearchLists(source.pods, name_from_text(config.primary_zone))
+        site.parts.ready.append(("kubernetes", lambda: handler.synced))
+        return handler.handle
+
+    return make
+
+
+if __name__ == "__main__":
+    sys.exit(main())
