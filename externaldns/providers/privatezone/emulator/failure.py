@@ -58,6 +58,7 @@ DATE_EXPIRED = FailureRow(400, "InvalidTimeStamp.Expired", "Specified time stamp
 NONCE_USED = FailureRow(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
 THROTTLED = FailureRow(400, "Throttling.User", "Request was denied due to user flow control.")
 BODY_TOO_LARGE = FailureRow(413, "RequestEntityTooLarge", "The request body is larger than {limit} bytes.")
+BODY_SLOW = FailureRow(408, "RequestTimeout", "The request body did not arrive in time.")
 INTERNAL = FailureRow(500, "InternalError", "The request processing has failed due to some unknown error.")
 
 # Parameters.

@@ -1,11 +1,13 @@
 """The API on HTTP: one request in, a signature check, a quota, an operation, one JSON object out.
 
 RPC style as the SDK speaks it: POST (or GET) `/`, every parameter in the query, an empty body. Errors have the
-gateway's shape `{RequestId, HostId, Code, Message, Recommend}`. Bytes that are not HTTP get aiohttp's 400.
+gateway's shape `{RequestId, HostId, Code, Message, Recommend}`. Bytes that are not HTTP get aiohttp's 400, and a
+connection on which no request is complete in time is closed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
@@ -13,8 +15,9 @@ from collections.abc import Mapping
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
 
-from clusterdns.limits import PRIVATEZONE_BODY_BYTES
+from clusterdns.limits import PRIVATEZONE_BODY_BYTES, TCP_IDLE_SECONDS
 from externaldns.providers.privatezone.emulator import api, failure
 from externaldns.providers.privatezone.emulator.call import Call
 from externaldns.providers.privatezone.emulator.failure import ApiFailure
@@ -31,6 +34,8 @@ from externaldns.providers.privatezone.emulator.store import Store
 
 log = logging.getLogger(__name__)
 
+SHUTDOWN_SECONDS = 1.0  # For a request that is being read; an operation itself never waits.
+
 
 class ApiServer:
     """Answers the API from `store`; `codes` replaces error codes by others, `*_qps` of None means no limit."""
@@ -43,6 +48,7 @@ class ApiServer:
         read_qps: float | None = None,
         write_qps: float | None = None,
         codes: Mapping[str, str] | None = None,
+        idle_seconds: float = TCP_IDLE_SECONDS.default,
     ) -> None:
         self._store = store
         self._key = key
@@ -50,29 +56,51 @@ class ApiServer:
         now = time.monotonic()
         self._buckets = {False: TokenBucket(read_qps, now), True: TokenBucket(write_qps, now)}
         self._nonces = NonceMemory()
-        self._runner: web.ServerRunner | None = None
+        self._idle_seconds = idle_seconds
+        self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
+        self._server = web.Server(self._handle, logger=_quiet_logger(), lingering_time=idle_seconds)
+        self._listener: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen, and return the real address."""
-        self._runner = web.ServerRunner(web.Server(self._handle, logger=_quiet_logger()))
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        address = self._runner.addresses[0]
+        # aiohttp closes a connection that is idle after a request, but would wait for ever for the first one.
+        self._listener = await asyncio.get_running_loop().create_server(self._accept, host, port)
+        address = self._listener.sockets[0].getsockname()
         return str(address[0]), int(address[1])
 
     async def close(self) -> None:
         """Stop listening and close all connections."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._listener is not None:
+            self._listener.close()
+            for timer in self._silent.values():
+                timer.cancel()
+            self._server.pre_shutdown()
+            await self._server.shutdown(SHUTDOWN_SECONDS)
+            await self._listener.wait_closed()
+
+    def _accept(self) -> RequestHandler:
+        connection = self._server()
+        loop = asyncio.get_running_loop()
+        self._silent[connection] = loop.call_later(self._idle_seconds, self._end_silence, connection)
+        return connection
+
+    def _end_silence(self, connection: RequestHandler) -> None:
+        del self._silent[connection]
+        connection.force_close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if timer := self._silent.pop(request.protocol, None):
+            timer.cancel()
         request_id = str(uuid.uuid4()).upper()
         try:
-            fields = self._answer(request.raw_path, await _read(request), request.remote or "")
+            async with asyncio.timeout(self._idle_seconds):
+                signed = await _read(request)
+            fields = self._answer(request.raw_path, signed, request.remote or "")
             return web.json_response({"RequestId": request_id, **fields})
         except ApiFailure as refused:
             error = refused
+        except TimeoutError:
+            error = ApiFailure(failure.BODY_SLOW)
         except Exception:
             # A defect of the emulator: the caller must still get the gateway's shape, for the SDK can't read another.
             log.exception("call %s failed", request_id)

@@ -31,9 +31,7 @@ from dnslib import (
     DNSQuestion,
     DNSRecord,
 )
-from dnslib.bimap import BimapError
-from dnslib.buffer import BufferError as DnslibBufferError
-from dnslib.label import DNSBuffer, DNSLabelError
+from dnslib.label import DNSBuffer
 
 from clusterdns.limits import LABEL_BYTES, NAME_BYTES, TCP_MESSAGE_BYTES, UDP_EDNS_BYTES, UDP_PLAIN_BYTES
 from externaldns.providers.privatezone.emulator.answer import Answer, AnswerRow, Labels, ZoneView, answer_question
@@ -47,17 +45,9 @@ REFUSED_TYPES = frozenset({"IXFR", "AXFR", "OPT"})
 # A compression pointer has 14 bits, but dnslib points at names beyond that: none is remembered from here on.
 LAST_POINTED_NAME = 0x3FFF - NAME_BYTES.maximum
 
-# What dnslib raises on bytes that are no message; RecursionError comes of a chain of pointers as long as a message.
-NOT_A_MESSAGE = (
-    DNSError,
-    DnslibBufferError,
-    BimapError,
-    DNSLabelError,
-    struct.error,
-    ValueError,  # UnicodeError is one.
-    IndexError,
-    RecursionError,
-)
+# What dnslib raises on bytes that are no message: its own error; UnicodeError, a ValueError, for a CAA that is no text;
+# RecursionError for a chain of compression pointers as long as a TCP message can hold.
+NOT_A_MESSAGE = (DNSError, ValueError, RecursionError)
 
 _QUOTED = re.compile(r'"([^"]*)"')
 

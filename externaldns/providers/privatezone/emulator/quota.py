@@ -23,8 +23,7 @@ class TokenBucket:
         """Take one token at `now` (monotonic seconds); False means that the call is one too many."""
         if self._rate is None:
             return True
-        elapsed = max(0.0, now - self._updated)
-        self._tokens = min(self._capacity, self._tokens + elapsed * self._rate)
+        self._tokens = min(self._capacity, self._tokens + (now - self._updated) * self._rate)
         self._updated = now
         if self._tokens < 1.0:
             return False

@@ -33,10 +33,8 @@ from externaldns.providers.privatezone.emulator.rules import (
 def describe_zone_records(call: Call) -> Response:
     """DescribeZoneRecords: one page of a zone's records; `Keyword` is compared with the host record."""
     read = call.parameters
-    page = read.page()
-    records, total = call.store.list_records(
-        zone_id=call.zone().zone_id, keyword=read.text("Keyword"), mode=read.search_mode("EXACT"), page=page
-    )
+    page, mode = read.page(), read.search_mode("EXACT")
+    records, total = call.store.list_records(call.zone().zone_id, read.text("Keyword"), mode, page)
     # The tag "ecs" asks for the names of synchronised ECS hosts, which the emulator has none of.
     if read.text("Tag"):
         records, total = [], 0

@@ -92,14 +92,17 @@ class NonceMemory:
 
     def use(self, call: VerifiedCall, wall: float) -> None:
         """Remember the nonce of a verified call, or raise ApiFailure if it was used before."""
-        # A date may lie in the future as far as in the past: its nonce counts until the date itself has expired.
-        while self._expires and (
-            (oldest := next(iter(self._expires.items())))[1] <= wall or len(self._expires) >= PRIVATEZONE_NONCES.default
-        ):
-            del self._expires[oldest[0]]
+        while self._expires and next(iter(self._expires.values())) <= wall:
+            self._forget_oldest()
         if call.nonce in self._expires:
             raise ApiFailure(NONCE_USED)
+        if len(self._expires) >= PRIVATEZONE_NONCES.default:
+            self._forget_oldest()
+        # A date may lie in the future as far as in the past: its nonce counts until the date itself has expired.
         self._expires[call.nonce] = call.signed_at + PRIVATEZONE_SIGNATURE_SECONDS.default
+
+    def _forget_oldest(self) -> None:
+        del self._expires[next(iter(self._expires))]
 
 
 def _verify_acs3(request: SignedRequest, key: AccessKey, wall: float) -> VerifiedCall:

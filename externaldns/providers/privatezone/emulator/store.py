@@ -63,14 +63,13 @@ class Store:
 
     def __init__(self, file: str) -> None:
         """Open or create `file`; raises ConfigError if it can't be used."""
-        self.connection = sqlite3.connect(file, isolation_level=None, timeout=0)
-        try:
-            self._prepare(file)
-        except BaseException as error:
-            self.connection.close()
-            if isinstance(error, sqlite3.Error):
-                raise ConfigError(f"can't use the database: {error}", source=file) from error
-            raise
+        with _as_config_error(file):
+            self.connection = sqlite3.connect(file, isolation_level=None, timeout=0)
+            try:
+                self._prepare(file)
+            except BaseException:
+                self.connection.close()
+                raise
 
     def _prepare(self, file: str) -> None:
         # Exclusive, so that a second emulator on the same file fails at once instead of answering from half a view.
@@ -100,10 +99,12 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            # SQLite itself has rolled back after some errors, a full disk among them.
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
 
     # Zones.
 
@@ -299,6 +300,14 @@ class Store:
         (total,) = self.connection.execute(f"SELECT count(*) FROM {table} WHERE {condition}", values).fetchone()
         query = f"SELECT {columns} FROM {table} WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
         return self.connection.execute(query, (*values, page.size, page.offset)).fetchall(), int(total)
+
+
+@contextmanager
+def _as_config_error(file: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise ConfigError(f"can't use the database: {error}", source=file) from error
 
 
 def _columns(row: Zone | BoundVpc | Record | Change) -> dict[str, Any]:
