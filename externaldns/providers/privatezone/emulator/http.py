@@ -8,6 +8,7 @@ connection on which no request is complete in time is closed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 import uuid
@@ -76,7 +77,10 @@ class ApiServer:
                 timer.cancel()
             self._server.pre_shutdown()
             await self._server.shutdown(SHUTDOWN_SECONDS)
-            await self._listener.wait_closed()
+            # From Python 3.12 on this waits for all connections: not for a peer that does not read its answer.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SHUTDOWN_SECONDS):
+                    await self._listener.wait_closed()
 
     def _accept(self) -> RequestHandler:
         connection = self._server()

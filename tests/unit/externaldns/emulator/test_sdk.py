@@ -10,9 +10,9 @@ import dns.rcode
 import pytest
 from alibabacloud_pvtz20180101 import models as m
 from alibabacloud_pvtz20180101.client import Client
-from alibabacloud_tea_openapi.exceptions import ClientException
 
 from externaldns.providers.privatezone.emulator.service import Listening
+from tests.unit.externaldns.emulator.calls import add, bind, info, listed, record, refusal, values
 from tests.unit.externaldns.emulator.live import KEY, ask, client, emulator
 
 Call = Callable[[Client], Any]
@@ -36,42 +36,6 @@ def zone_id(sdk: Client, request: pytest.FixtureRequest) -> str:
     zone_id = str(sdk.add_zone(m.AddZoneRequest(zone_name=name)).body.zone_id)
     bind(sdk, zone_id, "vpc-demo")
     return zone_id
-
-
-def bind(sdk: Client, zone_id: str, *vpcs: str) -> None:
-    wanted = [m.BindZoneVpcRequestVpcs(region_id="cn-hangzhou", vpc_id=vpc) for vpc in vpcs]
-    sdk.bind_zone_vpc(m.BindZoneVpcRequest(zone_id=zone_id, vpcs=wanted))
-
-
-def add(sdk: Client, zone_id: str, rr: str = "web", type: str = "A", value: str = "10.0.0.1", **fields: Any) -> int:
-    request = m.AddZoneRecordRequest(zone_id=zone_id, rr=rr, type=type, value=value, **fields)
-    return int(sdk.add_zone_record(request).body.record_id)
-
-
-def info(sdk: Client, zone_id: str) -> dict[str, Any]:
-    return dict(sdk.describe_zone_info(m.DescribeZoneInfoRequest(zone_id=zone_id)).body.to_map())
-
-
-def record(sdk: Client, record_id: int) -> dict[str, Any]:
-    return dict(sdk.describe_zone_record(m.DescribeZoneRecordRequest(record_id=record_id)).body.to_map())
-
-
-def listed(sdk: Client, zone_id: str, **fields: Any) -> list[Any]:
-    request = m.DescribeZoneRecordsRequest(zone_id=zone_id, **fields)
-    return list(sdk.describe_zone_records(request).body.records.record)
-
-
-def values(server: Listening, name: str, qtype: str = "A") -> list[str]:
-    return sorted(rdata.to_text() for rrset in ask(server.dns, name, qtype).answer for rdata in rrset)
-
-
-def refusal(call: Callable[[], object]) -> tuple[int, str]:
-    with pytest.raises(ClientException) as refused:
-        call()
-    data = refused.value.data
-    assert data.keys() >= {"RequestId", "HostId", "Code", "Message", "Recommend"}
-    assert data["RequestId"] == refused.value.request_id
-    return refused.value.status_code, refused.value.code
 
 
 @pytest.mark.parametrize("config", [{}, {"signature_algorithm": "v2"}, {"endpoint": "http"}])
