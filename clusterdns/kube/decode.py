@@ -165,8 +165,7 @@ def decode_event(kind: str, line: bytes, note: Note) -> Event:
     if not raw.metadata.name:
         return Unreadable(f"{kind} left out: metadata.name is missing")
     if event.type == "DELETED":
-        namespace = (raw.metadata.namespace or "") if KINDS[kind].namespaced else ""
-        return Delete((namespace, raw.metadata.name), raw.metadata.resource_version or "")
+        return Delete((raw.metadata.namespace or "", raw.metadata.name), raw.metadata.resource_version or "")
     return Put(_trim(kind, codec, raw, note))
 
 

@@ -15,7 +15,7 @@ Key = tuple[str, str]
 
 
 class KubeObject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What every object has. `started` below and `generation` are the server's; `resource_version` is opaque."""
+    """What every object has. `uid` and `resource_version` are the server's and opaque; a manifest's are empty."""
 
     name: str
     namespace: str = ""
