@@ -27,9 +27,16 @@ class Program:
     """One program with its arguments. It can be started again after it has been stopped or killed."""
 
     def __init__(
-        self, name: str, module: str, arguments: Sequence[str], environment: dict[str, str], folder: Path, ready: str
+        self,
+        name: str,
+        module: str,
+        arguments: Sequence[str],
+        environment: dict[str, str],
+        folder: Path,
+        ready: str,
+        ready_status: int = 200,
     ) -> None:
-        """`ready` is the URL that says 200 once the program serves; its output goes to `folder`/`name`.log."""
+        """`ready` is the URL that says `ready_status` once the program serves. Output goes to `folder`/`name`.log."""
         self.name = name
         self.log = folder / f"{name}.log"
         self._command = [sys.executable, "-m", module, *arguments]
@@ -37,6 +44,7 @@ class Program:
         proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
         self._environment = {key: value for key, value in os.environ.items() if key not in proxies} | environment
         self._ready = ready
+        self._ready_status = ready_status
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -85,7 +93,7 @@ class Program:
 
     async def _serves(self) -> bool:
         try:
-            return (await fetch(self._ready))[0] == 200
+            return (await fetch(self._ready))[0] == self._ready_status
         except (aiohttp.ClientError, OSError, TimeoutError):
             return False
 

@@ -15,6 +15,9 @@ from clusterdns.demo.suite import Suite
 from clusterdns.errors import ClusterDNSError
 
 
+_WIDTH = 120
+
+
 def show(examples: Path, *, once: bool, as_json: bool) -> int:
     """Run the demo; returns the exit code: 0 if it shows what it promises."""
     return run(lambda stop: _show(examples, stop, once=once, as_json=as_json))
@@ -22,6 +25,8 @@ def show(examples: Path, *, once: bool, as_json: bool) -> int:
 
 async def _show(examples: Path, stop: asyncio.Event, *, once: bool, as_json: bool) -> int:
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = _WIDTH  # a log file is as wide as it needs to be
 
     async def linger(suite: Suite) -> None:
         if once:

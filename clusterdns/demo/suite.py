@@ -57,7 +57,8 @@ class Suite:
             self._emulator_arguments(),
             environment,
             folder,
-            self._url("PRIVATEZONE_API", "/healthz"),
+            self._url("PRIVATEZONE_API", "/"),
+            ready_status=400,  # the API serves, and refuses a request without a signature
         )
         self.autopath = Program(
             "autopath",
