@@ -42,6 +42,12 @@ def lifetime(response: Response, qtype: int, success: Bounds, denial: Bounds) ->
     return min(max(response.ttl, bounds.minimum), bounds.maximum)
 
 
+# `(now + 30.0) - now` may come out a little above 30; without this, rounding up would make 31 of it.
+_CLOCK_ERROR = 1e-6
+
+
 def remaining_ttl(expires: float, now: float) -> int:
     """The TTL to write at `now`: whole seconds, rounded up, so that it reaches 0 exactly when the entry is gone."""
-    return max(0, math.ceil(expires - now))
+    if expires <= now:
+        return 0
+    return max(1, math.ceil(expires - now - _CLOCK_ERROR))

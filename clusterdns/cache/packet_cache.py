@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections import OrderedDict
 
 from clusterdns.cache.lifetime import remaining_ttl
 from clusterdns.cache.views import ViewedTable, ViewsOf, no_views
@@ -59,7 +60,8 @@ class PacketCache:
 
     def __init__(self, capacity: int = PACKET_CACHE_ENTRIES.default_int, views_of: ViewsOf = no_views) -> None:
         self._capacity = capacity
-        self._entries: dict[object, Entry] = {}
+        # A plain dictionary steps over all that has left before it finds its oldest entry.
+        self._entries: OrderedDict[object, Entry] = OrderedDict()
         self._table = ViewedTable(self._entries, _VIEWED, views_of)
         self.find = self._entries.get
 
@@ -96,7 +98,7 @@ class PacketCache:
         entry = Entry(answer[2:], tuple(offset - 2 for offset in ttl_offsets), expires, leaves_at)
         self._table.put(key, client, view, entry)
         while len(self._entries) > self._capacity:
-            del self._entries[next(iter(self._entries))]
+            self._entries.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everything: the configuration or the zone has changed."""
