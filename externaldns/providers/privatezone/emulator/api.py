@@ -74,7 +74,7 @@ def find_operation(action: str, version: str) -> Operation:
 
 
 def execute(action: str, operation: Operation, call: Call) -> Response:
-    """Carry out a call and return its response; when this returns, a write is on the disk."""
+    """Carry out a call and return its response; when this returns, a write is committed."""
     if not operation.writes:
         return operation.run(call)
     with call.store.transaction():

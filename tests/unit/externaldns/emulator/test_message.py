@@ -278,8 +278,8 @@ def test_every_cut_of_a_query_is_refused_or_silent(tcp: bool) -> None:
 
 
 def _valid_queries() -> Iterator[bytes]:
-    yield dns.message.make_query("web.demo.internal", "A", use_edns=0, want_dnssec=True).to_wire()
-    yield dns.message.make_query("alias.demo.internal", "ANY").to_wire()
+    yield dns.message.make_query("web.demo.internal", "A", use_edns=0, want_dnssec=True, id=1).to_wire()
+    yield dns.message.make_query("alias.demo.internal", "ANY", id=2).to_wire()
     yield query(QUESTION + OPT, ar=1)
 
 

@@ -218,7 +218,7 @@ def server() -> Iterator[Listening]:
         yield listening
 
 
-QUERY = dns.message.make_query(NAME, "A").to_wire()
+QUERY = dns.message.make_query(NAME, "A", id=0x4321).to_wire()
 
 HTTP_GARBAGE = [
     b"\x00\xff\x00\xff\r\n\r\n",
