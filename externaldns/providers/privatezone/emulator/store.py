@@ -75,8 +75,8 @@ class Store:
         # Exclusive, so that a second emulator on the same file fails at once instead of answering from half a view.
         self.connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         self.connection.execute("PRAGMA journal_mode = WAL")
-        # NORMAL waits for the disk at checkpoints only: a power failure may cost the last writes, the end of this process
-        # none, and a write takes a tenth of the time that it takes with FULL.
+        # NORMAL waits for the disk at checkpoints only: a power failure may cost the last writes, the end of this
+        # process none, and a write takes a fraction of the time that it takes with FULL.
         self.connection.execute("PRAGMA synchronous = NORMAL")
         self.connection.execute("PRAGMA foreign_keys = ON")
         (version,) = self.connection.execute("PRAGMA user_version").fetchone()
