@@ -152,9 +152,13 @@ FORWARD_UDP_SOCKET_QUERIES = Limit(
 FORWARD_UDP_ANSWER_BYTES = Limit(
     "UDP answer received", 4096, 1232, 65535, "bytes", "above the 1,232 asked for, as CoreDNS"
 )
+FORWARD_READ_BYTES = Limit("one read of an upstream connection", 65536, 512, 1048576, "bytes", "this project, measured")
 FORWARD_ROUNDS = Limit("tries of each upstream per query", 2, 1, 10, "tries", "CoreDNS forward max_connect_attempts")
 FORWARD_AVOID_SECONDS = Limit("a failed upstream is asked last", 2, 0, 60, "seconds", "this project")
 FORWARD_TICK_SECONDS = Limit("resolution of forwarding deadlines", 0.05, 0.001, 1, "seconds", "this project")
 
 # The cluster's zones.
 KUBERNETES_STARTUP_SECONDS = Limit("startup_timeout", 5, 0, 3600, "seconds", "CoreDNS kubernetes")
+
+# Turns of the event loop.
+TCP_BATCH = Limit("queries of a TCP connection per wake-up", 64, 1, 4096, "queries", "this project, as for UDP")

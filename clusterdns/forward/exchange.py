@@ -98,7 +98,7 @@ class Exchange:
             response = read_response(message if message[5] else self._with_question(message))
         except MalformedMessage as error:
             # A datagram that is longer than we receive, or was cut on its way, says no more than a TC bit does.
-            return self._change_to_tcp(now) if over_udp else self._next(str(error), now)
+            return self._change_to_tcp(now) if over_udp else self._next(f"malformed answer: {error}", now)
         if over_udp and response.truncated:
             self._truncated = response
             return self._change_to_tcp(now)

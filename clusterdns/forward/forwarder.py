@@ -32,7 +32,6 @@ from clusterdns.wire.edns import ClientSubnet
 from clusterdns.wire.query import Query
 from clusterdns.wire.response import Response
 
-
 _log = logging.getLogger(__name__)
 
 

@@ -35,6 +35,11 @@ class Wheel:
         self._slots: dict[int, Slot] = {}
         self._handle: asyncio.TimerHandle | None = None
 
+    @property
+    def is_ticking(self) -> bool:
+        """True while there are deadlines, or were at the last tick."""
+        return self._handle is not None
+
     def set(self, item: Expiring, when: float) -> Slot:
         """Call `item.expire()` at `when` (the loop's time). To call it off, take it out of the slot returned."""
         tick = int(when * self._ticks_per_second) + 1

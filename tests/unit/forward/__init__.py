@@ -1,0 +1,1 @@
+"""Tests of clusterdns.forward: pure parts by rows, the rest against an upstream on loopback."""

@@ -1,0 +1,50 @@
+"""Asking a forwarder from a test: questions made, flights awaited on the event loop, forwarders closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import dnslib
+
+from clusterdns.flight import Flight
+from clusterdns.forward.forwarder import Forwarder
+from clusterdns.forward.upstreams import Upstream, choose_first
+from clusterdns.wire.query import Query, read_query
+from clusterdns.wire.response import Response
+from tests.support.upstream import Upstream as FakeUpstream
+
+T = TypeVar("T")
+
+
+def question(name: str = "web.example", qtype: str = "A", *, dnssec_ok: bool = False) -> Query:
+    record = dnslib.DNSRecord.question(name, qtype)
+    if dnssec_ok:
+        record.add_ar(dnslib.EDNS0(flags="do"))
+    return read_query(bytes(record.pack()))
+
+
+async def landed(flight: Flight[T]) -> T:
+    """What arrives, or the error raised."""
+    arrived = asyncio.get_running_loop().create_future()
+    flight.when_done(lambda: arrived.set_result(None))
+    await arrived
+    return flight.result()
+
+
+def addresses(response: Response) -> list[str]:
+    """The addresses of an answer."""
+    return [str(record.rdata) for record in dnslib.DNSRecord.parse(response.message).rr]
+
+
+@asynccontextmanager
+async def forwarding(*upstreams: FakeUpstream, **settings: Any) -> AsyncIterator[Forwarder]:
+    """A forwarder that begins with the first upstream, closed at the end."""
+    settings.setdefault("choose", choose_first)
+    forwarder = Forwarder([Upstream(upstream.host, upstream.port) for upstream in upstreams], **settings)
+    try:
+        yield forwarder
+    finally:
+        await forwarder.close()
