@@ -250,9 +250,9 @@ def _wire_key(namespace: str, name: str) -> bytes | None:
 
 
 def _external_target(text: str) -> bytes | None:
-    """The target of an ExternalName Service in wire form, as it is spelled; None for an address or a broken name.
+    """The target of an ExternalName Service in wire form, as it is spelled; None for a broken name.
 
-    "ExternalNames that resemble IPv4 addresses are not resolved by CoreDNS" (Kubernetes documentation, Service).
+    None also for an address: it can't be the target of a CNAME, and CoreDNS answers no such Service (coredns#2324).
     """
     if not text or pack(text) is not None:
         return None

@@ -85,8 +85,9 @@ class ClusterZone:
                 return self._apex(name, qtype)
             case [b"dns-version"] if qtype == numbers.TXT:
                 return Decision(True, (Record(name, numbers.TXT, _VERSION_TTL, txt_rdata(SPECIFICATION)),))
-            # The SOA names ns.dns as the zone's server; neither it nor what is above it may be denied.
-            case [b"dns-version"] | [b"svc"] | [b"pod"] | [b"dns"] | [b"dns", b"ns"]:
+            # The SOA names ns.dns as the zone's server. `dns` above it stays denied, as in CoreDNS: if it existed, the
+            # search for a host of that name would end here.
+            case [b"dns-version"] | [b"svc"] | [b"pod"] | [b"dns", b"ns"]:
                 return NODATA
             case [b"svc", namespace]:
                 return NODATA if namespace in self._index.namespaces else NXDOMAIN

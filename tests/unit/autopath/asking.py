@@ -111,10 +111,9 @@ def reply_to(handler: Kubernetes, question: str) -> Reply:
 
 def ask(handler: Kubernetes, question: str) -> Answer:
     """The reply, read by dnspython."""
-    message = dns.message.from_wire(reply_to(handler, question).response.message)
-    # Without one_rr_per_rrset dnspython sorts nothing but joins records of one owner, which keeps their order, too.
+    # An RRset of dnspython's is a set: it would hide a record that comes twice.
+    message = dns.message.from_wire(reply_to(handler, question).response.message, one_rr_per_rrset=True)
     sections = [
-        [line for rrset in section for line in rrset.to_text().splitlines()]
-        for section in (message.answer, message.authority, message.additional)
+        [rrset.to_text() for rrset in section] for section in (message.answer, message.authority, message.additional)
     ]
     return Answer(dns.rcode.to_text(message.rcode()), dns.flags.to_text(message.flags), *sections)

@@ -1,0 +1,68 @@
+"""A client's address to its search list: by its pod, and only while it is that pod's."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from autopath.clients import PodSearchLists
+from clusterdns.directives.chain import SearchLists
+from clusterdns.kube.pod_index import PodIndex
+from clusterdns.kube.store import Cluster
+from clusterdns.wire.names import name_from_text
+from tests.unit.autopath.objects import cluster, pod
+
+ZONE = name_from_text("cluster.local")
+
+
+def lists_of(stores: Cluster) -> SearchLists:
+    return PodSearchLists(PodIndex(stores.pods), ZONE)
+
+
+def expected(namespace: str) -> tuple[bytes, tuple[bytes, ...]]:
+    return namespace.encode(), tuple(
+        name_from_text(domain) for domain in (f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local")
+    )
+
+
+ROWS = [
+    ("10.244.0.1", "shop"),
+    ("fd00:10::1", "shop"),
+    ("10.244.0.2", "data"),
+    ("10.244.0.3", None),
+    ("fd00:10:0::1", None),  # clients come with canonical addresses
+    ("192.168.0.5", None),  # a node's: any of its pods may ask from there
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("client", "namespace"), ROWS)
+def test_search_list_of(client: str, namespace: str | None) -> None:
+    lists = lists_of(
+        cluster(
+            pod("shop/a", "10.244.0.1", "fd00:10::1"),
+            pod("data/b", "10.244.0.2"),
+            pod("data/host", "192.168.0.5", host_network=True),
+        )
+    )
+    assert lists.search_list_of(client) == (expected(namespace) if namespace else None)
+
+
+def test_an_address_that_is_reused_gets_its_new_pods_list() -> None:
+    first, second = pod("shop/a", "10.244.0.1"), pod("data/b", "10.244.0.1")
+    stores = cluster(first)
+    lists = lists_of(stores)
+    assert lists.search_list_of("10.244.0.1") == expected("shop")
+    stores.pods.put(msgspec.structs.replace(first, phase="Succeeded"))
+    assert lists.search_list_of("10.244.0.1") is None
+    stores.pods.put(second)
+    assert lists.search_list_of("10.244.0.1") == expected("data")
+
+
+def test_a_namespace_that_is_no_label_has_no_search_list() -> None:
+    assert lists_of(cluster(pod("n" * 64 + "/a", "10.244.0.1"))).search_list_of("10.244.0.1") is None
+
+
+def test_the_names_of_a_namespace_are_made_once() -> None:
+    lists = lists_of(cluster(pod("shop/a", "10.244.0.1"), pod("shop/b", "10.244.0.2")))
+    assert lists.search_list_of("10.244.0.1") is lists.search_list_of("10.244.0.2")
