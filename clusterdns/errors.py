@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class ClusterDNSError(Exception):
-    """Base of every error that this suite raises on purpose; `retryable` says whether the same call may succeed later."""
+    """Base of every error raised on purpose; `retryable` says whether the same call may succeed later."""
 
     retryable = False
 

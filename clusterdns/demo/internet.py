@@ -11,6 +11,7 @@ from clusterdns.listen.tcp import TcpListener
 from clusterdns.listen.udp import UdpListener
 from clusterdns.wire import numbers
 from clusterdns.wire.edns import encode_opt
+from clusterdns.wire.names import parents
 from clusterdns.wire.query import Query, read_query
 from clusterdns.wire.records import Record, compose, records_from_text
 from clusterdns.wire.reply import refuse
@@ -22,14 +23,11 @@ class Internet:
     def __init__(self, zone_file: Path, address: str, port: int) -> None:
         self.queries = 0
         self._records: dict[bytes, list[Record]] = {}
-        self._soa: list[Record] = []
         try:
             records = records_from_text(zone_file.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise ConfigError(str(error), source=str(zone_file)) from error
         for record in records:
-            if record.rtype == numbers.SOA:
-                self._soa.append(record)
             self._records.setdefault(record.owner.lower(), []).append(record)
         self._udp = UdpListener(open_udp(address, port), self._respond)
         self._tcp = TcpListener(open_tcp(address, port), self._respond)
@@ -60,9 +58,18 @@ class Internet:
         message = compose(
             query,
             rcode=numbers.NOERROR if known else numbers.NXDOMAIN,
-            flags=numbers.AA,
+            # Authority and resolver in one.
+            flags=numbers.AA | numbers.RA,
             answer=answer,
-            authority=[] if answer else self._soa,
+            authority=[] if answer else self._start_of_authority(query.folded),
         )
         opt = encode_opt() if query.edns else b""
         return query.id.to_bytes(2, "big") + message[2:11] + (b"\1" if opt else b"\0") + message[12:] + opt
+
+    def _start_of_authority(self, folded: bytes) -> list[Record]:
+        """The SOA of the nearest zone above the name, for negative answers (RFC 2308 section 3)."""
+        for name in parents(folded):
+            for record in self._records.get(name, ()):
+                if record.rtype == numbers.SOA:
+                    return [record]
+        return []

@@ -14,7 +14,6 @@ from clusterdns.demo.story import Outcome, Step, tell_story
 from clusterdns.demo.suite import Suite
 from clusterdns.errors import ClusterDNSError
 
-
 _WIDTH = 120
 
 
