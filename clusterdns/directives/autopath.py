@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from clusterdns.directives.chain import Handler, Reply, Request, SearchLists
-from clusterdns.errors import UpstreamFailure
+from clusterdns.directives.chain import Handler, Reply, Request, SearchLists, client_view
+from clusterdns.errors import MalformedMessage, UpstreamFailure
 from clusterdns.search.synthesis import synthesise
 from clusterdns.search.walk import ends_walk, expansions
 from clusterdns.wire.names import is_at_or_below
@@ -60,9 +60,9 @@ class Autopath:
     async def handle(self, request: Request) -> Reply:
         client, scope = self._client_of(request)
         reply = await self._answer(request, client)
-        if scope is not None:
-            reply.scope = scope if reply.synthesised else 0
-        return reply
+        if scope is None:
+            return reply
+        return replace(reply, scope=scope if reply.synthesised else 0)
 
     async def _answer(self, request: Request, client: str) -> Reply:
         name = request.query.name
@@ -71,14 +71,17 @@ class Autopath:
         known = self._search_lists.search_list_of(client)
         names = expansions(name, known[1]) if known else []
         first = await self._following(request)
-        view = known[0] if known else UNKNOWN_VIEW
-        if not names:
-            return _for_view(first, view)
-        self.counters.walks += 1
         if ends_walk(first.response):
-            self.counters.successes += 1
+            if names:
+                self.counters.walks += 1
+                self.counters.successes += 1
             return first
-        # The synthesised answer holds as long as every step that led to it.
+        # What does not exist for this client may be found for one of another namespace: keep the answers apart.
+        view = _within(known[0] if known else UNKNOWN_VIEW, first, request)
+        if not names:
+            return replace(first, view=view)
+        self.counters.walks += 1
+        # What the walk comes to holds as long as every step that led to it.
         fresh_until = first.fresh_until
         for step, candidate in enumerate(names[1:], 1):
             try:
@@ -86,21 +89,17 @@ class Autopath:
                 # A name of the list may be a stub domain's: it is answered as if the client had asked for it.
                 chain = self._elsewhere(asked.query.folded) or self._following
                 reply = await chain(asked)
-            except UpstreamFailure:
+                found = synthesise(request.query, candidate, reply.response) if ends_walk(reply.response) else None
+            except (UpstreamFailure, MalformedMessage):
                 fresh_until = 0.0
                 continue
             fresh_until = min(fresh_until, reply.fresh_until)
-            if ends_walk(reply.response):
+            view = _within(view, reply, request)
+            if found is not None:
                 self.counters.successes += 1
                 self.counters.queries_saved += step
-                return Reply(
-                    synthesise(request.query, candidate, reply.response),
-                    reply.source,
-                    fresh_until=fresh_until,
-                    view=view,
-                    synthesised=True,
-                )
-        return _for_view(first, view)
+                return Reply(found, reply.source, fresh_until=fresh_until, view=view, synthesised=True)
+        return replace(first, view=view, fresh_until=fresh_until)
 
     def _client_of(self, request: Request) -> tuple[str, int | None]:
         """The client to search for, and the scope that marks an answer as its own; None where nobody asked for one."""
@@ -118,6 +117,6 @@ class Autopath:
         return any(address in network for network in self._trusted)
 
 
-def _for_view(reply: Reply, view: bytes) -> Reply:
-    """What does not exist for this client may be found for one of another namespace: keep the answers apart."""
-    return reply if ends_walk(reply.response) else replace(reply, view=view)
+def _within(view: bytes, step: Reply, request: Request) -> bytes:
+    """Whom the outcome is for once `step` is a part of it: of two views, only the client is surely in both."""
+    return view if step.view in (None, view) else client_view(request.client)

@@ -13,7 +13,10 @@ from clusterdns.wire.response import Response, read_response
 
 
 def synthesise(query: Query, found: bytes, response: Response) -> Response:
-    """The answer to `query` out of `response`, which answers the name `found`. No CNAME leads to NODATA."""
+    """The answer to `query` out of `response`, which answers the name `found`. No CNAME leads to NODATA.
+
+    Raises MalformedMessage if a name inside a record of `response` can't be read.
+    """
     sections = read_sections(response.message)
     answer = sections.answer
     if answer:
@@ -21,8 +24,9 @@ def synthesise(query: Query, found: bytes, response: Response) -> Response:
     message = compose(
         query,
         rcode=response.rcode,
-        # AD says that the answer was validated; this one was put together here.
-        flags=response.flags & (numbers.AA | numbers.RA),
+        # AD says that the answer was validated; this one was put together here. TC stays: what is missing from
+        # `response` is missing from this one too.
+        flags=response.flags & (numbers.AA | numbers.TC | numbers.RA),
         answer=answer,
         authority=sections.authority,
         additional=sections.additional,

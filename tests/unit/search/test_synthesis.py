@@ -1,0 +1,110 @@
+"""The answer under the client's name, made of the answer for the name that was found."""
+
+from __future__ import annotations
+
+import dns.flags
+import dns.message
+import dns.rcode
+import pytest
+
+from clusterdns.errors import MalformedMessage
+from clusterdns.search.synthesis import synthesise
+from clusterdns.wire.response import Kind, Response, read_response
+from tests.support import messages
+from tests.support.chain import FOUND, NODATA, SOA, Says, request, response_to
+
+ASKED = "AliYun.com.shop.svc.cluster.local."
+FOUND_NAME = "AliYun.com."
+
+
+def _synthesise(says: Says, qtype: str = "A", flags: str = "RD") -> Response:
+    asked = request(ASKED, qtype, flags=flags)
+    found = asked.ask_for(request(FOUND_NAME).query.name)
+    return synthesise(asked.query, found.query.name, response_to(found, says))
+
+
+def _texts(response: Response, section: str) -> list[str]:
+    message = dns.message.from_wire(response.message, one_rr_per_rrset=True)
+    return [rrset.to_text() for rrset in getattr(message, section)]
+
+
+# What the found name says, and the answer section under the client's name.
+ANSWER_ROWS: dict[str, tuple[Says, str, list[str]]] = {
+    "one address": (
+        FOUND,
+        "A",
+        [f"{ASKED} 60 IN CNAME {FOUND_NAME}", f"{FOUND_NAME} 60 IN A 10.0.0.1"],
+    ),
+    "the CNAME comes first, with the first record's TTL": (
+        Says(answer=("@ 20 IN A 10.0.0.1", "@ 40 IN A 10.0.0.2")),
+        "A",
+        [
+            f"{ASKED} 20 IN CNAME {FOUND_NAME}",
+            f"{FOUND_NAME} 20 IN A 10.0.0.1",
+            f"{FOUND_NAME} 40 IN A 10.0.0.2",
+        ],
+    ),
+    "a chain of CNAMEs": (
+        Says(answer=("@ 30 IN CNAME www.example.", "www.example. 60 IN AAAA fd00::1")),
+        "AAAA",
+        [
+            f"{ASKED} 30 IN CNAME {FOUND_NAME}",
+            f"{FOUND_NAME} 30 IN CNAME www.example.",
+            "www.example. 60 IN AAAA fd00::1",
+        ],
+    ),
+    "names inside records": (
+        Says(answer=("@ 30 IN MX 10 mail.example.",)),
+        "MX",
+        [f"{ASKED} 30 IN CNAME {FOUND_NAME}", f"{FOUND_NAME} 30 IN MX 10 mail.example."],
+    ),
+    "NODATA": (NODATA, "A", []),
+}
+
+
+@pytest.mark.parametrize(("says", "qtype", "answer"), ANSWER_ROWS.values(), ids=ANSWER_ROWS)
+def test_answer_section(says: Says, qtype: str, answer: list[str]) -> None:
+    response = _synthesise(says, qtype)
+    assert _texts(response, "answer") == answer
+    assert _texts(response, "question") == [f"{ASKED} IN {qtype}"]
+
+
+def test_authority_and_additional_stay() -> None:
+    authority = ("com. 30 IN NS ns1.example.",)
+    additional = ("ns1.example. 30 IN A 192.0.2.1", "ns1.example. 30 IN AAAA 2001:db8::1")
+    response = _synthesise(Says(answer=FOUND.answer, authority=authority, additional=additional))
+    assert tuple(_texts(response, "authority")) == authority
+    assert tuple(_texts(response, "additional")) == additional
+
+
+def test_nodata_stays_nodata_with_its_soa() -> None:
+    response = _synthesise(NODATA)
+    assert response.kind is Kind.NODATA
+    assert _texts(response, "authority") == [SOA]
+    assert response.ttl == 5
+
+
+FLAG_ROWS = [
+    ("QR RD RA", "RD", "QR RD RA"),
+    ("QR AA RD RA", "RD", "QR AA RD RA"),
+    ("QR RD", "RD", "QR RD"),
+    ("QR RD RA AD", "RD AD", "QR RD RA"),
+    # A part of the answer is missing, whatever name it is under.
+    ("QR TC RD RA", "RD", "QR TC RD RA"),
+    ("QR RD RA", "", "QR RA"),
+]
+
+
+@pytest.mark.parametrize(("found_flags", "asked_flags", "flags"), FLAG_ROWS)
+def test_flags(found_flags: str, asked_flags: str, flags: str) -> None:
+    response = _synthesise(Says(answer=FOUND.answer, flags=found_flags), flags=asked_flags)
+    assert dns.flags.to_text(dns.message.from_wire(response.message).flags) == flags
+
+
+def test_a_record_whose_name_can_not_be_read() -> None:
+    asked = request(ASKED, "CNAME")
+    found = asked.ask_for(request(FOUND_NAME).query.name)
+    question = messages.query(FOUND_NAME, "CNAME")
+    broken = messages.with_records(messages.response(question), 0, messages.record(b"\xc0\x0c", 5, 60, b"\xc0\xff"))
+    with pytest.raises(MalformedMessage):
+        synthesise(asked.query, found.query.name, read_response(broken))

@@ -1,0 +1,113 @@
+"""Which names a client is about to ask, and which answer ends its walk."""
+
+from __future__ import annotations
+
+import pytest
+
+from clusterdns.search.walk import ends_walk, expansions
+from clusterdns.wire.names import name_from_text, name_to_text
+from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says, request, response_to
+
+SEARCH = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
+HOST_SEARCH = (*SEARCH, "example.com")
+
+# 61 + 1 + 3 * 64 bytes before the root; with a search domain it does not fit into 255 bytes.
+_LONG = ".".join(["a" * 61, "b" * 63, "c" * 63]) + "."
+
+EXPANSION_ROWS: dict[str, tuple[str, tuple[str, ...], list[str]]] = {
+    "an external name": (
+        "aliyun.com.shop.svc.cluster.local.",
+        SEARCH,
+        [
+            "aliyun.com.shop.svc.cluster.local.",
+            "aliyun.com.svc.cluster.local.",
+            "aliyun.com.cluster.local.",
+            "aliyun.com.",
+        ],
+    ),
+    "one label": (
+        "db.shop.svc.cluster.local.",
+        SEARCH,
+        ["db.shop.svc.cluster.local.", "db.svc.cluster.local.", "db.cluster.local.", "db."],
+    ),
+    "the host's search domains": (
+        "db.shop.svc.cluster.local.",
+        HOST_SEARCH,
+        [
+            "db.shop.svc.cluster.local.",
+            "db.svc.cluster.local.",
+            "db.cluster.local.",
+            "db.example.com.",
+            "db.",
+        ],
+    ),
+    "only one search domain": ("a.b.example.com.", ("example.com",), ["a.b.example.com.", "a.b."]),
+    "the client's spelling, and the list's": (
+        "AliYun.COM.Shop.svc.Cluster.local.",
+        SEARCH,
+        [
+            "AliYun.COM.Shop.svc.Cluster.local.",
+            "AliYun.COM.svc.cluster.local.",
+            "AliYun.COM.cluster.local.",
+            "AliYun.COM.",
+        ],
+    ),
+    "equal to the search domain": ("shop.svc.cluster.local.", SEARCH, []),
+    "equal to it in another spelling": ("SHOP.svc.cluster.local.", SEARCH, []),
+    "below the second domain only": ("aliyun.com.svc.cluster.local.", SEARCH, []),
+    "below the last domain only": ("aliyun.com.cluster.local.", SEARCH, []),
+    "the bare name": ("aliyun.com.", SEARCH, []),
+    "another namespace": ("web.blog.svc.cluster.local.", SEARCH, []),
+    "not at a label's start": ("webshop.svc.cluster.local.", SEARCH, []),
+    "the domain's bytes inside a label": (r"web\004shop.svc.cluster.local.", SEARCH, []),
+    "above the search domain": ("local.", SEARCH, []),
+    "the root": (".", SEARCH, []),
+    "no search list": ("aliyun.com.shop.svc.cluster.local.", (), []),
+    "too long for a longer domain": (
+        _LONG + "example.com.",
+        ("example.com", "a." * 30 + "example.com", "example.org"),
+        [_LONG + "example.com.", _LONG + "example.org.", _LONG],
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "search", "names"), EXPANSION_ROWS.values(), ids=EXPANSION_ROWS)
+def test_expansions(name: str, search: tuple[str, ...], names: list[str]) -> None:
+    found = expansions(name_from_text(name), tuple(name_from_text(domain) for domain in search))
+    assert [name_to_text(each) for each in found] == names
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_a_name_of_255_bytes_is_asked_and_one_of_256_is_not(spare: int) -> None:
+    first, second = name_from_text("a.example"), name_from_text("bb.example")
+    # With `second` the name is 255 - spare + 1 bytes long.
+    room = 255 - spare - len(first)
+    base = b""
+    while room:
+        size = min(room, 64)
+        if room - size == 1:
+            size -= 1
+        base += bytes((size - 1,)) + b"x" * (size - 1)
+        room -= size
+    names = expansions(base + first, (first, second))
+    assert [len(name) for name in names] == ([255, 245] if spare == 0 else [254, 255, 244])
+
+
+ENDS_ROWS: dict[str, tuple[Says, bool]] = {
+    "an address": (FOUND, True),
+    "NODATA": (NODATA, True),
+    "NODATA without SOA": (Says(), True),
+    "CNAME only": (Says(answer=("@ 60 IN CNAME www.example.",)), True),
+    "truncated": (Says(answer=("@ 60 IN A 10.0.0.1",), flags="QR TC RD RA"), True),
+    "NXDOMAIN": (NXDOMAIN, False),
+    "NXDOMAIN without SOA": (Says(rcode="NXDOMAIN"), False),
+    "SERVFAIL": (Says(rcode="SERVFAIL"), False),
+    "REFUSED": (Says(rcode="REFUSED"), False),
+    "FORMERR": (Says(rcode="FORMERR"), False),
+    "NOTIMP": (Says(rcode="NOTIMP"), False),
+}
+
+
+@pytest.mark.parametrize(("says", "ends"), ENDS_ROWS.values(), ids=ENDS_ROWS)
+def test_ends_walk(says: Says, ends: bool) -> None:
+    assert ends_walk(response_to(request(), says)) is ends
