@@ -11,13 +11,14 @@ import random
 import socket
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
-from clusterdns.directives.chain import Handler, Reply, Request, reply_with
+from clusterdns.directives.chain import Handler, Reply, Request, client_view, reply_with
 from clusterdns.directives.config.forward import Config
 from clusterdns.directives.config.upstreams import ResolvConf
-from clusterdns.errors import ConfigError, UpstreamFailure
+from clusterdns.errors import ConfigError
 from clusterdns.forward.forwarder import Forwarder, TooManyQueries
 from clusterdns.forward.upstreams import Choose, Upstream, choose_first, choose_in_turn, read_resolv_conf
 from clusterdns.limits import QUERIES_IN_FLIGHT, UPSTREAMS
@@ -37,7 +38,7 @@ _POLICIES: dict[str, Callable[[], Choose]] = {
 }
 
 
-def build(config: Config, following: Handler | None, *, own: Collection[Upstream] = ()) -> Forward:
+def build(config: Config, following: Handler, *, own: Collection[Upstream] = ()) -> Forward:
     """The handler of one `forward` line; `own` is where this server listens. Must be called with the loop running.
 
     `following` is asked about other names. Close the handler's `forwarder` at the end. Raises ConfigError.
@@ -65,28 +66,30 @@ def upstreams_of(config: Config, own: Collection[Upstream] = ()) -> tuple[Upstre
     for target in config.to:
         if isinstance(target, ResolvConf):
             # Such a file may name this very server: everyone on the node is to use it. Asking it would be a loop.
-            servers = [server for server in read_resolv_conf(Path(target.path)) if server not in own]
+            servers = [server for server in read_resolv_conf(Path(target.path)) if not _is_own(server, own)]
             if not servers:
                 raise ConfigError(f"forward: {target.path} names only this server; write an upstream's address instead")
             found.update(dict.fromkeys(servers))
         elif target.transport != "dns":
             raise ConfigError(f"forward: {target.transport}://{target.address} is not supported yet; use dns://")
         else:
-            found[Upstream(target.address, target.port)] = None
+            found[Upstream(ip_address(target.address).compressed, target.port)] = None
     if len(found) > UPSTREAMS.maximum:
         raise ConfigError(f"forward: {len(found)} upstreams; {UPSTREAMS.maximum:g} is the most")
     return tuple(found)
 
 
-def client_view(client: str) -> bytes:
-    """The view of a reply that is for one client (canonical address text) only."""
-    return client.encode("ascii")
+def _is_own(server: Upstream, own: Collection[Upstream]) -> bool:
+    address = ip_address(server.address)
+    # Whoever listens on the wildcard address has the loopback ones, too.
+    everywhere = Upstream("0.0.0.0" if address.version == 4 else "::", server.port)
+    return server in own or (address.is_loopback and everywhere in own)
 
 
 class Forward:
     """One directive's handler."""
 
-    def __init__(self, config: Config, forwarder: Forwarder, following: Handler | None) -> None:
+    def __init__(self, config: Config, forwarder: Forwarder, following: Handler) -> None:
         self.forwarder = forwarder
         self._zones = _wire_names(config.zones)
         self._excepted = _wire_names(config.excepted)
@@ -99,8 +102,6 @@ class Forward:
     async def handle(self, request: Request) -> Reply:
         query = request.query
         if not self._is_ours(query.folded):
-            if self._following is None:
-                raise UpstreamFailure("none", "no forward line is for this name")
             return await self._following(request)
         transport = self._transport or ("udp" if request.transport == "udp" else "tcp")
         subnet = _subnet_of(request.client) if self._client_subnet else None
