@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from clusterdns.directives.chain import Handler, Reply, Request
+from clusterdns.limits import TCP_MESSAGE_BYTES, UDP_PLAIN_BYTES
 from clusterdns.wire import numbers
 from clusterdns.wire.names import is_at_or_below, name_to_text
 from clusterdns.wire.response import Kind, Response
@@ -67,15 +69,13 @@ class Log:
         if self._classes & {"all", _class_of(reply.response)} or self._took_long(request):
             self._write(request, reply.response)
         # The packet cache answers in front of the chain, where nothing is logged: it must not have this one.
-        reply.fresh_until = 0.0
-        return reply
+        return replace(reply, fresh_until=0.0)
 
     def _took_long(self, request: Request) -> bool:
         return self._slow is not None and self._clock() - request.now > self._slow
 
     def _write(self, request: Request, response: Response | None) -> None:
         query = request.query
-        edns = query.edns
         values = {
             "{remote}": f"[{request.client}]" if ":" in request.client else request.client,
             "{port}": str(request.port),
@@ -86,7 +86,7 @@ class Log:
             "{proto}": request.transport,
             "{size}": str(request.size),
             "{>do}": "true" if query.dnssec_ok else "false",
-            "{>bufsize}": str(edns.payload_bytes if edns else 512),
+            "{>bufsize}": str(_largest_answer(request)),
             "{>opcode}": str((query.flags & numbers.OPCODE) >> 11),
             "{rcode}": numbers.rcode_name(response.rcode if response else numbers.SERVFAIL),
             "{>rflags}": _flags(response.flags) if response else "-",
@@ -100,7 +100,17 @@ class Log:
 def _class_of(response: Response) -> str:
     if response.kind is Kind.FAILURE:
         return "error"
-    return "denial" if response.kind in (Kind.NXDOMAIN, Kind.NODATA) else "success"
+    # An NXDOMAIN without an SOA, as `hosts` makes it, is a denial like any other.
+    denial = response.kind is Kind.NODATA or response.rcode == numbers.NXDOMAIN
+    return "denial" if denial else "success"
+
+
+def _largest_answer(request: Request) -> int:
+    """The size in bytes that the client takes, as CoreDNS logs it: over TCP that of any message."""
+    if request.transport == "tcp":
+        return TCP_MESSAGE_BYTES.default_int
+    edns = request.query.edns
+    return edns.payload_bytes if edns else UDP_PLAIN_BYTES.default_int
 
 
 def _flags(flags: int) -> str:

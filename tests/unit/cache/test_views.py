@@ -102,7 +102,8 @@ def test_message_cache(steps: list[Step], capacity: int) -> None:
             says = NXDOMAIN if step.negative else FOUND
             kept = cache.put(question, step.client, _view_of(step), response_to(asked, says), now)
             assert kept is not None
-            made.setdefault((kept.response.message[:6] + question.folded, kept.expires), set()).add(_view_of(step))
+            assert _view_of(step) in (kept.view, None)
+            made.setdefault((kept.response.message[:6] + question.folded, kept.expires), set()).add(kept.view)
         else:
             found = cache.get(question, step.client, now)
             if found is not None:
