@@ -90,16 +90,10 @@ def test_an_answer_s_life_begins_when_it_arrives() -> None:
 def test_zones_that_are_not_cached() -> None:
     behind = FakeHandler(otherwise=FOUND)
     cache = _cache(behind, Clock(), zones=[name_from_text("cluster.local")])
-    for name in (
-        "www.example.",
-        "www.example.",
-        "notcluster.local.",
-        "notcluster.local.",
-        "CLUSTER.local.",
-        "cluster.LOCAL.",
-    ):
+    for name in ("www.example.", "notcluster.local.", "Web.CLUSTER.local."):
         answer(cache.handle(request(name)))
-    assert behind.asked == ["www.example."] * 2 + ["notcluster.local."] * 2 + ["CLUSTER.local."]
+        answer(cache.handle(request(name.lower())))
+    assert behind.asked == ["www.example."] * 2 + ["notcluster.local."] * 2 + ["Web.CLUSTER.local."]
 
 
 def test_a_failure_passes_through_and_keeps_what_is_there() -> None:
@@ -128,7 +122,7 @@ def test_an_answer_for_one_client_reaches_that_client_only() -> None:
     assert (first.view, first.scope, first.fresh_until) == (b"10.0.0.1", 32, 160.0)
     behind.answers[WEB] = NXDOMAIN
     other = answer(cache.handle(request(client="10.0.0.2")))
-    assert (other.view, other.response.rcode) == (None, 3)
+    assert (other.view, other.response.rcode) == (b"10.0.0.2", 3)
     again = answer(cache.handle(request(client="10.0.0.1")))
     assert (again.source, again.view) == ("cache", b"10.0.0.1")
     assert records(again) == [f"{WEB} 60 IN A 10.0.0.1"]

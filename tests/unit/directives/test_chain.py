@@ -39,7 +39,7 @@ def test_a_client_s_own_view_is_no_namespace_s(client: str) -> None:
 
 
 def test_reply_with_records() -> None:
-    asked = request("Web.Example.", flags="RD CD")
+    asked = request("Web.example.", flags="RD CD")
     soa = Record(name_from_text("example."), numbers.SOA, 30, soa_rdata(b"\0", b"\0", 1, 2, 3, 4, 5))
     reply = reply_with(
         asked,
@@ -49,8 +49,8 @@ def test_reply_with_records() -> None:
         additional=[Record(name_from_text("b.example."), numbers.A, 20, bytes((10, 0, 0, 2)))],
         cacheable=False,
     )
-    assert records(reply) == ["Web.Example. 60 IN A 10.0.0.1"]
-    assert records(reply, "additional") == ["b.Example. 20 IN A 10.0.0.2"]
+    assert records(reply) == ["Web.example. 60 IN A 10.0.0.1"]
+    assert records(reply, "additional") == ["b.example. 20 IN A 10.0.0.2"]
     assert dns.flags.to_text(read(reply).flags) == "QR AA RD"
     assert (reply.source, reply.cacheable, reply.fresh_until, reply.view) == ("hosts", False, 0.0, None)
     assert (reply.response.ttl, reply.response.kind) == (20, Kind.ANSWER)

@@ -31,13 +31,6 @@ def _log(
     return Log(zones, line_format, classes, lambda: 100.0 + took, FakeHandler(otherwise=says).handle, slow)
 
 
-@pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The messages logged so far; ask `caplog` after the call instead for more."""
-    caplog.set_level(logging.INFO)
-    return caplog.messages
-
-
 def _lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records]
 
@@ -53,7 +46,7 @@ LINE_ROWS: dict[str, tuple[Request, Says, str, str]] = {
         request(message_id=7, client="fd00::7", transport="tcp", dnssec_ok=True),
         NXDOMAIN,
         COMMON,
-        '[fd00::7]:5353 - 7 "A IN web.shop.svc.cluster.local. tcp 55 true 65535" NXDOMAIN qr,rd,ra 97 0.001500000s',
+        '[fd00::7]:5353 - 7 "A IN web.shop.svc.cluster.local. tcp 55 true 65535" NXDOMAIN qr,rd,ra 98 0.001500000s',
     ),
     "EDNS size": (request(payload=4096), FOUND, "{>bufsize} {>do}", "4096 false"),
     "combined": (request(message_id=7), FOUND, "{combined}", '__COMMON__ "0"'),
