@@ -93,6 +93,7 @@ class Forward:
         self.forwarder = forwarder
         self._zones = _wire_names(config.zones)
         self._excepted = _wire_names(config.excepted)
+        self._takes_all = numbers.ROOT in self._zones and not self._excepted
         # "force_tcp" beats "prefer_udp", and both beat the protocol of the client (CoreDNS forward).
         self._transport: Literal["udp", "tcp"] | None
         self._transport = "tcp" if config.force_tcp else "udp" if config.prefer_udp else None
@@ -101,7 +102,7 @@ class Forward:
 
     async def handle(self, request: Request) -> Reply:
         query = request.query
-        if not self._is_ours(query.folded):
+        if not (self._takes_all or self._is_ours(query.folded)):
             return await self._following(request)
         transport = self._transport or ("udp" if request.transport == "udp" else "tcp")
         subnet = _subnet_of(request.client) if self._client_subnet else None

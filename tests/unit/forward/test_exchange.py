@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 import dnslib
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clusterdns.forward.exchange import Exchange, Failed, Finished, Send, Step, Try
 from clusterdns.wire import numbers
@@ -244,4 +246,19 @@ def test_an_answer_cut_anywhere_never_raises(transport: str) -> None:
         exchange = Exchange(QUERY, UDP_UDP if transport == "udp" else TCP_TCP, deadline=4.5, try_seconds=2.0)
         exchange.start(0.0)
         step = exchange.answered(whole[:end], 0.1)
+        assert step is None or isinstance(step, Send)
+
+
+HEADS = [b"", b"\x00\x07\x81\x80\x00\x01", reply()[:12], reply()[:29], reply(tc=1)[:29], reply()]
+
+
+@given(st.sampled_from(HEADS), st.binary(max_size=600), st.booleans())
+def test_any_bytes_are_taken_for_what_they_are(head: bytes, tail: bytes, over_udp: bool) -> None:
+    exchange = Exchange(QUERY, UDP_UDP if over_udp else TCP_TCP, deadline=4.5, try_seconds=2.0)
+    exchange.start(0.0)
+    step = exchange.answered(head + tail, 0.1)
+    if isinstance(step, Finished):
+        # Only what carries the question can be handed on.
+        assert step.response.message[12 : step.response.question_end].lower() == QUERY.question.lower()
+    else:
         assert step is None or isinstance(step, Send)
