@@ -89,7 +89,7 @@ FLAGS = (
     Flag("min-event-sync-interval", "seconds", 5.0, "least time between two runs that changes cause"),
     Flag("once", "switch", False, "run once and exit"),
     Flag("dry-run", "switch", False, "tell what would be changed; change nothing"),
-    Flag("metrics-address", "text", ":7979", "[HOST]:PORT of /metrics and /healthz"),
+    Flag("metrics-address", "text", ":7979", "[HOST]:PORT of /metrics and /healthz; not with --once"),
     Flag("log-level", "text", "info", "least severe messages to show", _LOG_LEVELS),
     Flag("log-format", "text", "text", "form of messages", ("text", "json")),
 )

@@ -177,6 +177,21 @@ def test_policies_are_filters(policy: str, changes: list[str]) -> None:
     assert told(calculate(*EVERYTHING, ME, POLICIES[policy])) == changes
 
 
+@pytest.mark.parametrize("policy", ["upsert-only", "create-only"])
+@pytest.mark.parametrize(
+    ("current", "desired", "changes"),
+    [
+        ("web A 1.1.1.1 owner=me", "web CNAME lb", []),
+        ("web CNAME lb owner=me", "web A 1.1.1.1", []),
+        ("web A 1.1.1.1 owner=me", "web AAAA ::1", ["create web AAAA ::1"]),
+    ],
+)
+def test_without_deletions_a_cname_and_other_types_do_not_replace_each_other(
+    policy: str, current: str, desired: str, changes: list[str]
+) -> None:
+    assert told(calculate([endpoint(current)], [endpoint(desired)], ME, POLICIES[policy])) == changes
+
+
 TARGETS = {"A": ["1.1.1.1", "2.2.2.2", "10.0.0.3"], "AAAA": ["fd00::1", "fd00::2"], "CNAME": ["lb", "web.example"]}
 
 

@@ -1,0 +1,171 @@
+"""The boundary to the vendor's SDK: its answers and errors become ours. What goes over the wire is tested with the
+emulator (tests/integration)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import pytest
+from alibabacloud_pvtz20180101 import models
+from alibabacloud_tea_openapi.exceptions import ClientException, ServerException, ThrottlingException
+from darabonba.exceptions import RetryError, UnretryableException
+from darabonba.policy.retry import RetryPolicyContext
+
+from clusterdns.errors import ConfigError
+from externaldns.config import AlibabaCloudConfig
+from externaldns.providers.privatezone.api import Page, Row, Zone
+from externaldns.providers.privatezone.client import SdkApi
+from externaldns.providers.privatezone.failure import UNREACHABLE, PrivateZoneError
+
+
+class SdkClient:
+    """Takes the place of the SDK's client: keeps the requests, and answers or raises what it is told."""
+
+    def __init__(self, answer: Any) -> None:
+        self.requests: list[Any] = []
+        self._answer = answer
+
+    def __getattr__(self, name: str) -> Any:
+        def call(request: Any) -> Any:
+            self.requests.append(request.to_map())
+            if isinstance(self._answer, Exception):
+                raise self._answer
+            return self._answer
+
+        return call
+
+
+def api_over(client: SdkClient | None = None, endpoint: str = "http://127.0.0.1:1") -> SdkApi:
+    api = SdkApi(AlibabaCloudConfig("cn-hangzhou", "id", "secret", endpoint=endpoint))
+    if client is not None:
+        api._client = client
+    return api
+
+
+def answer(kind: str, body: dict[str, Any]) -> Any:
+    response = getattr(models, f"{kind}Response")()
+    return response.from_map({"statusCode": 200, "headers": {}, "body": body})
+
+
+def test_zones() -> None:
+    zone = {"ZoneId": "z1", "ZoneName": "Ex.com", "ZoneType": "AUTH_ZONE"}
+    product = {"ZoneId": "z2", "ZoneName": "p.com", "ZoneType": "CLOUD_PRODUCT_ZONE"}
+    client = SdkClient(answer("DescribeZones", {"TotalItems": 7, "Zones": {"Zone": [zone, product]}}))
+    page = api_over(client).list_zones("vpc-1", 3)
+    assert page == Page((Zone("z1", "ex.com"), Zone("z2", "p.com", "CLOUD_PRODUCT_ZONE")), 7)
+    assert client.requests == [{"QueryVpcId": "vpc-1", "PageNumber": 3, "PageSize": 100, "ResourceTag": []}]
+
+
+@pytest.mark.parametrize("body", [{"TotalItems": 0, "Zones": {"Zone": []}}, {"TotalItems": 0, "Zones": {}}, {}])
+def test_no_zones(body: dict[str, Any]) -> None:
+    assert api_over(SdkClient(answer("DescribeZones", body))).list_zones("", 1) == Page((), 0)
+
+
+def test_rows() -> None:
+    records = [
+        {"RecordId": 1, "Rr": "web", "Type": "A", "Value": "1.1.1.1", "Ttl": 60},
+        {
+            "RecordId": 2,
+            "Rr": "@",
+            "Type": "MX",
+            "Value": "m.ex.com",
+            "Ttl": 5,
+            "Priority": 10,
+            "Line": "l",
+            "Weight": 0,
+        },
+    ]
+    client = SdkClient(answer("DescribeZoneRecords", {"TotalItems": 2, "Records": {"Record": records}}))
+    assert api_over(client).list_rows("z1", 1, "web") == Page(
+        (
+            Row(1, "web", "A", "1.1.1.1", 60),
+            Row(2, "@", "MX", "m.ex.com", 5, line="l", weight=0, priority=10),
+        ),
+        2,
+    )
+    assert client.requests == [
+        {"ZoneId": "z1", "Keyword": "web", "SearchMode": "EXACT", "PageNumber": 1, "PageSize": 100}
+    ]
+
+
+def test_writes_send_the_token_and_leave_defaults_to_the_server() -> None:
+    client = SdkClient(answer("AddZoneRecord", {}))
+    api = api_over(client)
+    row = Row(5, "web", "A", "1.1.1.1", 60)
+    fields = {"Rr": "web", "Type": "A", "Value": "1.1.1.1", "Ttl": 60}
+    api.add_row("z1", row, "t1")
+    api.update_row(row, "t2")
+    api.update_row(Row(6, "web", "A", "1.1.1.1", 60, line="l", weight=2), "t3")
+    api.delete_row(5, "t4")
+    assert client.requests == [
+        {"ZoneId": "z1", "ClientToken": "t1", **fields},
+        {"RecordId": 5, "ClientToken": "t2", **fields},
+        {"RecordId": 6, "ClientToken": "t3", "Line": "l", "Weight": 2, **fields},
+        {"RecordId": 5, "ClientToken": "t4"},
+    ]
+
+
+def unretryable(cause: Exception) -> Any:
+    return UnretryableException(RetryPolicyContext(exception=cause))
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "retryable", "throttled", "retry_after"),
+    [
+        (ClientException(status_code=400, code="Throttling.User", message="slow"), "Throttling.User", True, True, 0),
+        (ThrottlingException(status_code=400, code="Throttling", message="slow", retry_after=1500), "Throttling",
+         True, True, 1.5),
+        (ClientException(status_code=400, code="Zone.NotExists", message="no"), "Zone.NotExists", False, False, 0),
+        (ClientException(status_code=404, code="InvalidAccessKeyId.NotFound"), "InvalidAccessKeyId.NotFound",
+         False, False, 0),
+        (ServerException(status_code=503, code="ServiceUnavailable", message="away"), "ServiceUnavailable", True, False,
+         0),
+        (ServerException(status_code=500, code="Odd", message="away"), "Odd", True, False, 0),
+        (unretryable(RetryError("connection refused")), UNREACHABLE, True, False, 0),
+        (unretryable(ValueError("no JSON")), UNREACHABLE, True, False, 0),
+    ],
+)  # fmt: skip
+def test_errors(raised: Exception, code: str, retryable: bool, throttled: bool, retry_after: float) -> None:
+    with pytest.raises(PrivateZoneError) as caught:
+        api_over(SdkClient(raised)).list_zones("", 1)
+    error = caught.value
+    assert (error.code, error.retryable, error.throttled) == (code, retryable, throttled)
+    assert error.retry_after_seconds == retry_after
+    assert str(error).startswith(f"PrivateZone DescribeZones: {code}: ")
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["ftp://host", "http://", "http://host:port", "http://host:99999", "http://host/path", "://"]
+)
+def test_an_endpoint_that_is_none_is_named(endpoint: str) -> None:
+    with pytest.raises(ConfigError, match="--alibaba-cloud-endpoint"):
+        api_over(endpoint=endpoint)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "no_proxy", "proxied"),
+    [
+        ("http://127.0.0.1:1", "", False),
+        ("http://[::1]:1", "", False),
+        ("http://localhost:1", "", False),
+        ("http://pvtz.example.com", "", True),
+        ("http://pvtz.example.com", "example.com", False),
+        ("https://pvtz.example.com", "example.com", True),
+    ],
+)
+def test_no_proxy_is_honoured(endpoint: str, no_proxy: str, proxied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://proxy.example.net:3128")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    monkeypatch.setenv("no_proxy", no_proxy)
+    api_over(endpoint=endpoint)
+    assert ("HTTP_PROXY" in os.environ) is ("http_proxy" in os.environ) is proxied
+
+
+def test_the_sdk_does_not_log_past_the_programs_logging() -> None:
+    api_over()
+    logger = logging.getLogger("darabonba-core")
+    assert logger.handlers == []
+    assert logger.level == logging.NOTSET
