@@ -126,26 +126,29 @@ def read_name(message: bytes, offset: int) -> tuple[bytes, int]:
     """The name at `offset`, uncompressed, and the offset behind it.
 
     "a prior occurance of the same name" (RFC 1035 section 4.1.4): each pointer must go further back than the one
-    before it. Raises MalformedMessage, or IndexError as `skip_name` does.
+    before it, and what it leads to must end before the part that it comes from begins. Raises MalformedMessage, or
+    IndexError as `skip_name` does.
     """
     end = pointers = 0
     start = lowest = offset
+    barrier = len(message)
     parts = []
     size = 1
     while length := message[offset]:
         if length >= 0xC0:
             target = (length & 0x3F) << 8 | message[offset + 1]
             pointers += 1
-            if not 12 <= target < lowest or pointers > _MAX_POINTERS:
+            if not 12 <= target < lowest or offset + 1 >= barrier or pointers > _MAX_POINTERS:
                 raise MalformedMessage(f"compression pointer at {offset} to {target}")
             end = end or offset + 2
+            barrier = lowest
             offset = lowest = target
             continue
         if length > MAX_LABEL:
             raise MalformedMessage(f"label type {length >> 6:02b} at {offset}")
         following = offset + 1 + length
         size += 1 + length
-        if size > MAX_NAME:
+        if size > MAX_NAME or following >= barrier:
             raise MalformedMessage(f"the name at {start} is too long")
         parts.append(message[offset:following])
         offset = following

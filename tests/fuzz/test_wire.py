@@ -6,6 +6,7 @@ Whatever was read can be answered: `finish`, `truncate`, `refuse` and `compose` 
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable
 from typing import TypeVar
@@ -189,10 +190,24 @@ def test_a_name_is_read_or_refused_and_what_is_read_can_be_skipped(message: byte
     assert skip_name(message, offset) == end
     assert len(name) <= 255
     assert name_from_text(name_to_text(name)) == name
-    assert dns.name.from_wire(message, offset)[0].to_wire() == name
+    with contextlib.suppress(dns.name.PointerChainTooLong):  # dnspython follows 16 pointers
+        assert dns.name.from_wire(message, offset)[0].to_wire() == name
 
 
-@given(st.binary(max_size=24) | st.builds(lambda head, rest: b"\0" + head + rest, st.binary(min_size=3), st.binary()))
+@st.composite
+def subnet_options(draw: st.DrawFn) -> bytes:
+    """Option data whose prefix has about the right length."""
+    source = draw(st.integers(0, 32) | st.integers(0, 255))
+    size = (source + 7) // 8 + draw(st.sampled_from([0, 0, 0, -1, 1]))
+    prefix = (
+        draw(st.binary(min_size=max(size, 0), max_size=max(size, 0))) if draw(st.booleans()) else bytes(max(size, 0))
+    )
+    return (
+        bytes((0, draw(st.sampled_from([0, 1, 1, 2, 2, 3])), source, draw(st.sampled_from([0, 0, 24, 200])))) + prefix
+    )
+
+
+@given(subnet_options() | st.binary(max_size=24))
 def test_a_client_subnet_parses_or_is_malformed(data: bytes) -> None:
     subnet = parse(read_client_subnet, data)
     if subnet is not None:
