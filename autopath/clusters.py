@@ -61,6 +61,8 @@ class Clusters:
         """The source that a directive names. Raises ConfigError for what can't be watched yet."""
         if config.endpoint:
             raise ConfigError("kubernetes: endpoint is not supported yet; use kubeconfig, or the pod's service account")
+        if config.labels:
+            raise ConfigError("kubernetes: labels is not supported yet; remove it")
         source = self._sources.setdefault(Origin(config.manifests, config.kubeconfig, config.context), Source())
         source.kinds |= set(config.kinds)
         source.startup_seconds = max(source.startup_seconds, config.startup_timeout)

@@ -79,6 +79,7 @@ class MessageCache:
         views_of: ViewsOf = no_views,
     ) -> None:
         self.counters = CacheCounters()
+        self._views_of = views_of
         self._success_bounds = success
         self._denial_bounds = denial
         self._success = ViewedTable(_CountingLRU(success_capacity, self.counters), _VIEWED, views_of)
@@ -118,6 +119,9 @@ class MessageCache:
         table, other = self._success, self._denial
         if response.kind is not Kind.ANSWER:
             table, other = other, table
+        if view is None and other.has_views(question) and (views := self._views_of(client)):
+            # Some clients have an answer of the other class: what holds for everyone else must not hide it from them.
+            view = kept.view = views[0]
         other.remove(question, client)
         table.put(question, client, view, kept)
         return kept

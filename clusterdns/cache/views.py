@@ -57,6 +57,10 @@ class ViewedTable(Generic[E]):
             # Others have an answer of their own under this key; this one must not hide it.
             self._table[(key, views[0])] = entry
 
+    def has_views(self, key: Hashable) -> bool:
+        """True if clients have answers of their own under this key."""
+        return self._table.get(key) is self._viewed
+
     def remove(self, key: Hashable, client: str) -> None:
         """Forget what `get` would find."""
         if self._table.get(key) is not self._viewed:

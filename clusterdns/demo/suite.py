@@ -98,6 +98,21 @@ class Suite:
         port = self._ports["NODELOCAL" if autopath else "NODELOCAL_PLAIN"]
         return Pod(address, namespace, ("127.0.0.1", port))
 
+    @property
+    def dns_ports(self) -> dict[str, int]:
+        """Where the programs answer DNS, by program."""
+        return {
+            "nodelocal": self._ports["NODELOCAL"],
+            "autopath": self._ports["AUTOPATH"],
+            "privatezone-emulator": self._ports["PRIVATEZONE"],
+        }
+
+    @property
+    def http_ports(self) -> dict[str, int]:
+        """Where they answer HTTP."""
+        names = ("PRIVATEZONE_API", "AUTOPATH_READY", "AUTOPATH_METRICS", "NODELOCAL_READY", "EXTERNALDNS_METRICS")
+        return {name: self._ports[name] for name in names}
+
     async def start(self) -> None:
         """Start everything and wait until it serves. Raises ProcessFailure."""
         await self.internet.start()
