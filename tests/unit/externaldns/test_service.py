@@ -1,0 +1,83 @@
+"""How the parts are put together: from flags to a controller, and stores filled from an API server."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from clusterdns.kube.store import Cluster
+from externaldns import flags
+from externaldns.config import Config
+from externaldns.measurements import Measurements
+from externaldns.ownership import NoRegistry, TxtRegistry
+from externaldns.ownership_names import OwnershipNames
+from externaldns.service import build_controller, build_registry, fill
+from tests.support import virtual_time
+from tests.support.apiserver import ApiServerDouble
+from tests.unit.externaldns.test_controller import MemoryProvider
+
+
+def parse(*arguments: str) -> Config:
+    return flags.parse(["--source=service", "--provider=alibabacloud", "--policy=sync", *arguments], {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "registry"),
+    [
+        ([], TxtRegistry("default")),
+        (
+            ["--txt-owner-id=me", "--txt-prefix=x.", "--txt-wildcard-replacement=any"],
+            TxtRegistry("me", OwnershipNames("x.", "", "any")),
+        ),
+        (["--txt-suffix=-x"], TxtRegistry("default", OwnershipNames("", "-x", ""))),
+        (["--registry=noop"], NoRegistry()),
+    ],
+)
+def test_the_registry_follows_its_flags(arguments: list[str], registry: object) -> None:
+    assert build_registry(parse(*arguments)) == registry
+
+
+def put_service(server: ApiServerDouble, name: str, namespace: str, hostname: str) -> None:
+    server.put(
+        "Service",
+        name,
+        namespace,
+        metadata={"annotations": {"external-dns.kubernetes.io/hostname": hostname}},
+        spec={"type": "LoadBalancer", "clusterIP": "10.96.0.1"},
+        status={"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "held"),
+    [
+        (["--domain-filter=ex.com"], ["a-db.ex.com TXT", "a-web.ex.com TXT", "db.ex.com A", "web.ex.com A"]),
+        (["--namespace=shop"], ["a-web.ex.com TXT", "web.ex.com A"]),
+        (["--exclude-domains=web.ex.com"], ["a-db.ex.com TXT", "db.ex.com A"]),
+        (["--exclude-record-types=A"], []),
+        (["--registry=noop"], ["db.ex.com A", "web.ex.com A"]),
+    ],
+)
+def test_from_an_api_server_to_the_provider(arguments: list[str], held: list[str], tmp_path: Path) -> None:
+    provider = MemoryProvider()
+
+    async def body() -> set[str]:
+        async with ApiServerDouble() as server:
+            put_service(server, "web", "shop", "web.ex.com")
+            put_service(server, "db", "data", "db.ex.com")
+            config = parse("--kubeconfig", server.kubeconfig(tmp_path), *arguments)
+            cluster = Cluster()
+            controller = build_controller(config, cluster, provider, Measurements())
+            filling = asyncio.create_task(fill(config, cluster))
+            await controller.wait_synced()
+            await controller.run_once()
+            filling.cancel()
+            with suppress(asyncio.CancelledError):
+                await filling
+            return {request.path.rpartition("/")[2] for request in server.requests}
+
+    assert virtual_time.run(body()) == {"services", "endpointslices", "pods", "nodes"}
+    assert provider.held() == held
