@@ -43,7 +43,7 @@ class Table:
 
 
 def read_table(text: str) -> Table:
-    """A table from hosts(5) text; lines that say nothing usable are left out, as every resolver does."""
+    """A table from hosts(5) text; what says nothing usable is left out and logged, as every resolver does."""
     table = Table()
     for line in text.splitlines():
         fields = line.partition("#")[0].split()
@@ -51,10 +51,14 @@ def read_table(text: str) -> Table:
             continue
         try:
             address = ip_address(fields[0].partition("%")[0])
-            for hostname in fields[1:]:
-                table.add(address, hostname)
         except ValueError as error:
             _log.warning("hosts: %r is left out: %s", line.strip(), error)
+            continue
+        for hostname in fields[1:]:
+            try:
+                table.add(address, hostname)
+            except ValueError as error:
+                _log.warning("hosts: a name of %s is left out: %s", address, error)
     return table
 
 
@@ -106,7 +110,9 @@ class Hosts:
             if record.rtype == query.qtype
         ]
         if query.qtype == numbers.PTR:
-            answer += [Record(query.name, numbers.PTR, self._ttl, name) for name in dict.fromkeys(names)]
+            # Two spellings of a name are one name, and a set of records holds none twice (RFC 2181 section 5).
+            spelled = {name.lower(): name for name in reversed(names)}
+            answer += [Record(query.name, numbers.PTR, self._ttl, spelled[name]) for name in reversed(spelled)]
         return reply_with(request, "hosts", flags=numbers.AA, answer=answer, cacheable=False)
 
     def _load(self, path: Path) -> None:
