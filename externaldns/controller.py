@@ -117,7 +117,7 @@ class Controller:
         measured.last_sync = self._wall_clock()
         if changed:
             measured.last_reconcile = measured.last_sync
-            logger.info("names changed: %d", changed)
+            logger.info("names that differed: %d", changed)
         else:
             measured.no_op_runs += 1
             logger.info("all records are up to date")

@@ -328,10 +328,10 @@ def test_the_loop_follows_the_manifests_and_ends_when_told(world: World) -> None
     with world.running(*flags) as process:
         wait_for(process, "all records are up to date")
         world.put("web", "192.0.2.1")
-        wait_for(process, "names changed: 1")
+        wait_for(process, "names that differed: 1")
         assert world.emulator.ask("web") == ["192.0.2.1"]
         world.remove("web")
-        wait_for(process, "names changed: 1")
+        wait_for(process, "names that differed: 1")
         assert world.emulator.ask("web") == "NXDOMAIN"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
@@ -341,7 +341,7 @@ def test_the_loop_outlives_an_api_that_goes_away(world: World) -> None:
     world.put("web", "192.0.2.1")
     port = free_port()
     with world.running("--interval=1s", f"--metrics-address=127.0.0.1:{port}") as process:
-        wait_for(process, "names changed: 1")
+        wait_for(process, "names that differed: 1")
         world.relay.close()
         wait_for(process, "run failed")
         assert process.poll() is None
