@@ -13,7 +13,8 @@ from clusterdns.errors import ConfigError
 
 # What a socket buffers for us while we are busy; the kernel halves or caps it as it sees fit.
 _BUFFER_BYTES = 4 * 1024 * 1024
-_BACKLOG = 1024
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
 IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 """ip(7); Python's socket module names it only from 3.14 on."""
 
@@ -24,7 +25,10 @@ def open_udp(address: str, port: int) -> socket.socket:
     Raises ConfigError naming the address and what to do.
     """
     family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+    except OSError as error:
+        raise _explain(error, address, port, "UDP") from error
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -48,7 +52,10 @@ def open_udp(address: str, port: int) -> socket.socket:
 def open_tcp(address: str, port: int) -> socket.socket:
     """A listening, non-blocking socket. Raises ConfigError naming the address and what to do."""
     family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise _explain(error, address, port, "TCP") from error
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -56,7 +63,7 @@ def open_tcp(address: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((address, port))
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         raise _explain(error, address, port, "TCP") from error
@@ -71,4 +78,6 @@ def _explain(error: OSError, address: str, port: int, protocol: str) -> ConfigEr
         return ConfigError(f"can't listen on {where}: no interface of this host has that address")
     if error.errno in (errno.EACCES, errno.EPERM):
         return ConfigError(f"can't listen on {where}: ports below 1024 need CAP_NET_BIND_SERVICE or root")
+    if error.errno == errno.EAFNOSUPPORT:
+        return ConfigError(f"can't listen on {where}: this kernel has IPv6 switched off; leave the address out")
     return ConfigError(f"can't listen on {where}: {error.strerror}")

@@ -10,8 +10,9 @@ import asyncio
 import socket
 from dataclasses import dataclass
 
-from clusterdns.limits import TCP_CONNECTIONS, TCP_IDLE_SECONDS, TCP_PIPELINE
+from clusterdns.limits import TCP_BATCH, TCP_CONNECTIONS, TCP_IDLE_SECONDS, TCP_PIPELINE
 from clusterdns.listen.respond import Peer, Respond
+from clusterdns.listen.sockets import BACKLOG
 
 _SWEEP_SECONDS = 1.0
 _HEADER_BYTES = 12
@@ -60,7 +61,7 @@ class TcpListener:
     async def start(self) -> None:
         """Begin to accept."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), sock=self._sock)
+        self._server = await loop.create_server(lambda: _Connection(self), sock=self._sock, backlog=BACKLOG)
         self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_idle)
 
     async def close(self) -> None:
@@ -109,6 +110,8 @@ class _Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._in_flight = 0
         self._writable = True
+        self._answering = False
+        self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -116,7 +119,7 @@ class _Connection(asyncio.Protocol):
             transport.abort()
             return
         self._transport = transport
-        self._peer = transport.get_extra_info("peername") or ("",)
+        self._peer = transport.get_extra_info("peername")
         self.active_at = self._loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -126,6 +129,12 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         self._answer_buffered()
+
+    def eof_received(self) -> bool:
+        # The client has asked its last question and may still wait for answers: keep the connection until they are out.
+        self._ended = True
+        self._answer_buffered()
+        return True
 
     def pause_writing(self) -> None:
         # The client does not read its answers: do not read its queries.
@@ -138,40 +147,61 @@ class _Connection(asyncio.Protocol):
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+            self._transport = None
 
     def _answer_buffered(self) -> None:
         """Answer the whole messages of the buffer in one write, as far as limits allow."""
+        transport = self._transport
+        # An answer that lands while another query is being asked comes back here: the loop below goes on by itself.
+        if transport is None or self._answering:
+            return
+        self._answering = True
         answers = bytearray()
-        offset = 0
-        while len(self._buffer) - offset >= 2 and self._may_take_more():
-            length = self._buffer[offset] << 8 | self._buffer[offset + 1]
-            end = offset + 2 + length
-            if length < _HEADER_BYTES:
-                # Not a DNS message, and nothing behind it can be trusted to start where it seems to.
-                self.abort()
-                return
-            if len(self._buffer) < end:
+        finished = more = False
+        for _ in range(TCP_BATCH.default_int):
+            if not self._may_take_more():
                 break
-            message = bytes(self._buffer[offset + 2 : end])
-            if message[2] & 0x80:
-                self.abort()  # a response: whoever sends one here is no client
-                return
-            offset = end
+            message = self._take()
+            if message is None:
+                finished = self._ended
+                break
             self.active_at = self._loop.time()
             self._in_flight += 1
             answer = self._listener.respond(message, self._peer, self._send_late)
             if answer is not None:
                 self._in_flight -= 1
                 answers += len(answer).to_bytes(2, "big") + answer
-        del self._buffer[:offset]
-        if self._transport is None:
-            return
-        if answers:
-            self._transport.write(bytes(answers))
-        if self._may_take_more():
-            self._transport.resume_reading()
         else:
-            self._transport.pause_reading()
+            # Other sockets have their turn, then this one goes on.
+            more = True
+            self._loop.call_soon(self._answer_buffered)
+        self._answering = False
+        if answers:
+            transport.write(bytes(answers))
+        if finished and not self._in_flight:
+            transport.close()
+        elif more or self._ended or not self._may_take_more():
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+    def _take(self) -> bytes | None:
+        """The next whole message, taken out of the buffer; None if there is none (yet)."""
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return None
+        end = 2 + (buffer[0] << 8 | buffer[1])
+        # What is no DNS query: shorter than a header, or a response. Whoever sends that is no client, and nothing
+        # behind it can be trusted to start where it seems to. Answers to what came before it still go out.
+        if end < 2 + _HEADER_BYTES or (len(buffer) > 4 and buffer[4] & 0x80):
+            self._ended = True
+            buffer.clear()
+            return None
+        if len(buffer) < end:
+            return None
+        message = bytes(buffer[2:end])
+        del buffer[:end]
+        return message
 
     def _may_take_more(self) -> bool:
         return self._transport is not None and self._writable and self._in_flight < TCP_PIPELINE.default_int
@@ -182,7 +212,4 @@ class _Connection(asyncio.Protocol):
             return
         self.active_at = self._loop.time()
         self._transport.write(len(answer).to_bytes(2, "big") + answer)
-        if self._buffer:
-            self._answer_buffered()
-        elif self._may_take_more():
-            self._transport.resume_reading()
+        self._answer_buffered()

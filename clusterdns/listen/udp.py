@@ -17,6 +17,7 @@ from clusterdns.listen.respond import Peer, Respond
 from clusterdns.listen.sockets import IP_PKTINFO
 
 _IN_PKTINFO = struct.Struct("=I4s4s")
+_IN6_PKTINFO = struct.Struct("=16sI")
 
 
 @dataclass(slots=True)
@@ -109,4 +110,8 @@ def _as_source(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
         _interface, specific, destination = _IN_PKTINFO.unpack(data[: _IN_PKTINFO.size])
         # ipi_spec_dst is the local address of the packet, except for broadcasts. No interface: routing decides.
         return level, kind, _IN_PKTINFO.pack(0, specific, destination)
+    if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+        # The interface of a link-local client stands in its own address.
+        address, _interface = _IN6_PKTINFO.unpack(data[: _IN6_PKTINFO.size])
+        return level, kind, _IN6_PKTINFO.pack(address, 0)
     return item
