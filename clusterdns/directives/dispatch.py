@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import dnslib
+
 from clusterdns.cache.packet_cache import PacketCache
 from clusterdns.directives.chain import Handler, Reply, Request
 from clusterdns.errors import MalformedMessage, UpstreamFailure
@@ -30,6 +32,10 @@ from clusterdns.wire.reply import finish, refuse, udp_limit
 
 _log = logging.getLogger(__name__)
 
+OTHER_TYPE = 0
+"""A client can ask for 65,536 types; one that does must not make as many counters, and series of a metric."""
+
+_NAMED_TYPES = frozenset(dnslib.QTYPE.forward)
 _TRANSFERS = frozenset({numbers.AXFR, numbers.IXFR})
 
 
@@ -39,7 +45,7 @@ class ServerCounters:
 
     packet_cache_hits: int = 0
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """Questions behind the packet cache, by transport and type."""
+    """Questions behind the packet cache, by transport and type; `OTHER_TYPE` for types without a name."""
     responses: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Answers from behind the packet cache, by source (a directive, or `server`) and rcode."""
     malformed: int = 0
@@ -94,7 +100,7 @@ class Dispatcher:
         except MalformedMessage:
             self.counters.malformed += 1
             return refuse(message, numbers.FORMERR)
-        self.counters.requests[transport, query.qtype] += 1
+        self.counters.requests[transport, query.qtype if query.qtype in _NAMED_TYPES else OTHER_TYPE] += 1
         rcode = self._refusal(query)
         if rcode is not None:
             self.counters.responses["server", rcode] += 1
