@@ -22,7 +22,7 @@ _TTL = struct.Struct("!I")
 class Entry:
     """One answer. `body` lacks the two ID bytes, and `ttl_offsets` count from its start.
 
-    `body` may be sent as it is until `renew_at`; from then on `PacketCache.renewed` says what to do. Times are
+    `body` may be sent as it is until `renew_at`; from then on `PacketCache.get` says what to do. Times are
     monotonic seconds: the entry leaves at `leaves_at`, its TTLs count down to `expires`.
     """
 
