@@ -1,10 +1,8 @@
-"""One DNS server, from a message's bytes to its answer's: refusals, routing, sizes, the packet cache, late answers."""
+"""One DNS server, from a message's bytes to its answer's: refusals, routing, sizes, EDNS, late answers."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 import dns.edns
 import dns.flags
@@ -12,60 +10,15 @@ import dns.message
 import dns.rcode
 import pytest
 
-from clusterdns.cache.packet_cache import PacketCache
-from clusterdns.directives.dispatch import OTHER_TYPE, Dispatcher
+from clusterdns.directives.dispatch import OTHER_TYPE
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight
 from clusterdns.listen.respond import Peer
-from clusterdns.wire.names import name_from_text
 from tests.support import chain, garbage, messages
-from tests.support.chain import FOUND, NODATA, NXDOMAIN, FakeHandler, Says
+from tests.support.chain import FOUND, NXDOMAIN, FakeHandler, Says
+from tests.support.server import PEER, WEB, Server, read
 
-WEB = "web.shop.svc.cluster.local."
-PEER: Peer = ("10.0.0.7", 5353)
-TRANSPORTS = ("udp", "tcp")
-transports = pytest.mark.parametrize("transport", TRANSPORTS)
-
-VIEWS = {"10.0.0.1": (b"shop",), "10.0.0.2": (b"shop",), "10.0.0.3": (b"blog",)}
-
-
-class Server:
-    """A dispatcher with fake chains, a clock that the test moves, and the answers that came late."""
-
-    def __init__(self, chains: Mapping[str, FakeHandler] | None = None, **answers: Says) -> None:
-        self.now = 100.0
-        self.behind = FakeHandler({WEB: FOUND}, **answers)
-        self.late: list[tuple[bytes, Peer]] = []
-        zones = {".": self.behind} if chains is None else chains
-        self.packets = PacketCache(views_of=lambda client: VIEWS.get(client, ()))
-        self.dispatcher = Dispatcher(
-            {name_from_text(zone): handler.handle for zone, handler in zones.items()}, self.packets, lambda: self.now
-        )
-
-    @property
-    def counters(self) -> Any:
-        return self.dispatcher.counters
-
-    def respond(self, message: bytes, transport: str = "udp", peer: Peer = PEER) -> bytes | None:
-        respond = self.dispatcher.respond_udp if transport == "udp" else self.dispatcher.respond_tcp
-        return respond(message, peer, lambda answer, to: self.late.append((answer, to)))
-
-    def ask(self, message: bytes, transport: str = "udp", peer: Peer = PEER) -> dns.message.Message:
-        """The answer, which has to be there at once, as dnspython reads it."""
-        answer = self.respond(message, transport, peer)
-        assert answer is not None
-        assert self.late == []
-        return read(message, answer)
-
-
-def read(message: bytes, answer: bytes) -> dns.message.Message:
-    """The answer to `message`, whose ID, and question if there is one, it must repeat."""
-    assert answer[:2] == message[:2]
-    found = dns.message.from_wire(answer)
-    assert found.flags & dns.flags.QR
-    if found.question:
-        assert answer[12:].startswith(dns.message.from_wire(message).question[0].name.to_wire() or b"")
-    return found
+transports = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
 
 @transports
@@ -267,83 +220,13 @@ def test_edns(transport: str, message: bytes, says: Says, expected: tuple[bool, 
     assert subnets == ([] if subnet is None else [subnet])
 
 
-FRESH = FOUND.replying(fresh_until=160.0)
-
-
-def _server(says: Says = FRESH) -> Server:
-    server = Server()
-    server.behind.answers[WEB] = says
-    return server
-
-
-def test_a_repeated_query_is_answered_without_the_chain() -> None:
-    server = _server()
-    first = server.ask(messages.query(message_id=1))
-    for at, ttl in ((100.0, 60), (100.5, 60), (101.0, 59), (129.5, 31)):
-        server.now = at
-        again = server.ask(messages.query(message_id=2))
-        assert (again.answer[0].ttl, again.answer[0][0], again.flags) == (ttl, first.answer[0][0], first.flags)
-    assert (len(server.behind.asked), server.counters.packet_cache_hits) == (1, 4)
-    server.now = 130.0
-    server.ask(messages.query(message_id=3))
-    assert (len(server.behind.asked), server.counters.packet_cache_hits) == (2, 4)
-    assert server.counters.requests == {("udp", 1): 2}
-    assert server.counters.responses == {("fake", 0): 2}
-
-
-@pytest.mark.parametrize(
-    ("says", "message"),
-    [
-        (FOUND, messages.query()),
-        (FOUND.replying(fresh_until=100.0), messages.query()),
-        (FRESH, messages.QUERIES["cookie"]),
-        (FRESH, messages.query(subnet="10.0.0.1/32")),
-        (NXDOMAIN, messages.query()),
-    ],
-    ids=["not fresh", "fresh no more", "a cookie", "a client subnet", "a denial that is not fresh"],
-)
-def test_what_is_not_repeated(says: Says, message: bytes) -> None:
-    server = _server(says)
-    server.behind.otherwise = says
-    first, again = server.respond(message), server.respond(message)
-    assert first == again
-    assert (len(server.behind.asked), len(server.packets)) == (2, 0)
-
-
-def test_over_tcp_every_query_asks_the_chain() -> None:
-    server = _server()
-    for _ in range(2):
-        server.ask(messages.query(), "tcp")
-    assert (len(server.behind.asked), len(server.packets)) == (2, 0)
-
-
-def test_an_answer_for_one_view_is_repeated_to_that_view_only() -> None:
-    server = _server(FOUND.replying(fresh_until=160.0, view=b"shop"))
-    message = messages.query()
-    server.ask(message, peer=("10.0.0.1", 5353))
-    server.behind.answers[WEB] = NXDOMAIN
-    assert dns.rcode.to_text(server.ask(message, peer=("10.0.0.2", 5353)).rcode()) == "NOERROR"
-    for client in ("10.0.0.3", "10.0.0.9"):
-        assert dns.rcode.to_text(server.ask(message, peer=(client, 5353)).rcode()) == "NXDOMAIN"
-    assert server.counters.packet_cache_hits == 1
-
-
-def test_a_denial_is_repeated_with_its_soa() -> None:
-    server = Server(otherwise=NODATA.replying(fresh_until=105.0))
-    message = messages.query("other.cluster.local.", "AAAA", payload=1232)
-    server.ask(message)
-    server.now = 103.0
-    again = server.ask(message)
-    assert (again.authority[0].ttl, again.edns, len(server.behind.asked)) == (2, 0, 1)
-
-
 FAILURE = UpstreamFailure("192.0.2.1:53", "no answer")
 
 
 @transports
 @pytest.mark.parametrize("message", [messages.query(), messages.query(dnssec_ok=True)], ids=["plain", "EDNS"])
 def test_an_upstream_s_failure_is_servfail(transport: str, message: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    server = _server(Says(error=FAILURE))
+    server = Server(says=Says(error=FAILURE))
     answer = server.ask(message, transport)
     assert dns.rcode.to_text(answer.rcode()) == "SERVFAIL"
     assert answer.question == dns.message.from_wire(message).question
@@ -357,7 +240,7 @@ def test_an_upstream_s_failure_is_servfail(transport: str, message: bytes, caplo
 def test_a_fault_of_our_own_is_servfail_and_one_traceback(
     transport: str, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = _server(Says(error=error))
+    server = Server(says=Says(error=error))
     answer = server.ask(messages.query(), transport)
     assert dns.rcode.to_text(answer.rcode()) == "SERVFAIL"
     assert (server.counters.panics, server.counters.responses) == (1, {("server", 2): 1})
@@ -381,7 +264,7 @@ def test_a_fault_of_our_own_is_servfail_and_one_traceback(
 def test_late_answers(transport: str, says: Says, rcode: str) -> None:
     arrives: Flight[None] = Flight()
     waiting = Says(says.answer, says.rcode, says.authority, error=says.error, waits_for=arrives)
-    server = _server(waiting.replying(fresh_until=160.0))
+    server = Server(says=waiting.replying(fresh_until=160.0))
     message = messages.query()
     assert server.respond(message, transport) is None
     server.now = 104.0
@@ -396,7 +279,7 @@ def test_late_answers(transport: str, says: Says, rcode: str) -> None:
 
 def test_late_answers_go_to_whom_they_belong() -> None:
     arrives: Flight[None] = Flight()
-    server = _server(Says(answer=FOUND.answer, waits_for=arrives))
+    server = Server(says=Says(answer=FOUND.answer, waits_for=arrives))
     spellings = [WEB, WEB.upper(), WEB.title()]
     queries = [messages.query(spelling, message_id=number) for number, spelling in enumerate(spellings)]
     peers = [(f"10.0.0.{number}", 1000 + number) for number in range(3)]
@@ -411,7 +294,7 @@ def test_late_answers_go_to_whom_they_belong() -> None:
 
 def test_one_sender_s_trouble_is_not_another_s() -> None:
     arrives: Flight[None] = Flight()
-    server = _server(Says(answer=FOUND.answer, waits_for=arrives))
+    server = Server(says=Says(answer=FOUND.answer, waits_for=arrives))
 
     def broken(answer: bytes, peer: Peer) -> None:
         raise OSError("no way to the client")
@@ -424,7 +307,7 @@ def test_one_sender_s_trouble_is_not_another_s() -> None:
 
 
 def test_flags_follow_the_query() -> None:
-    server = _server(Says(answer=FOUND.answer, flags="QR AA RD RA AD CD"))
+    server = Server(says=Says(answer=FOUND.answer, flags="QR AA RD RA AD CD"))
     for asked, answered in (
         ("RD", "QR AA RD RA"),
         ("", "QR AA RA"),
