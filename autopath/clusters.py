@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from autopath.kubernetes import Config
+from autopath.index import ClusterIndex
+from autopath.kubernetes import Config, index_over
 from clusterdns.daemon.lifecycle import eternal
 from clusterdns.errors import ConfigError
 from clusterdns.kube.manifests import ManifestFolder
@@ -42,8 +44,17 @@ class Source:
     startup_seconds: float = 0.0
     pods: PodIndex = field(init=False)
 
+    _indexes: dict[tuple[object, ...], ClusterIndex] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         self.pods = PodIndex(self.cluster.pods)
+
+    def index_for(self, config: Config) -> ClusterIndex:
+        """The index for a directive; those that need the same one share it, also after a reload."""
+        wanted = (config.namespaces, config.endpoints, config.endpoint_pod_names)
+        if wanted not in self._indexes:
+            self._indexes[wanted] = index_over(self.cluster, config, wall_clock=time.time)
+        return self._indexes[wanted]
 
     @property
     def synced(self) -> bool:
@@ -51,11 +62,11 @@ class Source:
 
 
 class Clusters:
-    """The sources of one process, filled from `start` on."""
+    """The sources of one process. They outlive the configuration that named them: a reload finds them full."""
 
     def __init__(self) -> None:
         self._sources: dict[Origin, Source] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[Origin, tuple[frozenset[str], asyncio.Task[None]]] = {}
 
     def source_for(self, config: Config) -> Source:
         """The source that a directive names. Raises ConfigError for what can't be watched yet."""
@@ -69,24 +80,18 @@ class Clusters:
         return source
 
     async def start(self) -> None:
-        """Begin to fill the stores, and wait until they are full, or for the longest startup_timeout.
+        """Begin to fill what is not being filled yet, and wait until it is full, or for the longest startup_timeout.
 
         Raises ConfigError for manifests that can't be read; an API server that does not answer is waited for later.
         """
         for origin, source in self._sources.items():
-            if origin.manifests:
-                folder = ManifestFolder(Path(origin.manifests), source.cluster)
-                folder.load()
-                self._tasks.append(eternal(f"manifests {origin.manifests}", folder.watch))
-            else:
-                watch = ClusterWatch(
-                    source.cluster,
-                    origin.kubeconfig or None,
-                    frozenset(source.kinds),
-                    context=origin.context or None,
-                    field_selectors={"Pod": UNFINISHED_PODS},
-                )
-                self._tasks.append(eternal("kubernetes watch", watch.run))
+            kinds = frozenset(source.kinds)
+            if origin in self._tasks:
+                filled, task = self._tasks[origin]
+                if filled >= kinds:
+                    continue
+                task.cancel()  # a directive needs more of this cluster than the one before it
+            self._tasks[origin] = kinds, self._fill(origin, source.cluster, kinds)
         patience = max((source.startup_seconds for source in self._sources.values()), default=0.0)
         try:
             async with asyncio.timeout(patience):
@@ -97,6 +102,21 @@ class Clusters:
 
     async def close(self) -> None:
         """Stop filling."""
-        for task in self._tasks:
+        tasks = [task for _, task in self._tasks.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _fill(self, origin: Origin, cluster: Cluster, kinds: frozenset[str]) -> asyncio.Task[None]:
+        if origin.manifests:
+            folder = ManifestFolder(Path(origin.manifests), cluster)
+            folder.load()
+            return eternal(f"manifests {origin.manifests}", folder.watch)
+        watch = ClusterWatch(
+            cluster,
+            origin.kubeconfig or None,
+            kinds,
+            context=origin.context or None,
+            field_selectors={"Pod": UNFINISHED_PODS},
+        )
+        return eternal("kubernetes watch", watch.run)

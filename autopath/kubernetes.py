@@ -166,6 +166,17 @@ _OPTIONS: dict[str, Callable[[Config, Directive], Config]] = {
 }
 
 
+def index_over(cluster: Cluster, config: Config, *, wall_clock: Callable[[], float]) -> ClusterIndex:
+    """The index that a directive with this Config answers from. `wall_clock` gives Unix seconds, for the serial."""
+    return ClusterIndex(
+        cluster,
+        wall_clock=wall_clock,
+        namespaces=config.namespaces,
+        endpoints=config.endpoints,
+        with_pod_names=config.endpoint_pod_names,
+    )
+
+
 class Kubernetes:
     """One directive's handler."""
 
@@ -173,24 +184,19 @@ class Kubernetes:
         self,
         config: Config,
         cluster: Cluster,
+        index: ClusterIndex,
         pods: PodIndex,
         *,
-        wall_clock: Callable[[], float],
         resolve: Handler,
         following: Handler,
     ) -> None:
-        """Answers from `cluster`, whose stores of `config.kinds` somebody fills; `pods` is asked for verified pods.
+        """Answers from `cluster`, whose stores of `config.kinds` somebody fills.
 
-        `wall_clock` gives Unix seconds, for the zone's serial. `resolve` answers any name through the whole server.
+        `index` is over the same stores (`index_over` makes one that fits), and `pods` is asked for verified pods.
+        `resolve` answers any name through the whole server.
         """
         self._stores = tuple(cluster.store(kind) for kind in config.kinds)
-        self._index = ClusterIndex(
-            cluster,
-            wall_clock=wall_clock,
-            namespaces=config.namespaces,
-            endpoints=config.endpoints,
-            with_pod_names=config.endpoint_pod_names,
-        )
+        self._index = index
         self._ttl = config.ttl
         self._fallthrough = tuple(name_from_text(zone) for zone in config.fallthrough)
         self._following = following

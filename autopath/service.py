@@ -80,8 +80,8 @@ def _kubernetes_maker(clusters: Clusters) -> Maker:
         handler = kubernetes.Kubernetes(
             config,
             source.cluster,
+            source.index_for(config),
             source.pods,
-            wall_clock=time.time,
             resolve=site.resolve,
             following=following,
         )

@@ -34,7 +34,7 @@ class UdpListener:
     def __init__(self, sock: socket.socket, respond: Respond) -> None:
         self.counters = UdpCounters()
         self._sock = sock
-        self._respond = respond
+        self.respond = respond
         self._wildcard = ip_address(sock.getsockname()[0]).is_unspecified
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -57,7 +57,7 @@ class UdpListener:
 
     def _drain(self) -> None:
         receive, transmit = self._sock.recvfrom, self._sock.sendto
-        respond, send = self._respond, self._send
+        respond, send = self.respond, self._send
         for _ in range(UDP_BATCH.default_int):
             try:
                 message, peer = receive(UDP_QUERY_BYTES.default_int)
@@ -90,7 +90,7 @@ class UdpListener:
                 continue
             # The packet's destination travels with the peer, behind what the server looks at.
             asked: Peer = (*peer, tuple(ancillary))
-            answer = self._respond(message, asked, self._send_from)
+            answer = self.respond(message, asked, self._send_from)
             if answer is not None:
                 self._send_from(answer, asked)
 

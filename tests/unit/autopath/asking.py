@@ -9,7 +9,7 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
-from autopath.kubernetes import Config, Kubernetes, parse
+from autopath.kubernetes import Config, Kubernetes, index_over, parse
 from clusterdns.corefile.parse import parse as parse_corefile
 from clusterdns.directives.chain import Handler, Reply, Request
 from clusterdns.flight import start
@@ -83,11 +83,12 @@ def directive(
     async def whole_chain(request: Request) -> Reply:
         return await made.handle(request)
 
+    configured = config(options, zones)
     made = Kubernetes(
-        config(options, zones),
+        configured,
         cluster,
+        index_over(cluster, configured, wall_clock=lambda: SERIAL),
         PodIndex(cluster.pods),
-        wall_clock=lambda: SERIAL,
         resolve=resolve or whole_chain,
         following=following or Elsewhere().handle,
     )

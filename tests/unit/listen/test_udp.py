@@ -165,7 +165,7 @@ def test_closing_from_inside_a_batch(bound: str, asked: str) -> None:
                 listener.close()
                 return echo(message, peer, send)
 
-            listener._respond = respond
+            listener.respond = respond
             client.send(b"one")
             client.send(b"two")
             await echo.somebody_asked.wait()
