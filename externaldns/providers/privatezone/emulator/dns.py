@@ -1,119 +1,67 @@
 """The emulator's DNS sockets: UDP and TCP on one address, for the hosts of one VPC.
 
-A thin adapter around `message.respond`. Not built for load, so UDP is a plain asyncio transport. TCP follows RFC 7766:
-length prefix, several queries per connection, an idle timeout, a bound on connections.
+A thin adapter between the listeners of `clusterdns.listen` and `message.respond`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import errno
 import itertools
-import logging
-from typing import cast
+import socket
 
-from clusterdns.limits import TCP_CONNECTIONS, TCP_IDLE_SECONDS
+from clusterdns.errors import ConfigError
+from clusterdns.listen.respond import Peer, Send
+from clusterdns.listen.sockets import open_tcp, open_udp
+from clusterdns.listen.tcp import TcpListener
+from clusterdns.listen.udp import UdpListener
 from externaldns.providers.privatezone.emulator.answer import ZoneView
 from externaldns.providers.privatezone.emulator.message import respond
-
-log = logging.getLogger(__name__)
 
 PORT_TRIES = 16
 
 
 class DnsServer:
-    """Answers queries from `view` until closed."""
+    """Answers queries from `view` between `start` and `close`."""
 
-    def __init__(
-        self,
-        view: ZoneView,
-        *,
-        idle_seconds: float = TCP_IDLE_SECONDS.default,
-        connections: int = int(TCP_CONNECTIONS.default),
-    ) -> None:
+    def __init__(self, view: ZoneView, host: str, port: int) -> None:
+        """Bind UDP and TCP at the same port; 0 picks a free one. Raises ConfigError if they can't be had."""
         self._view = view
-        self._idle_seconds = idle_seconds
-        self._connections = connections
         self._turns = itertools.count()
-        self._udp: asyncio.DatagramTransport | None = None
-        self._tcp: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[None]] = set()
+        udp, tcp = _open(host, port, PORT_TRIES)
+        self._udp = UdpListener(udp, self._over_udp)
+        self._tcp = TcpListener(tcp, self._over_tcp)
 
-    async def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen on UDP and TCP at the same port, and return the real address; port 0 picks a free one."""
-        loop = asyncio.get_running_loop()
-        for attempt in itertools.count(1):
-            tcp = await asyncio.start_server(self._serve_tcp, host, port)
-            bound = tcp.sockets[0].getsockname()
-            try:
-                transport, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), local_addr=(host, bound[1]))
-            except OSError as error:
-                tcp.close()
-                await tcp.wait_closed()
-                # The port that TCP was given may be someone else's on UDP.
-                if port == 0 and error.errno == errno.EADDRINUSE and attempt < PORT_TRIES:
-                    continue
-                raise
-            self._tcp, self._udp = tcp, transport
-            return str(bound[0]), int(bound[1])
-        raise AssertionError("unreachable")
+    @property
+    def address(self) -> tuple[str, int]:
+        """The real address, of both UDP and TCP."""
+        return self._udp.address
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        self._udp.start()
+        await self._tcp.start()
 
     async def close(self) -> None:
         """Stop listening and end all connections."""
-        if self._udp is not None:
-            self._udp.close()
-        if self._tcp is not None:
-            self._tcp.close()
-            for client in self._clients:
-                client.cancel()
-            await asyncio.gather(*self._clients, return_exceptions=True)
-            await self._tcp.wait_closed()
+        self._udp.close()
+        await self._tcp.close()
 
-    def respond(self, wire: bytes, *, tcp: bool) -> bytes | None:
-        """Answer one message, or not."""
-        return respond(wire, self._view, next(self._turns), tcp=tcp)
+    def _over_udp(self, message: bytes, _peer: Peer, _send: Send) -> bytes | None:
+        return respond(message, self._view, next(self._turns), tcp=False)
 
-    async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._clients.add(task)
-        try:
-            if len(self._clients) <= self._connections:
-                with contextlib.suppress(asyncio.IncompleteReadError):  # The peer has sent its last query.
-                    await self._converse(reader, writer)
-            writer.close()
-            async with asyncio.timeout(self._idle_seconds):
-                await writer.wait_closed()
-        except (TimeoutError, ConnectionError):
-            pass  # The peer is idle or gone: the connection ends.
-        finally:
-            self._clients.discard(task)
-            writer.transport.abort()
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            # One timeout for length, message and answer: a peer that sends or takes them byte by byte ends too.
-            async with asyncio.timeout(self._idle_seconds):
-                length = int.from_bytes(await reader.readexactly(2), "big")
-                answer = self.respond(await reader.readexactly(length), tcp=True)
-                if answer is None:
-                    return  # It does not speak DNS: nothing would ever come, so it need not wait.
-                writer.write(len(answer).to_bytes(2, "big") + answer)
-                await writer.drain()
+    def _over_tcp(self, message: bytes, _peer: Peer, _send: Send) -> bytes | None:
+        return respond(message, self._view, next(self._turns), tcp=True)
 
 
-class _Udp(asyncio.DatagramProtocol):
-    def __init__(self, server: DnsServer) -> None:
-        self._server = server
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
-        answer = self._server.respond(data, tcp=False)
-        if answer is not None and self._transport is not None:
-            self._transport.sendto(answer, cast(tuple[str, int], addr))
-
-    def error_received(self, exc: Exception) -> None:
-        log.debug("UDP: %s", exc)
+def _open(host: str, port: int, tries: int) -> tuple[socket.socket, socket.socket]:
+    tcp = open_tcp(host, port)
+    try:
+        udp = open_udp(host, tcp.getsockname()[1])
+    except ConfigError:
+        tcp.close()
+        # The port that TCP was given may be someone else's on UDP.
+        if port == 0 and tries > 1:
+            return _open(host, port, tries - 1)
+        raise
+    # A second emulator on this port would answer from another database: it must fail to bind, not share the queries.
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+    return udp, tcp

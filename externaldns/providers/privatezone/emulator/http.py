@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
+from clusterdns.errors import ConfigError
 from clusterdns.limits import PRIVATEZONE_BODY_BYTES, TCP_IDLE_SECONDS
 from externaldns.providers.privatezone.emulator import api, failure
 from externaldns.providers.privatezone.emulator.call import Call
@@ -63,9 +64,13 @@ class ApiServer:
         self._listener: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen, and return the real address."""
-        # aiohttp closes a connection that is idle after a request, but would wait for ever for the first one.
-        self._listener = await asyncio.get_running_loop().create_server(self._accept, host, port)
+        """Listen, and return the real address. Raises ConfigError if it can't be had."""
+        try:
+            # Through `_accept`: aiohttp closes a connection that is idle after a request, but would wait for ever for
+            # the first one.
+            self._listener = await asyncio.get_running_loop().create_server(self._accept, host, port)
+        except OSError as error:
+            raise ConfigError(f"can't listen for the API: {error.strerror}") from error
         address = self._listener.sockets[0].getsockname()
         return str(address[0]), int(address[1])
 
@@ -161,15 +166,11 @@ def _clean(text: str) -> str:
 
 
 def _quiet_logger() -> logging.Logger:
-    """Return a logger on which a peer that does not speak HTTP is one line and no traceback."""
+    """Return a logger that has no word, let alone a traceback, for a peer that does not speak HTTP."""
     logger = log.getChild("server")
-    logger.addFilter(_drop_peer_traceback)
+    logger.addFilter(_speaks_http)
     return logger
 
 
-def _drop_peer_traceback(record: logging.LogRecord) -> bool:
-    error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, HttpProcessingError):
-        record.msg, record.args, record.exc_info = f"not HTTP: {type(error).__name__}", (), None
-        record.levelno, record.levelname = logging.INFO, "INFO"
-    return True
+def _speaks_http(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

@@ -54,8 +54,7 @@ LBA_TYPES = ("A", "AAAA")
 # The public DNS's rule, in force here too: a CNAME stands alone, but the apex may hold CNAME, MX and TXT together.
 APEX_CNAME_NEIGHBOURS = ("CNAME", "MX", "TXT")
 
-_RR_LABEL = re.compile(r"[A-Za-z0-9_-]+\Z")
-_NAME_LABEL = re.compile(r"[A-Za-z0-9_-]+\Z")
+_LABEL = re.compile(r"[A-Za-z0-9_-]+\Z")
 # The documentation's charset has no comma, yet ExternalDNS has always written its heritage record with commas, and
 # its users' zones hold them: so a comma is accepted.
 _TXT = re.compile(r'[A-Za-z0-9 \-_~=:;/.@+^!",]+\Z')
@@ -186,7 +185,7 @@ def _check_rr(rr: str, zone_name: str) -> None:
         return
     # A wildcard is a whole label and the leftmost one (RFC 4592 section 2.1.1).
     for label in rr.removeprefix("*.").split(".") if rr != "*" else []:
-        if not _RR_LABEL.match(label):
+        if not _LABEL.match(label):
             raise ApiFailure(RECORD_RR, reason="'@', or labels of letters, digits, '_' and '-', the first may be '*'")
     if reason := _length_fault(f"{rr}.{zone_name}"):
         raise ApiFailure(RECORD_RR, reason=reason)
@@ -228,7 +227,7 @@ def _address_fault(family: type[IPv4Address] | type[IPv6Address], value: str) ->
 
 
 def _name_fault(name: str) -> str:
-    if not all(_NAME_LABEL.match(label) for label in name.split(".")):
+    if not all(_LABEL.match(label) for label in name.split(".")):
         return "a domain name has labels of letters, digits, '-' and '_'"
     return _length_fault(name)
 

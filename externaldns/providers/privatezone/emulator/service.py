@@ -8,13 +8,13 @@ changed, the next DNS query sees. The DNS listener is the resolver of one VPC an
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 
+from clusterdns.daemon import lifecycle, logs
 from clusterdns.errors import ClusterDNSError
 from externaldns.providers.privatezone.emulator.call import Call
 from externaldns.providers.privatezone.emulator.dns import DnsServer
@@ -37,46 +37,45 @@ class Listening:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT. Returns 0, or 2 if the flags and 1 if the machine stand in the way."""
     try:
-        asyncio.run(_serve(parse_flags(argv)))
+        flags = parse_flags(argv)
+        logs.setup("warning")
+        with open_store(flags) as store:
+            return lifecycle.run(lambda stop: _serve(flags, store, stop))
     except ClusterDNSError as error:
         sys.stderr.write(f"privatezone-emulator: {error}\n")
         return 2
-    except OSError as error:
-        sys.stderr.write(f"privatezone-emulator: can't listen: {error}\n")
-        return 1
-    return 0
 
 
-async def _serve(flags: Flags) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running(flags) as listening:
+async def _serve(flags: Flags, store: Store, stop: asyncio.Event) -> int:
+    async with running(flags, store) as listening:
         sys.stdout.write(f"ready api={_show(listening.api)} dns={_show(listening.dns)}\n")
         sys.stdout.flush()
         await stop.wait()
+    return 0
+
+
+@contextmanager
+def open_store(flags: Flags) -> Iterator[Store]:
+    """Open the database and see to the zones; close it at the end. Raises ConfigError, and ApiFailure for the zones."""
+    with closing(Store(flags.database)) as store:
+        call = Call(store, Parameters({}), now_ms=int(time.time() * 1000), client="privatezone-emulator")
+        with store.transaction():
+            for zone_name in flags.zones:
+                ensure_zone(call, zone_name, flags.vpc)
+        yield store
 
 
 @asynccontextmanager
-async def running(flags: Flags) -> AsyncIterator[Listening]:
-    """Open the database, see to the zones, listen; close everything at the end."""
-    with closing(Store(flags.database)) as store:
-        _ensure_zones(store, flags)
-        api = ApiServer(store, flags.key, read_qps=flags.read_qps, write_qps=flags.write_qps, codes=flags.codes)
-        dns = DnsServer(VpcView(store, flags.vpc.vpc_id))
-        try:
-            yield Listening(api=await api.start(*flags.api_listen), dns=await dns.start(*flags.dns_listen))
-        finally:
-            await api.close()
-            await dns.close()
-
-
-def _ensure_zones(store: Store, flags: Flags) -> None:
-    call = Call(store=store, parameters=Parameters({}), now_ms=int(time.time() * 1000), client="privatezone-emulator")
-    with store.transaction():
-        for zone_name in flags.zones:
-            ensure_zone(call, zone_name, flags.vpc)
+async def running(flags: Flags, store: Store) -> AsyncIterator[Listening]:
+    """Answer from `store`; stop at the end. Raises ConfigError for an address that can't be had."""
+    api = ApiServer(store, flags.key, read_qps=flags.read_qps, write_qps=flags.write_qps, codes=flags.codes)
+    dns = DnsServer(VpcView(store, flags.vpc.vpc_id), *flags.dns_listen)
+    try:
+        await dns.start()
+        yield Listening(api=await api.start(*flags.api_listen), dns=dns.address)
+    finally:
+        await api.close()
+        await dns.close()
 
 
 def _show(address: Address) -> str:

@@ -19,7 +19,7 @@ from alibabacloud_tea_openapi.utils_models import Config
 from darabonba.core import DaraCore
 
 from externaldns.providers.privatezone.emulator.flags import parse_flags
-from externaldns.providers.privatezone.emulator.service import Listening, running
+from externaldns.providers.privatezone.emulator.service import Listening, open_store, running
 
 KEY = ("key-id", "key-secret")
 FLAGS = ("--access-key-id", KEY[0], "--access-key-secret", KEY[1])
@@ -29,16 +29,18 @@ Address = tuple[str, int]
 @contextmanager
 def emulator(database: str, *flags: str) -> Iterator[Listening]:
     """Run the emulator in a thread; yields where it listens."""
+    given = parse_flags(["--database", database, *FLAGS, *flags])
     started: list[Listening] = []
     loop = asyncio.new_event_loop()
     stop, ready = asyncio.Event(), threading.Event()
 
     async def serve() -> None:
         try:
-            async with running(parse_flags(["--database", database, *FLAGS, *flags])) as listening:
-                started.append(listening)
-                ready.set()
-                await stop.wait()
+            with open_store(given) as store:
+                async with running(given, store) as listening:
+                    started.append(listening)
+                    ready.set()
+                    await stop.wait()
         finally:
             ready.set()
 

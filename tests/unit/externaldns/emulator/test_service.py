@@ -7,7 +7,8 @@ import signal
 import socket
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import dns.message
@@ -17,10 +18,12 @@ from alibabacloud_pvtz20180101 import models as m
 from darabonba.exceptions import UnretryableException
 
 from clusterdns.errors import ConfigError
+from clusterdns.listen.sockets import open_udp
+from externaldns.providers.privatezone.emulator import dns as emulator_dns
 from externaldns.providers.privatezone.emulator.dns import DnsServer
 from externaldns.providers.privatezone.emulator.flags import parse_flags
 from externaldns.providers.privatezone.emulator.http import ApiServer
-from externaldns.providers.privatezone.emulator.service import Listening, main
+from externaldns.providers.privatezone.emulator.service import Listening, main, open_store, running
 from externaldns.providers.privatezone.emulator.signature import AccessKey
 from externaldns.providers.privatezone.emulator.store import Store
 from externaldns.providers.privatezone.emulator.vpc_view import VpcView
@@ -186,7 +189,30 @@ def test_a_port_in_use_is_one_line_and_exit_1(database: str, capsys: pytest.Capt
         assert main(["--database", database, *FLAGS, "--api-listen", f"127.0.0.1:{port}"]) == 1
         assert main(["--database", database, *FLAGS, "--dns-listen", f"127.0.0.1:{port}"]) == 1
     err = capsys.readouterr().err
-    assert err.count("privatezone-emulator: can't listen: ") == err.count("\n") == 2
+    assert err.count("can't listen ") == err.count(str(port)) == err.count("\n") == 2
+
+
+def test_two_emulators_do_not_share_a_port(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with emulator(":memory:") as listening:
+        for flag, address in (("--api-listen", listening.api), ("--dns-listen", listening.dns)):
+            assert main(["--database", database, *FLAGS, flag, join(address)]) == 1
+    assert capsys.readouterr().err.count("can't listen ") == 2
+
+
+def test_port_0_is_one_that_udp_has_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def taken_at_first(host: str, port: int) -> socket.socket:
+        asked.append(port)
+        if len(asked) == 1:
+            raise ConfigError("can't listen: another program does")
+        return open_udp(host, port)
+
+    monkeypatch.setattr(emulator_dns, "open_udp", taken_at_first)
+    with closing(Store(":memory:")) as store:
+        server = DnsServer(VpcView(store, "vpc-demo"), "127.0.0.1", 0)
+        assert server.address == ("127.0.0.1", asked[1])
+        asyncio.run(server.close())
 
 
 def test_zones_of_the_flags_within_the_quota(database: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -298,78 +324,36 @@ def test_tcp_streams(server: Listening, sent: bytes, rcodes: list[int]) -> None:
     assert [frame[3] & 0xF for frame in split_frames(read_all(server.dns, sent))] == rcodes
 
 
-def _until_closed(serve: Callable[[Store], Awaitable[tuple[DnsServer | ApiServer, Address]]], sent: bytes) -> None:
-    async def run() -> None:
-        store = Store(":memory:")
-        server, address = await serve(store)
-        reader, writer = await asyncio.open_connection(*address)
-        try:
-            writer.write(sent)
-            async with asyncio.timeout(5):
-                await reader.read()  # Returns when the other side closes.
-        finally:
-            writer.close()
-            await writer.wait_closed()
-            await server.close()
-            store.close()
-
-    asyncio.run(run())
-
-
-async def _serve_dns(store: Store) -> tuple[DnsServer, Address]:
-    server = DnsServer(VpcView(store, "vpc-demo"), idle_seconds=0.01)
-    return server, await server.start("127.0.0.1", 0)
-
-
-async def _serve_api(store: Store) -> tuple[ApiServer, Address]:
-    server = ApiServer(store, AccessKey("id", "secret"), idle_seconds=0.01)
-    return server, await server.start("127.0.0.1", 0)
-
-
-@pytest.mark.parametrize("sent", [b"", b"\x00", b"\xff\xff", framed(QUERY)[:-1], framed(QUERY)])
-def test_a_dns_connection_that_waits_is_closed(sent: bytes) -> None:
-    _until_closed(_serve_dns, sent)
-
-
 @pytest.mark.parametrize(
     "sent", [b"", b"POST", b"POST / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"]
 )
 def test_an_api_connection_that_never_completes_a_request_is_closed(sent: bytes) -> None:
-    _until_closed(_serve_api, sent)
-
-
-def test_connections_beyond_the_limit_are_closed_at_once() -> None:
     async def run() -> None:
-        store = Store(":memory:")
-        server = DnsServer(VpcView(store, "vpc-demo"), connections=1)
-        address = await server.start("127.0.0.1", 0)
-        first_reader, first = await asyncio.open_connection(*address)
-        first.write(framed(QUERY))
-        await first_reader.readexactly(2)
-        second_reader, second = await asyncio.open_connection(*address)
-        async with asyncio.timeout(5):
-            assert await second_reader.read() == b""
-        for writer in (first, second):
-            writer.close()
-            await writer.wait_closed()
-        await server.close()
-        store.close()
+        with closing(Store(":memory:")) as store:
+            server = ApiServer(store, AccessKey("id", "secret"), idle_seconds=0.01)
+            reader, writer = await asyncio.open_connection(*await server.start("127.0.0.1", 0))
+            try:
+                writer.write(sent)
+                async with asyncio.timeout(5):
+                    await reader.read()  # Returns when the other side closes.
+            finally:
+                writer.close()
+                await writer.wait_closed()
+                await server.close()
 
     asyncio.run(run())
 
 
-def test_closing_ends_open_connections() -> None:
+def test_closing_ends_open_connections(database: str) -> None:
     async def run() -> None:
-        store = Store(":memory:")
-        dns_server, dns_address = await _serve_dns(store)
-        api_server, api_address = await _serve_api(store)
-        peers = [await asyncio.open_connection(*address) for address in (dns_address, api_address)]
-        await dns_server.close()
-        await api_server.close()
-        for reader, writer in peers:
-            assert await reader.read() == b""
-            writer.close()
-            await writer.wait_closed()
-        store.close()
+        flags = parse_flags(["--database", database, *FLAGS])
+        with open_store(flags) as store:
+            async with running(flags, store) as listening:
+                peers = [await asyncio.open_connection(*address) for address in (listening.dns, listening.api)]
+            for reader, writer in peers:
+                async with asyncio.timeout(5):
+                    assert await reader.read() == b""
+                writer.close()
+                await writer.wait_closed()
 
     asyncio.run(run())
