@@ -1,4 +1,4 @@
-"""Garbage on every port of the suite: FORMERR or silence as the RFCs say, never a traceback, never a stuck connection."""
+"""Garbage on every port of the suite: FORMERR or silence as the RFCs say, no traceback, no stuck connection."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def _udp(name: str, port: int) -> None:
             await loop.sock_sendall(sock, message)
             await loop.sock_sendall(sock, _GOOD)
             answers = await _until_good(sock)
-        got = {_rcode(answer) for answer in answers} or {garbage.SILENCE}
+        got: set[int | None] = {_rcode(answer) for answer in answers} or {garbage.SILENCE}
         assert got <= set(rcodes), f"{name}, UDP, {title}: {got}"
     with _connected(port) as sock:
         for message in garbage.random_messages(300, seed=port):
@@ -75,7 +75,7 @@ async def _tcp(name: str, port: int) -> None:
         answers = await _exchange(
             port, struct.pack("!H", len(message)) + message + struct.pack("!H", len(_GOOD)) + _GOOD
         )
-        got = {_rcode(answer) for answer in answers if answer[:2] != _GOOD[:2]} or {garbage.SILENCE}
+        got: set[int | None] = {_rcode(answer) for answer in answers if answer[:2] != _GOOD[:2]} or {garbage.SILENCE}
         assert got <= set(rcodes), f"{name}, TCP, {title}: {got}"
     # Lengths that lie: nothing comes back, the connection does not keep anything busy, and others are served.
     for lie in (b"\xff\xff", b"\xff\xff" + b"x" * 1000, b"\0\0", b"\0\x01a", b"\0"):
