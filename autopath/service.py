@@ -17,12 +17,15 @@ from collections.abc import Sequence
 from autopath import kubernetes
 from autopath.clients import PodSearchLists
 from autopath.clusters import Clusters
+from autopath.zone import PodMode
 from clusterdns import __version__
 from clusterdns.daemon import flags, lifecycle, logs
-from clusterdns.daemon.corefile_loader import load_corefile
+from clusterdns.daemon.corefile_loader import Loaded, load_corefile
+from clusterdns.daemon.dns_metrics import register_reload_metrics
 from clusterdns.daemon.dns_server import DnsServer
 from clusterdns.daemon.metrics import new_registry
-from clusterdns.directives.assemble import Maker, Site, assemble
+from clusterdns.daemon.reload import Reload
+from clusterdns.directives.assemble import Assembly, Maker, Site, assemble
 from clusterdns.directives.chain import Handler
 from clusterdns.directives.config.server import STANDARD
 from clusterdns.errors import ConfigError
@@ -32,6 +35,8 @@ from clusterdns.wire.names import name_from_text
 FLAGS = (
     flags.Flag("conf", "text", "Corefile", "the Corefile to load"),
     flags.Flag("dns.port", "integer", PORT.default_int, "port for server blocks that name none", PORT),
+    flags.Flag("pidfile", "text", "", "write the process's number to this file"),
+    flags.Flag("quiet", "switch", False, "say only what goes wrong"),
     flags.Flag("p", "integer", PORT.default_int, "the same as -dns.port", PORT),
     flags.Flag("log-level", "text", "info", "debug, info, warning or error"),
     flags.Flag("log-format", "text", "text", "text or json"),
@@ -48,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.answer:
             sys.stdout.write(options.answer)
             return 0
-        logs.setup(options.text("log-level"), options.text("log-format"))
+        logs.setup("warning" if options.switch("quiet") else options.text("log-level"), options.text("log-format"))
     except ConfigError as error:
         sys.stderr.write(f"autopath: {error}\n")
         return 2
@@ -56,17 +61,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def serve(options: flags.Flags, stop: asyncio.Event) -> int:
-    """Serve the Corefile until `stop` is set. Raises ConfigError."""
+    """Serve the Corefile, and whatever it changes to, until `stop` is set. Raises ConfigError."""
     port = options.integer("p" if "p" in options.given else "dns.port")
-    servers = load_corefile(options.text("conf"), DIRECTIVES, default_port=port)
     clusters = Clusters()
-    assembly = assemble(servers, clock=time.monotonic, makers={"kubernetes": _kubernetes_maker(clusters)})
-    server = DnsServer(servers, assembly, new_registry("autopath", __version__))
+
+    def load() -> Loaded:
+        return load_corefile(options.text("conf"), DIRECTIVES, default_port=port)
+
+    def make(loaded: Loaded) -> Assembly:
+        return assemble(loaded.servers, clock=time.monotonic, makers={"kubernetes": _kubernetes_maker(clusters)})
+
+    async def apply(changed: Loaded) -> None:
+        assembly = make(changed)
+        await clusters.start()
+        await server.replace(changed.servers, assembly)
+
+    loaded = load()
+    lifecycle.write_pid_file(options.text("pidfile"))
+    registry = new_registry("autopath", __version__)
+    server = DnsServer(loaded.servers, make(loaded), registry)
+    reload = Reload(loaded, load, apply)
+    register_reload_metrics(registry, reload.counters)
+    reloading = lifecycle.eternal("reload", reload.run)
     try:
         await clusters.start()
         await server.start()
         await server.serve_until(stop)
     finally:
+        reloading.cancel()
         await server.close()
         await clusters.close()
     return 0
@@ -85,7 +107,9 @@ def _kubernetes_maker(clusters: Clusters) -> Maker:
             resolve=site.resolve,
             following=following,
         )
-        site.search_lists = PodSearchLists(source.pods, name_from_text(config.primary_zone))
+        # Without pods nobody's search list is known; `autopath @kubernetes` then says what it needs.
+        if config.pods is PodMode.VERIFIED:
+            site.search_lists = PodSearchLists(source.pods, name_from_text(config.primary_zone))
         site.parts.ready.append(("kubernetes", lambda: handler.synced))
         return handler.handle
 

@@ -19,10 +19,12 @@ from ipaddress import ip_address
 
 from clusterdns import __version__
 from clusterdns.daemon import flags, lifecycle, logs
-from clusterdns.daemon.corefile_loader import load_corefile
+from clusterdns.daemon.corefile_loader import Loaded, load_corefile
+from clusterdns.daemon.dns_metrics import register_reload_metrics
 from clusterdns.daemon.dns_server import DnsServer
 from clusterdns.daemon.metrics import new_registry
-from clusterdns.directives.assemble import WILDCARDS, assemble
+from clusterdns.daemon.reload import Reload
+from clusterdns.directives.assemble import WILDCARDS, Assembly, assemble
 from clusterdns.directives.config.server import STANDARD
 from clusterdns.errors import ConfigError
 from clusterdns.limits import PORT
@@ -64,14 +66,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def serve(options: flags.Flags, addresses: Sequence[str], stop: asyncio.Event) -> int:
-    """Serve the Corefile until `stop` is set. Raises ConfigError."""
-    servers = load_corefile(options.text("conf"), DIRECTIVES, default_port=options.integer("dns.port"))
-    assembly = assemble(servers, clock=time.monotonic, makers={}, default_addresses=addresses or WILDCARDS)
-    server = DnsServer(servers, assembly, new_registry("nodelocal", __version__))
+    """Serve the Corefile, and whatever it changes to, until `stop` is set. Raises ConfigError."""
+
+    def load() -> Loaded:
+        return load_corefile(options.text("conf"), DIRECTIVES, default_port=options.integer("dns.port"))
+
+    def make(loaded: Loaded) -> Assembly:
+        return assemble(loaded.servers, clock=time.monotonic, makers={}, default_addresses=addresses or WILDCARDS)
+
+    async def apply(changed: Loaded) -> None:
+        await server.replace(changed.servers, make(changed))
+
+    loaded = load()
+    registry = new_registry("nodelocal", __version__)
+    server = DnsServer(loaded.servers, make(loaded), registry)
+    reload = Reload(loaded, load, apply)
+    register_reload_metrics(registry, reload.counters)
+    reloading = lifecycle.eternal("reload", reload.run)
     try:
         await server.start()
         await server.serve_until(stop)
     finally:
+        reloading.cancel()
         await server.close()
     return 0
 

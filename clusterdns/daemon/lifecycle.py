@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from clusterdns.errors import ConfigError
@@ -79,3 +80,16 @@ async def _run_forever(name: str, make: Callable[[], Coroutine[Any, Any, None]])
         logger.error("%s starts again in %g s", name, pause)
         await asyncio.sleep(pause)
         pause = min(2 * pause, longest)
+
+
+def write_pid_file(path: str) -> None:
+    """Write this process's number to `path`, as supervisors expect of `-pidfile`; nothing for an empty path.
+
+    Raises ConfigError if it can't be written.
+    """
+    if not path:
+        return
+    try:
+        Path(path).write_text(f"{os.getpid()}\n")
+    except OSError as error:
+        raise ConfigError(f"the process's number can't be written: {error.strerror}", source=path) from error

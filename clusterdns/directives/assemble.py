@@ -177,7 +177,7 @@ def _make_autopath(config: autopath_config.Config, site: Site, following: Handle
     if config.source != "@kubernetes":
         lists = FileSearchList(_read(config.source))
     elif lists is None:
-        raise ConfigError("autopath @kubernetes needs a kubernetes directive in the same server block")
+        raise ConfigError("autopath @kubernetes needs `kubernetes` with `pods verified` in the same server block")
     if lists not in site.parts.search_lists:
         site.parts.search_lists.append(lists)
     zones = _names(config.zones) or site.zones
