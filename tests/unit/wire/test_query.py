@@ -81,6 +81,7 @@ def opt(rdata: bytes, *, owner: bytes = b"\0") -> bytes:
         pytest.param(PLAIN[:12] + b"\x01a\xc0\x0c\0\1\0\1", "compressed", id="question points to its start"),
         pytest.param(PLAIN[:12] + b"\x41" + b"a" * 65 + b"\0\0\1\0\1", "compressed", id="label type 01"),
         pytest.param(PLAIN[:12] + b"\x01a" * 128 + b"\0\0\1\0\1", "too long", id="name of 257 bytes"),
+        pytest.param(PLAIN[:12] + b"\x01a" * 126 + b"\x02ab\0\0\1\0\1", "too long", id="name of 256 bytes"),
         pytest.param(with_records(PLAIN, 2, OPT_RECORD, OPT_RECORD), "OPT", id="two OPT"),
         pytest.param(with_records(PLAIN, 0, OPT_RECORD), "OPT", id="OPT as answer"),
         pytest.param(with_records(PLAIN, 1, OPT_RECORD), "OPT", id="OPT as authority"),

@@ -249,6 +249,7 @@ def test_reads_all_types_in_one_message_as_dnspython_does() -> None:
     assert len(found.additional) == len(COMPRESSED_BY_DNSPYTHON)
 
 
+PLAIN = query()
 SAMPLES = RESPONSES | {f"query: {label}": sample for label, sample in QUERIES.items() if label != "tsig"}
 
 
@@ -270,18 +271,22 @@ def test_a_message_cut_at_any_offset_or_with_bytes_behind_it(sample: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("message", "complaint"),
     [
-        pytest.param(with_records(query(), 0, record(b"\xc0\xff", 1, 0, b"")), id="owner points forward"),
-        pytest.param(with_records(query(), 0, record(b"\0", numbers.NS, 0, b"\xc0\x37")), id="rdata points to itself"),
-        pytest.param(with_records(query(), 0, record(b"\0", 1, 0, bytes(4))[:-1]), id="rdata cut"),
-        pytest.param(query()[:4] + b"\xff\xff" + query()[6:], id="65535 questions"),
-        pytest.param(query()[:6] + b"\xff\xff" + query()[8:], id="65535 answers"),
-        pytest.param(query()[:12] + b"\x01a" * 128 + b"\0\0\1\0\1", id="name too long"),
+        pytest.param(with_records(PLAIN, 0, record(b"\xc0\xff", 1, 0, b"")), "pointer at", id="owner points forward"),
+        pytest.param(
+            with_records(PLAIN, 0, record(b"\0", numbers.NS, 0, (0xC000 | len(PLAIN) + 11).to_bytes(2, "big"))),
+            "pointer at",
+            id="rdata points to itself",
+        ),
+        pytest.param(with_records(PLAIN, 0, record(b"\0", 1, 0, bytes(4))[:-1]), "longer than its", id="rdata cut"),
+        pytest.param(PLAIN[:4] + b"\xff\xff" + PLAIN[6:], "too early", id="65535 questions"),
+        pytest.param(PLAIN[:6] + b"\xff\xff" + PLAIN[8:], "too early", id="65535 answers"),
+        pytest.param(PLAIN[:12] + b"\x01a" * 128 + b"\0\0\1\0\1", "too long", id="name of 257 bytes"),
     ],
 )
-def test_malformed(message: bytes) -> None:
-    with pytest.raises(MalformedMessage):
+def test_malformed(message: bytes, complaint: str) -> None:
+    with pytest.raises(MalformedMessage, match=complaint):
         read_sections(message)
 
 
