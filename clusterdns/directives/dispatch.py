@@ -22,11 +22,10 @@ from clusterdns.cache.packet_cache import PacketCache
 from clusterdns.directives.chain import Handler, Reply, Request
 from clusterdns.errors import MalformedMessage, UpstreamFailure
 from clusterdns.flight import Flight, start
-from clusterdns.limits import TCP_MESSAGE_BYTES
+from clusterdns.limits import QUERIES_IN_FLIGHT, TCP_MESSAGE_BYTES
 from clusterdns.listen.respond import Peer, Send, client_address
 from clusterdns.wire import numbers
 from clusterdns.wire.edns import ClientSubnet
-from clusterdns.wire.names import parents
 from clusterdns.wire.query import HEADER_BYTES, Query, read_query
 from clusterdns.wire.reply import finish, refuse, udp_limit
 
@@ -61,6 +60,7 @@ class Dispatcher:
         self._chains = dict(chains)
         self._clock = clock
         self._find = packets.find
+        self._waiting = 0
 
     def respond_udp(self, message: bytes, peer: Peer, send: Send) -> bytes | None:
         """Answer one datagram; see `clusterdns.listen.respond.Respond`."""
@@ -81,13 +81,6 @@ class Dispatcher:
         """Answer one message of a connection; see `clusterdns.listen.respond.Respond`."""
         return self._respond(message, peer, send, "tcp", self._clock())
 
-    async def resolve(self, request: Request) -> Reply:
-        """Ask the server block that is responsible for the request's name. Raises UpstreamFailure, also if none is."""
-        chain = self._chain_for(request.query.folded)
-        if chain is None:
-            raise UpstreamFailure("this server", "no server block has a zone for the name")
-        return await chain(request)
-
     def _respond(self, message: bytes, peer: Peer, send: Send, transport: str, now: float) -> bytes | None:
         # A response is never answered: two servers would answer each other for ever.
         if len(message) < HEADER_BYTES or message[2] & 0x80:
@@ -101,33 +94,47 @@ class Dispatcher:
             self.counters.malformed += 1
             return refuse(message, numbers.FORMERR)
         self.counters.requests[transport, query.qtype if query.qtype in _NAMED_TYPES else OTHER_TYPE] += 1
+        chain = self._chain_for(query.folded)
         rcode = self._refusal(query)
-        if rcode is not None:
+        if chain is None or rcode:
+            rcode = rcode or numbers.REFUSED
             self.counters.responses["server", rcode] += 1
             return refuse(message, rcode, query=query)
         request = Request(query, client_address(peer), transport, now, peer[1], len(message))
-        flight = start(self.resolve(request))
+        flight = start(chain(request))
         if flight.done:
             return self._answer(message, request, flight)
-        flight.when_done(lambda: send(self._answer(message, request, flight), peer))
+        self._waiting += 1
+        flight.when_done(lambda: self._answer_late(message, request, flight, peer, send))
         return None
 
-    def _refusal(self, query: Query) -> int | None:
-        """The rcode for a question that no chain is asked, or None."""
+    def _refusal(self, query: Query) -> int:
+        """The rcode for a question that no chain is asked, or 0."""
         if query.edns is not None and query.edns.version != 0:
             # "If a responder does not implement the VERSION level of the request, then it MUST respond with
             # RCODE=BADVERS" (RFC 6891 section 6.1.3).
             return numbers.BADVERS
         if query.qclass != numbers.IN or query.qtype in _TRANSFERS:
             return numbers.REFUSED
-        return None if self._chain_for(query.folded) else numbers.REFUSED
+        # More than this many at a time are not answered any sooner; whoever is refused asks its next nameserver.
+        return numbers.REFUSED if self._waiting >= QUERIES_IN_FLIGHT.default else 0
 
     def _chain_for(self, folded: bytes) -> Handler | None:
-        for name in parents(folded):
-            chain = self._chains.get(name)
+        """The chain of the longest zone at or above the name."""
+        chains = self._chains
+        offset = 0
+        while True:
+            chain = chains.get(folded[offset:])
             if chain is not None:
                 return chain
-        return None
+            length = folded[offset]
+            if not length:
+                return None
+            offset += 1 + length
+
+    def _answer_late(self, message: bytes, request: Request, flight: Flight[Reply], peer: Peer, send: Send) -> None:
+        self._waiting -= 1
+        send(self._answer(message, request, flight), peer)
 
     def _answer(self, message: bytes, request: Request, flight: Flight[Reply]) -> bytes:
         query = request.query

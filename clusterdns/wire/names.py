@@ -72,6 +72,8 @@ def labels(name: bytes) -> list[bytes]:
 
 def is_at_or_below(name: bytes, zone: bytes) -> bool:
     """True if folded `name` is `zone` or ends with its labels (RFC 8499, "subdomain")."""
+    if len(zone) == 1:
+        return True  # everything is below the root
     if not name.endswith(zone):
         return False
     # The bytes of the zone may also stand inside a label; only a label's start counts.

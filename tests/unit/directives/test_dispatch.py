@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import dns.edns
 import dns.flags
@@ -10,11 +11,13 @@ import dns.message
 import dns.rcode
 import pytest
 
+from clusterdns.directives import dispatch
 from clusterdns.directives.dispatch import OTHER_TYPE
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight
+from clusterdns.limits import QUERIES_IN_FLIGHT
 from clusterdns.listen.respond import Peer
-from tests.support import chain, garbage, messages
+from tests.support import garbage, messages
 from tests.support.chain import FOUND, NXDOMAIN, FakeHandler, Says
 from tests.support.server import PEER, WEB, Server, read
 
@@ -326,10 +329,15 @@ def test_types_without_a_name_share_a_counter() -> None:
     assert server.counters.requests == {("udp", OTHER_TYPE): 20, ("tcp", 28): 1}
 
 
-def test_resolve_asks_the_block_of_the_name() -> None:
-    chains = {"cluster.local": FakeHandler(otherwise=FOUND), "example": FakeHandler(otherwise=NXDOMAIN)}
-    server = Server(chains)
-    asked = chain.answer(server.dispatcher.resolve(chain.request("www.example.")))
-    assert (asked.response.rcode, chains["example"].asked) == (3, ["www.example."])
-    with pytest.raises(UpstreamFailure, match="no server block"):
-        chain.answer(server.dispatcher.resolve(chain.request("other.")))
+def test_more_waiting_queries_than_allowed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "QUERIES_IN_FLIGHT", replace(QUERIES_IN_FLIGHT, default=1))
+    waiting: Flight[None] = Flight()
+    server = Server(says=replace(FOUND, waits_for=waiting), otherwise=NXDOMAIN)
+    query = messages.query(WEB)
+    assert server.respond(query) is None
+    assert server.ask(query).rcode() == dns.rcode.REFUSED
+    waiting.land(None)
+    ((late, peer),) = server.late
+    assert (read(query, late).rcode(), peer) == (dns.rcode.NOERROR, PEER)
+    server.late.clear()
+    assert server.ask(messages.query("other.example.")).rcode() == dns.rcode.NXDOMAIN
