@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from clusterdns.errors import ConfigError
 
@@ -43,7 +44,8 @@ class HttpServer:
         listening = await _listen(host, port)
         self.port = listening.getsockname()[1]
         # Handlers take no time, so there is nothing to wait for at shutdown but idle keep-alive connections.
-        self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=1.0)
+        server = web.Server(self._answer, access_log=None, logger=quiet_logger(logger))
+        self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.SockSite(self._runner, listening).start()
 
@@ -66,6 +68,17 @@ class HttpServer:
             logger.exception("bug: the handler of %s failed", request.path)
             return web.Response(status=500, text="internal error\n")
         return web.Response(status=status, headers={"Content-Type": content_type}, body=body)
+
+
+def quiet_logger(parent: logging.Logger) -> logging.Logger:
+    """A logger for aiohttp's server: it has no word, let alone a traceback, for a peer that does not speak HTTP."""
+    quiet = parent.getChild("server")
+    quiet.addFilter(_speaks_http)
+    return quiet
+
+
+def _speaks_http(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 async def _listen(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -141,3 +142,29 @@ def test_close_frees_the_port_and_may_be_repeated() -> None:
         await again.close()
 
     asyncio.run(run())
+
+
+GARBAGE = (
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("rubbish", GARBAGE, ids=["tls", "no target", "version", "length", "header"])
+def test_what_is_not_http_is_thrown_out_without_a_word(caplog: pytest.LogCaptureFixture, rubbish: bytes) -> None:
+    async def ask(server: HttpServer, session: aiohttp.ClientSession) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(rubbish)
+        with contextlib.suppress(ConnectionError):
+            assert (await reader.read()).startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        async with session.get(f"http://127.0.0.1:{server.port}/health") as response:
+            assert response.status == 200
+
+    _serve(ask)
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []

@@ -15,9 +15,9 @@ import uuid
 from collections.abc import Mapping
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
+from clusterdns.daemon.http import quiet_logger
 from clusterdns.errors import ConfigError
 from clusterdns.limits import PRIVATEZONE_BODY_BYTES, TCP_IDLE_SECONDS
 from externaldns.providers.privatezone.emulator import api, failure
@@ -60,7 +60,7 @@ class ApiServer:
         self._nonces = NonceMemory()
         self._idle_seconds = idle_seconds
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
-        self._server = web.Server(self._handle, logger=_quiet_logger(), lingering_time=idle_seconds)
+        self._server = web.Server(self._handle, logger=quiet_logger(log), lingering_time=idle_seconds)
         self._listener: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
@@ -163,14 +163,3 @@ async def _read(request: web.BaseRequest) -> SignedRequest:
 def _clean(text: str) -> str:
     """Replace bytes that are not UTF-8, which aiohttp hands over as lone surrogates."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _quiet_logger() -> logging.Logger:
-    """Return a logger that has no word, let alone a traceback, for a peer that does not speak HTTP."""
-    logger = log.getChild("server")
-    logger.addFilter(_speaks_http)
-    return logger
-
-
-def _speaks_http(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
