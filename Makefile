@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock system-packages
+.PHONY: help setup demo test check bench docs lock system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -35,6 +35,9 @@ test: setup system-packages check ## lint, types, layers and every test
 
 bench: setup system-packages ## side by side with unbound; prints the table that README shows
 	$(BIN)/python -m bench $(ARGS)
+
+docs: setup ## rewrite docs/flags.md, docs/limits.md and docs/metrics.md
+	$(BIN)/python -m docs.generate
 
 system-packages: # as root, installs what tests and benchmarks use; otherwise says what is missing
 	@.ci/system-packages
