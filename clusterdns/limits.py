@@ -162,3 +162,45 @@ KUBERNETES_STARTUP_SECONDS = Limit("startup_timeout", 5, 0, 3600, "seconds", "Co
 
 # Turns of the event loop.
 TCP_BATCH = Limit("queries of a TCP connection per wake-up", 64, 1, 4096, "queries", "this project, as for UDP")
+
+# nodelocal's flags and what it makes its Corefile of.
+NODELOCAL_SYNC_SECONDS = Limit("syncinterval", 60, 1, 86400, "seconds", "node-cache -syncinterval")
+UPSTREAM_NAMESERVERS = Limit("upstreamNameservers", 0, 0, 3, "servers", "kube-dns ConfigMap")
+CONFIG_POLL_SECONDS = Limit("how often mounted ConfigMaps are looked at", 1, 1, 60, "seconds", "this project")
+CONFIG_RETRY_SECONDS = Limit(
+    "how often a Corefile that could not be made is tried anew", 10, 1, 600, "seconds", "node-cache's sync period"
+)
+
+# HTTP endpoints, and sockets that can't be had yet.
+HTTP_RETRY_SECONDS = Limit("try again to serve HTTP", 2, 0.1, 60, "seconds", "this project")
+LISTEN_RETRY_SECONDS = Limit(
+    "pause before an address that is taken is tried again", 0.5, 0.5, 8, "seconds", "this project: doubles"
+)
+HEALTH_CHECK_SECONDS = Limit("self-check of health", 1, 1, 60, "seconds", "CoreDNS health")
+HEALTH_FAILED_CHECKS = Limit(
+    "failed self-checks before /health says so", 3, 1, 60, "checks", "this project: a datagram may be lost"
+)
+
+# Directives that change questions and answers.
+PATTERN_CHARACTERS = Limit("regular expression", 10000, 1, 10000, "characters", "CoreDNS rewrite and template")
+BUFSIZE = Limit("bufsize", 1232, 512, 4096, "bytes", "CoreDNS bufsize, RFC 6891 section 6.2.5")
+REWRITE_TTL = Limit("ttl", 0, 0, 2147483647, "seconds", "RFC 2181 section 8")
+EXTENDED_ERROR = Limit("ederror", 0, 0, 65535, "", "RFC 8914 section 4 (INFO-CODE)")
+ANY_TTL = Limit("TTL of the answer to ANY", 8482, 0, 2147483647, "seconds", "CoreDNS any, RFC 8482 section 4.2")
+LOCAL_TTL = Limit("TTL of local names", 604800, 0, 2147483647, "seconds", "CoreDNS local")
+DNS64_TTL = Limit("longest TTL of a DNS64 answer without SOA", 600, 0, 600, "seconds", "RFC 6147 section 5.1.7")
+RECORD_TTL = Limit("TTL of a record in text", 3600, 0, 2147483647, "seconds", "CoreDNS template")
+
+# What the cache directive keeps beyond the life of an answer.
+CACHE_STALE_TTL_SECONDS = Limit("serve_stale TTL", 30, 0, 3600, "seconds", "RFC 8767 section 4")
+CACHE_CLIENT_RESPONSE_SECONDS = Limit(
+    "serve_stale verify timeout", 0.1, 0, 5, "seconds", "this project; RFC 8767 section 5: 1.8 at most (0: wait)"
+)
+CACHE_RECHECK_SECONDS = Limit("serve_stale recheck", 30, 0, 300, "seconds", "RFC 8767 section 5, CoreDNS cache")
+CACHE_PROBE_SECONDS = Limit(
+    "pause between questions that see whether silent upstreams are back", 1, 0.1, 30, "seconds", "this project"
+)
+CACHE_SILENCE_SECONDS = Limit("failure without an answer is kept", 1, 0, 5, "seconds", "RFC 9520 section 3.2")
+CACHE_CLUSTER_DENIAL_SECONDS = Limit(
+    "denial TTL of the cluster's zones", 2, 0, 10800, "seconds", "this project: a new Service is seen at once"
+)
