@@ -9,19 +9,25 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
 from clusterdns.corefile.reading import Endpoint
 from clusterdns.daemon.dns_metrics import register_dns_metrics
-from clusterdns.daemon.http import HttpServer
+from clusterdns.daemon.endpoints import HttpEndpoints, Pages
+from clusterdns.daemon.http import Handler
+from clusterdns.daemon.lifecycle import eternal
 from clusterdns.daemon.metrics import exposition
+from clusterdns.daemon.self_check import SelfCheck
 from clusterdns.directives.assemble import WILDCARDS, Assembly
 from clusterdns.directives.config import health, prometheus, ready
 from clusterdns.directives.config.server import ServerConfig
 from clusterdns.errors import ConfigError
+from clusterdns.limits import LISTEN_RETRY_SECONDS
 from clusterdns.listen.sockets import open_tcp, open_udp
 from clusterdns.listen.tcp import TcpListener
 from clusterdns.listen.udp import UdpListener
@@ -34,7 +40,7 @@ _DRAIN_SECONDS = 5.0
 
 T = TypeVar("T")
 Place = tuple[str, int]
-Page = Callable[[], tuple[int, str, bytes]]
+Listeners = tuple[UdpListener, TcpListener]
 
 
 class DnsServer:
@@ -44,20 +50,28 @@ class DnsServer:
         self._servers = servers
         self._assembly = assembly
         self._registry = registry
-        self._listeners: dict[Place, tuple[UdpListener, TcpListener]] = {}
-        self._http: dict[Endpoint, tuple[frozenset[str], HttpServer]] = {}
+        self._listeners: dict[Place, Listeners] = {}
+        self._endpoints = HttpEndpoints()
+        self._check = SelfCheck(lambda: self.addresses if _all(self._servers, health.Config) else ())
+        self._checking: asyncio.Task[None] | None = None
         self._was_ready: set[str] = set()
         self._retired: set[asyncio.Task[None]] = set()
         self._stopping = False
         register_dns_metrics(registry, lambda: self._assembly)
 
-    async def start(self) -> None:
-        """Listen on everything, or on nothing: raises ConfigError naming the address that can't be had."""
+    async def start(self, patience: float = 0.0) -> None:
+        """Listen on everything, or on nothing: raises ConfigError naming the address that can't be had.
+
+        For `patience` seconds (`math.inf`: for ever) such an address is tried again instead, for whoever has it may be
+        about to go. Meanwhile /ready says 503, but /health 200, for a restart would help nobody.
+        """
         try:
-            await self._listen(self._servers, self._assembly)
+            await self._endpoints.follow(_pages(self._servers, self))
+            await self._listen_patiently(patience)
         except BaseException:
             await self.close()
             raise
+        self._checking = eternal("self-check", self._check.run)
         _log.info("serving DNS on %s", ", ".join(map(_text, self._listeners)))
 
     async def replace(self, servers: Sequence[ServerConfig], assembly: Assembly) -> None:
@@ -65,16 +79,15 @@ class DnsServer:
 
         Raises ConfigError if a new address can't be had; then everything stays as it was.
         """
-        before = set(self._listeners), set(self._http)
         try:
-            await self._listen(servers, assembly)
+            await self._listen(assembly)
         except BaseException:
-            await self._close_all_but(*before)
             await _close_forwarders(assembly)
             raise
         old, self._assembly, self._servers = self._assembly, assembly, servers
         self._was_ready.clear()
-        await self._close_all_but(set(assembly.dispatchers), set(_pages(servers, self)))
+        await self._close_all_but(assembly.dispatchers)
+        await self._endpoints.follow(_pages(servers, self))
         retiring = asyncio.create_task(_retire(old))
         self._retired.add(retiring)
         retiring.add_done_callback(self._retired.discard)
@@ -97,28 +110,39 @@ class DnsServer:
     async def close(self) -> None:
         """Stop listening and forget what is under way. Closing twice does nothing."""
         self._stopping = True
-        await self._close_all_but(set(), set())
+        await self._close_all_but(())
+        await self._endpoints.close()
+        if self._checking is not None:
+            self._checking.cancel()
+            await asyncio.gather(self._checking, return_exceptions=True)
         for retiring in self._retired:
             retiring.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)
         await _close_forwarders(self._assembly)
 
-    async def _listen(self, servers: Sequence[ServerConfig], assembly: Assembly) -> None:
-        """Open what is new; only when all of it is open, point every listener at `assembly`."""
-        opened: dict[Place, tuple[UdpListener, TcpListener]] = {}
-        for place, dispatcher in assembly.dispatchers.items():
-            if place in self._listeners:
-                continue
+    async def _listen_patiently(self, patience: float) -> None:
+        loop = asyncio.get_running_loop()
+        give_up, pause, said = loop.time() + patience, LISTEN_RETRY_SECONDS.default, ""
+        while True:
             try:
-                sockets = open_udp(*place), open_tcp(*place)
+                await self._listen(self._assembly)
+                return
             except ConfigError as error:
-                if place[0] == WILDCARDS[1] and _has_no_ipv6(error):
-                    continue
-                raise
-            udp, tcp = UdpListener(sockets[0], dispatcher.respond_udp), TcpListener(sockets[1], dispatcher.respond_tcp)
-            self._listeners[place] = opened[place] = udp, tcp
-        await self._open_http(_pages(servers, self))
-        for udp, tcp in opened.values():
+                if loop.time() >= give_up:
+                    raise
+                if str(error) != said:
+                    _log.warning("%s; trying again", error)
+                said = str(error)
+            await asyncio.sleep(min(pause, max(0.0, give_up - loop.time())))
+            pause = min(2 * pause, LISTEN_RETRY_SECONDS.maximum)
+
+    async def _listen(self, assembly: Assembly) -> None:
+        """Open what is new; only when all of it is open, point every listener at `assembly`."""
+        opened = _open(place for place in assembly.dispatchers if place not in self._listeners)
+        for place, (udp_socket, tcp_socket) in opened.items():
+            dispatcher = assembly.dispatchers[place]
+            udp, tcp = UdpListener(udp_socket, dispatcher.respond_udp), TcpListener(tcp_socket, dispatcher.respond_tcp)
+            self._listeners[place] = udp, tcp
             udp.start()
             await tcp.start()
         for place, dispatcher in assembly.dispatchers.items():
@@ -126,25 +150,16 @@ class DnsServer:
                 udp, tcp = self._listeners[place]
                 udp.respond, tcp.respond = dispatcher.respond_udp, dispatcher.respond_tcp
 
-    async def _open_http(self, pages: Mapping[Endpoint, Mapping[str, Page]]) -> None:
-        for endpoint, wanted in pages.items():
-            served, http = self._http.get(endpoint) or (frozenset(), HttpServer())
-            for path in wanted.keys() - served:
-                http.add(path, wanted[path])
-            if endpoint not in self._http:
-                await http.start(endpoint.host, endpoint.port)
-            self._http[endpoint] = served | wanted.keys(), http
-
-    async def _close_all_but(self, places: set[Place], endpoints: set[Endpoint]) -> None:
+    async def _close_all_but(self, places: Collection[Place]) -> None:
         for place in [place for place in self._listeners if place not in places]:
             udp, tcp = self._listeners.pop(place)
             udp.close()
             await tcp.close()
-        for endpoint in [endpoint for endpoint in self._http if endpoint not in endpoints]:
-            await self._http.pop(endpoint)[1].close()
 
     def say_health(self) -> tuple[int, str, bytes]:
-        """/health: 200 for as long as the process lives."""
+        """/health: 503 with the addresses on which this server does not answer itself; restarting it may help."""
+        if silent := self._check.silent:
+            return 503, _TEXT, f"no answer on {', '.join(map(_text, silent))}".encode()
         return 200, _TEXT, b"OK"
 
     def say_ready(self) -> tuple[int, str, bytes]:
@@ -158,6 +173,8 @@ class DnsServer:
                 late.append(name)
         if self._stopping:
             return 503, _TEXT, b"stopping"
+        if not self._listeners:
+            return 503, _TEXT, b"not listening"
         if late:
             return 503, _TEXT, ",".join(late).encode()
         return 200, _TEXT, b"OK"
@@ -167,9 +184,9 @@ class DnsServer:
         return exposition(self._registry)
 
 
-def _pages(servers: Sequence[ServerConfig], server: DnsServer) -> dict[Endpoint, dict[str, Page]]:
+def _pages(servers: Sequence[ServerConfig], server: DnsServer) -> Pages:
     """What the Corefile wants where; several server blocks may name one place, and it is the same for all of them."""
-    pages: dict[Endpoint, dict[str, Page]] = {}
+    pages: dict[Endpoint, dict[str, Handler]] = {}
     for health_config in _all(servers, health.Config):
         pages.setdefault(health_config.endpoint, {})["/health"] = server.say_health
     for ready_config in _all(servers, ready.Config):
@@ -177,6 +194,23 @@ def _pages(servers: Sequence[ServerConfig], server: DnsServer) -> dict[Endpoint,
     for prometheus_config in _all(servers, prometheus.Config):
         pages.setdefault(prometheus_config.endpoint, {})["/metrics"] = server.say_metrics
     return pages
+
+
+def _open(places: Iterable[Place]) -> dict[Place, tuple[socket.socket, socket.socket]]:
+    """A UDP and a TCP socket for each of these, or none at all. Raises ConfigError."""
+    found = {}
+    with ExitStack() as opened:
+        for place in places:
+            try:
+                udp = opened.enter_context(open_udp(*place))
+                tcp = opened.enter_context(open_tcp(*place))
+            except ConfigError as error:
+                if place[0] == WILDCARDS[1] and _has_no_ipv6(error):
+                    continue
+                raise
+            found[place] = udp, tcp
+        opened.pop_all()
+    return found
 
 
 def _all(servers: Sequence[ServerConfig], kind: type[T]) -> list[T]:

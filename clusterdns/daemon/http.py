@@ -9,7 +9,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -35,6 +35,10 @@ class HttpServer:
         if path in self._handlers:
             raise ValueError(f"{path} is already served")
         self._handlers[path] = handler
+
+    def replace(self, handlers: Mapping[str, Handler]) -> None:
+        """Serve these paths, and no others, from the next request on."""
+        self._handlers = dict(handlers)
 
     async def start(self, host: str, port: int) -> None:
         """Listen on `host` (an address or name; "" is every address of both families) and `port` (0: any free one).
