@@ -165,7 +165,7 @@ def _names(texts: Sequence[str]) -> tuple[bytes, ...]:
 
 
 def _make_errors(config: errors_config.Config, site: Site, following: Handler) -> Handler:
-    return Errors(following).handle
+    return Errors(following, config.consolidate).handle
 
 
 def _make_log(config: log_config.Config, site: Site, following: Handler) -> Handler:
