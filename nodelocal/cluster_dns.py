@@ -35,6 +35,7 @@ _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?:(?P<namespace>{_LABEL})/)?(?P<service>{_LABEL})")
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _USUAL_NAMESPACE = "kube-system"
+_NO_API_SERVER = "there is neither a service account's token nor -kubeconfig"
 _POLL_SECONDS = 0.02
 
 Listener = Callable[[tuple[Upstream, ...]], None]
@@ -154,6 +155,8 @@ class ClusterDns:
         self._variable = environment_name(target.service)
         # The kubelet tells a pod of the Services of its own namespace only.
         self._in_environment = environ.get(self._variable, "") if self._in_own_namespace else ""
+        # Asked before the client is loaded, which takes longer than all the rest of the start.
+        self._in_cluster = "KUBERNETES_SERVICE_HOST" in environ
         self._seed = seed or socket.gethostname()
         self._cluster = Cluster()
         self._task: asyncio.Task[None] | None = None
@@ -178,13 +181,14 @@ class ClusterDns:
         """
         if self._target.servers or (self._in_environment and not self._target.namespace):
             return
+        if self._kubeconfig is None and not self._in_cluster:
+            self._why_not_watched = _NO_API_SERVER
+            return
         server = ApiServer(self._kubeconfig)
         try:
             await server.connect()
         except ConfigError as error:
-            self._why_not_watched = str(error)
-            if self._kubeconfig is None:
-                self._why_not_watched = "there is neither a service account's token nor -kubeconfig"
+            self._why_not_watched = str(error) if self._kubeconfig else _NO_API_SERVER
             return
         finally:
             await server.close()

@@ -222,7 +222,6 @@ class ConfigSync:
                 os.fsync(handle)
             self._check_rendered(temporary, rendered)
             os.replace(temporary, self._corefile)
-            temporary = ""
             _sync_folder(folder)
         except OSError as error:
             raise ConfigError(f"the Corefile can't be written: {error.strerror}", source=str(self._corefile)) from None

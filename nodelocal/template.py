@@ -107,7 +107,7 @@ def _bracket_endpoints(text: str, local: Sequence[str]) -> str:
 
     def bracket(match: re.Match[str]) -> str:
         address, port = match["address"], match["port"]
-        if ":" in address and _is_one_of(address, local) and not _is_one_of(f"{address}:{port}", local):
+        if ":" in address and _is_one_of(address, local):
             return f"{match['directive']}[{address}]:{port}"
         return match[0]
 

@@ -132,6 +132,10 @@ MISSING: list[tuple[dict[str, str], Target, str]] = [
     # A Service of that name in another namespace is another one.
     ({VARIABLE: "10.96.0.10"}, Target(service="kube-dns-upstream", namespace="other"),
      f"-upstreamsvc: {NOT_FOUND.replace('dns/', 'other/')} {NOT_ASKED}"),
+    # In a pod without a token.
+    ({"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"},
+     Target(service="kube-dns-upstream", namespace="other"),
+     f"-upstreamsvc: {NOT_FOUND.replace('dns/', 'other/')} {NOT_ASKED}"),
     ({VARIABLE: "None"}, NAMED, 'KUBE_DNS_UPSTREAM_SERVICE_HOST: "None" is not an IP address'),
 ]  # fmt: skip
 
@@ -306,6 +310,16 @@ def test_the_environment_helps_until_the_api_server_answers(tmp_path: Path) -> N
         await servers_are(dns, "10.96.0.10:53")
 
     play(tmp_path, script, environ={"KUBE_DNS_SERVICE_HOST": "10.96.9.9"}, prepare=prepare)
+
+
+def test_the_api_server_knows_better_than_the_environment(tmp_path: Path) -> None:
+    async def script(server: ApiServerDouble, dns: ClusterDns) -> None:
+        await server.watched("EndpointSlice")
+        await server.watched("Service")
+        with pytest.raises(NoClusterDns, match=r"there is no Service kube-system/kube-dns$"):
+            dns.servers()
+
+    play(tmp_path, script, environ={"KUBE_DNS_SERVICE_HOST": "10.96.9.9"})
 
 
 def test_an_api_server_that_refuses_is_asked_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

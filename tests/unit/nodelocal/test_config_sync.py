@@ -258,6 +258,13 @@ def base(text: str) -> Change:
     return lambda scene: scene.template.set({"Corefile.base": text})
 
 
+def same_size_and_time(scene: Scene) -> None:
+    """Another value, of which nothing but the file itself is different."""
+    before = (scene.kube_dns.folder / "stubDomains").stat()
+    scene.kube_dns.set({"stubDomains": STUB["stubDomains"].replace("10.1.1.1", "10.1.1.9")})
+    os.utime(scene.kube_dns.folder / "stubDomains", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 WITH_STUB = f"{FORWARDS} | forward . 10.1.1.1"
 WITH_UPSTREAM = f"forward . {CLUSTER_IP} {{ | forward . 10.2.2.2"
 BAD = kube_dns(stubDomains="{")
@@ -266,6 +273,8 @@ CHANGES: list[tuple[str, list[Change], str, int, int, int]] = [
     ("nothing", [nothing, nothing], FORWARDS, 0, 0, 0),
     ("a stub domain comes", [kube_dns(**STUB)], WITH_STUB, 1, 0, 0),
     ("and goes", [kube_dns(**STUB), kube_dns()], FORWARDS, 2, 0, 0),
+    ("another of the same size and age", [kube_dns(**STUB), same_size_and_time], WITH_STUB.replace("1.1.1", "1.1.9"),
+     2, 0, 0),
     ("upstream servers come", [kube_dns(upstreamNameservers='["10.2.2.2"]')], WITH_UPSTREAM, 1, 0, 0),
     ("and go", [kube_dns(upstreamNameservers='["10.2.2.2"]'), kube_dns(upstreamNameservers="[]")], FORWARDS, 2, 0, 0),
     ("a ConfigMap with other words and the same meaning", [kube_dns(stubDomains="{}")], FORWARDS, 0, 0, 0),
