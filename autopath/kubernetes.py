@@ -21,6 +21,7 @@ from autopath.zone import ClusterZone, PodMode, start_of_authority
 from clusterdns.corefile import reading
 from clusterdns.corefile.tree import Directive
 from clusterdns.directives.chain import Handler, Reply, Request, reply_with
+from clusterdns.errors import ConfigError
 from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.store import Cluster
 from clusterdns.limits import KUBERNETES_STARTUP_SECONDS, KUBERNETES_TTL
@@ -49,8 +50,8 @@ class Config:
     `startup_timeout` is in seconds.
     """
 
-    zones: tuple[str, ...]
-    primary_zone: str
+    zones: tuple[str, ...] = ()
+    primary_zone: str = ""
     manifests: str = ""
     kubeconfig: str = ""
     context: str = ""
@@ -65,6 +66,18 @@ class Config:
     ignore_empty_service: bool = False
     startup_timeout: float = KUBERNETES_STARTUP_SECONDS.default
 
+    def serving(self, zones: Sequence[str]) -> Config:
+        """This Config for `zones` (those of the server block), unless it has zones of its own.
+
+        Raises ConfigError if all of them are reverse zones.
+        """
+        if self.zones:
+            return self
+        primary = next((zone for zone in zones if not _is_reverse(zone)), None)
+        if primary is None:
+            raise ConfigError("kubernetes needs a zone that is no reverse zone, such as cluster.local")
+        return replace(self, zones=tuple(zones), primary_zone=primary)
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of objects that the answers are made of; until all are synced there are none."""
@@ -76,13 +89,14 @@ class Config:
         )
 
 
-def parse(directive: Directive, server_zones: Sequence[str] = (".",)) -> Config:
-    """Read `kubernetes [ZONES...] { options }`; without zones it serves `server_zones`, those of its server block."""
-    zones = reading.zones(directive.args) or tuple(server_zones)
-    primary = next((zone for zone in zones if not _is_reverse(zone)), None)
-    if primary is None:
-        raise directive.position.error("kubernetes needs a zone that is no reverse zone, such as cluster.local")
-    config = Config(zones, primary)
+def parse(directive: Directive) -> Config:
+    """Read `kubernetes [ZONES...] { options }`; without zones, `Config.serving` has still to be asked."""
+    config = Config()
+    if zones := reading.zones(directive.args):
+        try:
+            config = config.serving(zones)
+        except ConfigError as error:
+            raise directive.position.error(error.message) from None
     for option in reading.options(directive, _OPTIONS, not_yet=_NOT_YET):
         config = _OPTIONS[option.name](config, option)
         if config.manifests and (config.kubeconfig or config.endpoint or config.labels):

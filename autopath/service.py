@@ -30,7 +30,7 @@ from clusterdns.directives.chain import Handler
 from clusterdns.directives.config.server import STANDARD
 from clusterdns.errors import ConfigError
 from clusterdns.limits import PORT
-from clusterdns.wire.names import name_from_text
+from clusterdns.wire.names import name_from_text, name_to_text
 
 FLAGS = (
     flags.Flag("conf", "text", "Corefile", "the Corefile to load"),
@@ -98,6 +98,7 @@ def _kubernetes_maker(clusters: Clusters) -> Maker:
     """Makes `kubernetes` handlers, which answer from what `clusters` fills."""
 
     def make(config: kubernetes.Config, site: Site, following: Handler) -> Handler:
+        config = config.serving([name_to_text(zone) for zone in site.zones])
         source = clusters.source_for(config)
         handler = kubernetes.Kubernetes(
             config,

@@ -31,8 +31,9 @@ class Limit:
         """Return `value` if it lies within the limit, else raise ConfigError naming the range."""
         if self.minimum <= value <= self.maximum:
             return value
+        unit = f" {self.unit}" if self.unit else ""
         raise ConfigError(
-            f"{self.name} is {value:g}, but must be between {self.minimum:g} and {self.maximum:g} {self.unit}",
+            f"{self.name} is {value:.15g}, but must be between {self.minimum:.15g} and {self.maximum:.15g}{unit}",
             source=where,
             line=line,
             column=column,
@@ -203,4 +204,18 @@ CACHE_PROBE_SECONDS = Limit(
 CACHE_SILENCE_SECONDS = Limit("failure without an answer is kept", 1, 0, 5, "seconds", "RFC 9520 section 3.2")
 CACHE_CLUSTER_DENIAL_SECONDS = Limit(
     "denial TTL of the cluster's zones", 2, 0, 10800, "seconds", "this project: a new Service is seen at once"
+)
+
+# The node's link and rules.
+INTERCEPTION_ALIVE_SECONDS = Limit(
+    "a DNS address counts as answered after an answer", 1.5, 1.5, 1.5, "seconds", "this project"
+)
+INTERCEPTION_ASK_SECONDS = Limit("pause between questions to ourselves", 0.5, 0.5, 0.5, "seconds", "this project")
+INTERCEPTION_TCP_SECONDS = Limit(
+    "silence after which a connection past us may come to us", 30, 30, 30, "seconds", "this project"
+)
+INTERCEPTION_ENDPOINTS = Limit("cluster DNS servers in the node's rules", 32, 1, 32, "servers", "this project")
+INTERCEPTION_STEP_SECONDS = Limit("one change of the node's link or rules", 5, 0.1, 60, "seconds", "this project")
+INTERCEPTION_SETTLE_SECONDS = Limit(
+    "pause before changes to the node's link are looked at", 0.2, 0, 10, "seconds", "this project"
 )

@@ -142,7 +142,7 @@ class Dispatcher:
             reply = flight.result()
             limit = udp_limit(query) if request.transport == "udp" else TCP_MESSAGE_BYTES.default_int
             answer = finish(query, reply.response, limit=limit, subnet=_answered_subnet(query, reply))
-        except UpstreamFailure:
+        except (UpstreamFailure, MalformedMessage):  # the latter: an answer whose records can't be read
             self.counters.responses["server", numbers.SERVFAIL] += 1
             return refuse(message, numbers.SERVFAIL, query=query)
         except Exception:

@@ -9,7 +9,6 @@ from clusterdns.corefile.tree import Directive
 from clusterdns.limits import HOSTS_RELOAD_SECONDS, HOSTS_TTL
 
 _OPTIONS = ("ttl", "no_reverse", "reload", "fallthrough")
-_NOT_YET = ("fallthrough_unsupported",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def parse(directive: Directive) -> Config:
             settings.append(line)
     ttl, reverse, reload, fallthrough = HOSTS_TTL.default_int, True, HOSTS_RELOAD_SECONDS.default, None
     block = Directive(directive.name, directive.args, tuple(settings), directive.position)
-    for option in reading.options(block, _OPTIONS, not_yet=_NOT_YET):
+    for option in reading.options(block, _OPTIONS):
         if option.name == "fallthrough":
             fallthrough = reading.zones(option.args) or (".",)
         elif option.name == "no_reverse":

@@ -65,7 +65,11 @@ def test_zones(zones: str, expected: tuple[str, ...], primary: str) -> None:
 
 def test_without_zones_it_serves_those_of_its_server_block() -> None:
     block = parse_corefile("cluster.local {\n kubernetes\n}\n", "Corefile", environ={}).server_blocks[0]
-    assert parse(block.directives[0], ("cluster.local.", "ip6.arpa.")).zones == ("cluster.local.", "ip6.arpa.")
+    got = parse(block.directives[0])
+    assert got.zones == ()
+    assert got.serving(("cluster.local.", "ip6.arpa.")).zones == ("cluster.local.", "ip6.arpa.")
+    with pytest.raises(ConfigError, match="no reverse zone"):
+        got.serving(("ip6.arpa.",))
 
 
 KINDS = [
