@@ -245,7 +245,7 @@ def test_consolidate() -> None:
         ("cache {\n sucess 9984\n}", 'f:3:2: unknown option "sucess" of cache; did you mean "success"?'),
         ("cache {\n success\n}", "f:3:2: success takes 1 to 3 arguments, but has 0"),
         ("cache {\n success many\n}", 'f:3:10: cache capacity needs a whole number, not "many"'),
-        ("cache {\n success 99999999\n}", "f:3:10: cache capacity is 1e+08, but must be between"),
+        ("cache {\n success 99999999\n}", "f:3:10: cache capacity is 99999999, but must be between"),
         ("cache {\n denial 9984 0\n}", "f:3:14: cache denial TTL is 0, but must be between 1 and 10800 seconds"),
         ("cache {\n denial 9984 5 -1\n}", "f:3:16: cache minimum TTL is -1"),
         ("cache {\n prefetch\n}", "f:3:2: prefetch takes 1 to 3 arguments, but has 0"),
