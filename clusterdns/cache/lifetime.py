@@ -33,13 +33,26 @@ def lifetime(response: Response, qtype: int, success: Bounds, denial: Bounds) ->
     """Seconds to keep `response` for; 0 if it must not be kept."""
     if response.truncated or qtype in _NEVER:
         return 0
-    if response.kind is Kind.ANSWER:
+    kind = response.kind
+    if kind is Kind.ANSWER or (kind is Kind.INCOMPLETE and is_delegation(response)):
         bounds = success
-    elif response.kind in (Kind.NODATA, Kind.NXDOMAIN):
+    elif kind is Kind.NODATA or kind is Kind.NXDOMAIN:
         bounds = denial
     else:
         return 0
     return min(max(response.ttl, bounds.minimum), bounds.maximum)
+
+
+def is_delegation(response: Response) -> bool:
+    """True for a referral: no error, nothing answered, and the name servers of a zone below (RFC 2308 section 2.2).
+
+    It is as positive as an answer: what it says is there.
+    """
+    if response.kind is not Kind.INCOMPLETE or response.rcode != numbers.NOERROR or response.message[6:8] != b"\0\0":
+        return False
+    # Without answers, the first TTL is that of the first record in the authority section, if there is one.
+    first = response.ttl_offsets[0] if response.ttl_offsets and response.message[8:10] != b"\0\0" else 0
+    return first > 0 and response.message[first - 4 : first - 2] == b"\0\2"
 
 
 # `(now + 30.0) - now` may come out a little above 30; without this, rounding up would make 31 of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,16 +11,18 @@ from clusterdns.corefile import reading
 from clusterdns.corefile.lexer import Token
 from clusterdns.corefile.tree import Directive
 from clusterdns.limits import (
+    CACHE_CLIENT_RESPONSE_SECONDS,
     CACHE_DENIAL_SECONDS,
     CACHE_ENTRIES,
     CACHE_MINIMUM_SECONDS,
     CACHE_PREFETCH_AMOUNT,
     CACHE_PREFETCH_PERCENT,
     CACHE_PREFETCH_SECONDS,
+    CACHE_RECHECK_SECONDS,
     CACHE_SERVFAIL_SECONDS,
     CACHE_STALE_SECONDS,
+    CACHE_STALE_TTL_SECONDS,
     CACHE_SUCCESS_SECONDS,
-    CACHE_VERIFY_SECONDS,
     Limit,
 )
 
@@ -53,11 +56,15 @@ class ServeStale:
     """Answer from entries up to `seconds` past their end (RFC 8767).
 
     `verify` asks upstream first, for `verify_seconds` (0: as long as it takes); `immediate` asks after answering.
+    Such answers have the TTL `ttl`. A name whose refresh failed is left alone for `recheck` seconds.
+    `prefer_positive` has no denial or failure take the place of a positive answer that may still be given.
     """
 
     seconds: float = CACHE_STALE_SECONDS.default
-    mode: Literal["immediate", "verify"] = "immediate"
-    verify_seconds: float = CACHE_VERIFY_SECONDS.default
+    mode: Literal["immediate", "verify"] = "verify"
+    verify_seconds: float = CACHE_CLIENT_RESPONSE_SECONDS.default
+    ttl: int = CACHE_STALE_TTL_SECONDS.default_int
+    recheck: float = CACHE_RECHECK_SECONDS.default
     prefer_positive: bool = False
 
 
@@ -155,16 +162,23 @@ def _prefetch(option: Directive) -> Prefetch | None:
 
 
 def _serve_stale(option: Directive) -> ServeStale:
-    words = list(reading.arguments(option, 0, 3))
+    """`[DURATION] [immediate [TTL [RECHECK]] | verify [TIMEOUT [TTL [RECHECK]]]]`."""
+    words = list(reading.arguments(option, 0, 5))
     stale = ServeStale()
     if words and words[0].text not in ("immediate", "verify"):
         stale = replace(stale, seconds=reading.seconds(words.pop(0), CACHE_STALE_SECONDS))
-    if words and reading.keyword(words[0], ("immediate", "verify"), "mode of serve_stale") == "verify":
-        stale = replace(stale, mode="verify")
-        if len(words) > 1:
-            stale = replace(stale, verify_seconds=reading.seconds(words.pop(1), CACHE_VERIFY_SECONDS))
-    if len(words) > 1:
-        raise words[1].error(f'serve_stale has no place for "{words[1].text}" here: write [DURATION] [MODE [TIMEOUT]]')
+    if words:
+        mode = reading.keyword(words.pop(0), ("immediate", "verify"), "mode of serve_stale")
+        stale = replace(stale, mode="verify" if mode == "verify" else "immediate")
+    if words and stale.mode == "verify":
+        stale = replace(stale, verify_seconds=reading.seconds(words.pop(0), CACHE_CLIENT_RESPONSE_SECONDS))
+    if words:
+        stale = replace(stale, ttl=math.ceil(reading.seconds(words.pop(0), CACHE_STALE_TTL_SECONDS)))
+    if words:
+        stale = replace(stale, recheck=reading.seconds(words.pop(0), CACHE_RECHECK_SECONDS))
+    if words:
+        usage = "[DURATION] [immediate [TTL [RECHECK]] | verify [TIMEOUT [TTL [RECHECK]]]]"
+        raise words[0].error(f'serve_stale has no place for "{words[0].text}" here: write {usage}')
     return stale
 
 

@@ -11,6 +11,7 @@ from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says, request, response
 
 _SHORT_SOA = "cluster.local. 3 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 600"
 _LONG_SOA = "cluster.local. 7200 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 7200"
+_DELEGATION = ("cluster.local. 60 IN NS ns.cluster.local.",)
 _CNAME = "@ 60 IN CNAME www.example."
 
 ROWS: dict[str, tuple[Says, int]] = {
@@ -36,7 +37,14 @@ ROWS: dict[str, tuple[Says, int]] = {
     "NXDOMAIN without SOA": (Says(rcode="NXDOMAIN"), 0),
     "NODATA without SOA": (Says(), 0),
     "CNAME only": (Says(answer=(_CNAME,)), 0),
-    "referral": (Says(authority=("cluster.local. 60 IN NS ns.cluster.local.",), flags="QR RD"), 0),
+    "delegation": (Says(authority=_DELEGATION, flags="QR RD"), 60),
+    "delegation with an address": (Says(authority=_DELEGATION, additional=("ns.cluster.local. 20 IN A 10.0.0.2",)), 20),
+    "delegation behind a CNAME": (Says(answer=(_CNAME,), authority=_DELEGATION), 0),
+    "delegation with an error": (Says(rcode="REFUSED", authority=_DELEGATION), 0),
+    "name servers of NXDOMAIN without SOA": (Says(rcode="NXDOMAIN", authority=_DELEGATION), 0),
+    "name servers beside an SOA": (Says(authority=(*_DELEGATION, _LONG_SOA)), 60),
+    "name servers among the additional records": (Says(additional=_DELEGATION), 0),
+    "truncated delegation": (Says(authority=_DELEGATION, flags="QR TC RD RA"), 0),
     "SERVFAIL": (Says(rcode="SERVFAIL"), 0),
     "SERVFAIL with SOA": (Says(rcode="SERVFAIL", authority=(_LONG_SOA,)), 0),
     "REFUSED": (Says(rcode="REFUSED"), 0),

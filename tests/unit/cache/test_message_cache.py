@@ -6,7 +6,7 @@ import dns.message
 import pytest
 
 from clusterdns.cache.lifetime import Bounds
-from clusterdns.cache.message_cache import Kept, MessageCache, Question
+from clusterdns.cache.message_cache import Kept, MessageCache, question_of
 from clusterdns.directives.chain import Request
 from clusterdns.wire.response import Kind
 from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says, request, response_to
@@ -23,11 +23,11 @@ def _put(
     client: str = _CLIENT,
     view: bytes | None = None,
 ) -> Kept | None:
-    return cache.put(Question.of(asked.query), client, view, response_to(asked, says), now)
+    return cache.put(question_of(asked.query), client, view, response_to(asked, says), now)
 
 
 def _get(cache: MessageCache, asked: Request, now: float = 100.0, client: str = _CLIENT) -> Kept | None:
-    return cache.get(Question.of(asked.query), client, now)
+    return cache.get(question_of(asked.query), client, now)
 
 
 def _ttls(kept: Kept) -> set[int]:
@@ -175,7 +175,7 @@ def test_what_leaves_for_another_reason_is_no_eviction() -> None:
 
 
 def test_counters() -> None:
-    cache = MessageCache()
+    cache = MessageCache(success_capacity=1, denial_capacity=1)
     _get(cache, request())
     _put(cache, request(), FOUND)
     _get(cache, request())
@@ -183,8 +183,14 @@ def test_counters() -> None:
     _put(cache, request(), NXDOMAIN)
     _get(cache, request())
     _get(cache, request(), now=500.0)
+    for name in ("a.example.", "b.example.", "c.example."):
+        _put(cache, request(name), FOUND)
+    _put(cache, request("d.example."), NXDOMAIN)
+    _put(cache, request("e.example."), NXDOMAIN)
     counters = cache.counters
-    assert (counters.success_hits, counters.denial_hits, counters.misses) == (2, 1, 2)
+    counters.misses = 7  # of whoever had to ask somebody else
+    assert (counters.success_hits, counters.denial_hits, counters.requests) == (2, 1, 10)
+    assert (counters.success_evictions, counters.denial_evictions, counters.evictions) == (2, 1, 3)
 
 
 _VIEWS = {"10.0.0.1": (b"10.0.0.1", b"shop"), "10.0.0.2": (b"10.0.0.2", b"shop"), "10.0.0.3": (b"10.0.0.3", b"blog")}

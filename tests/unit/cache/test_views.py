@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clusterdns.cache.message_cache import MessageCache, Question
+from clusterdns.cache.message_cache import MessageCache, question_of
 from clusterdns.cache.packet_cache import PacketCache
 from clusterdns.wire.response import read_response
 from tests.support import messages
@@ -97,17 +97,17 @@ def test_message_cache(steps: list[Step], capacity: int) -> None:
     for step in steps:
         now += step.passes
         asked = request(step.name)
-        question = Question.of(asked.query)
+        question = question_of(asked.query)
         if step.put:
             says = NXDOMAIN if step.negative else FOUND
             kept = cache.put(question, step.client, _view_of(step), response_to(asked, says), now)
             assert kept is not None
             assert _view_of(step) in (kept.view, None)
-            made.setdefault((kept.response.message[:6] + question.folded, kept.expires), set()).add(kept.view)
+            made.setdefault((kept.response.message[:6] + question[0], kept.expires), set()).add(kept.view)
         else:
             found = cache.get(question, step.client, now)
             if found is not None:
-                views = made[found.response.message[:6] + question.folded, found.expires]
+                views = made[found.response.message[:6] + question[0], found.expires]
                 assert found.view in views
                 assert found.view is None or found.view in VIEWS[step.client]
                 assert now < found.expires
