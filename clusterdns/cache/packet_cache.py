@@ -3,7 +3,7 @@
 First stop of every datagram. The key is the query behind its ID, to the bit: spelling, flags, EDNS and all, so that
 nothing needs to be parsed; the value is the answer behind its ID. What goes in has been through the chain and has a
 lifetime; TTLs are written anew once a second. An entry holds all that a kernel map needs: absolute expiry, TTL
-offsets, body and view.
+offsets, body and view, and where addresses stand that take turns.
 """
 
 from __future__ import annotations
@@ -15,34 +15,46 @@ from collections import OrderedDict
 from clusterdns.cache.lifetime import remaining_ttl
 from clusterdns.cache.views import ViewedTable, ViewsOf, no_views
 from clusterdns.limits import PACKET_CACHE_ENTRIES, PACKET_CACHE_SECONDS
+from clusterdns.wire.rotation import Run, address_runs, turn
 
 _TTL = struct.Struct("!I")
 
 
 class Entry:
-    """One answer. `body` lacks the two ID bytes, and `ttl_offsets` count from its start.
+    """One answer. `body` lacks the two ID bytes; `ttl_offsets` and `runs` count from its start.
 
     `body` may be sent as it is until `renew_at`; from then on `PacketCache.get` says what to do. Times are
-    monotonic seconds: the entry leaves at `leaves_at`, its TTLs count down to `expires`.
+    monotonic seconds: the entry leaves at `leaves_at`, its TTLs count down to `expires`. The addresses of each of
+    `runs` take turns: every answer begins with another one.
     """
 
-    __slots__ = ("body", "expires", "leaves_at", "renew_at", "ttl_offsets")
+    __slots__ = ("body", "expires", "leaves_at", "renew_at", "runs", "ttl_offsets", "ttls_hold_until")
 
-    def __init__(self, body: bytes, ttl_offsets: tuple[int, ...], expires: float, leaves_at: float) -> None:
+    def __init__(
+        self, body: bytes, ttl_offsets: tuple[int, ...], expires: float, leaves_at: float, runs: tuple[Run, ...] = ()
+    ) -> None:
         self.body = body
         self.ttl_offsets = ttl_offsets
+        self.runs = runs
         self.expires = expires
         self.leaves_at = leaves_at
+        self.ttls_hold_until = -math.inf
         self.renew_at = -math.inf
 
     def renew(self, now: float) -> None:
-        """Write the TTLs that hold from `now` until they next change."""
-        ttl = remaining_ttl(self.expires, now)
-        body = bytearray(self.body)
-        for offset in self.ttl_offsets:
-            _TTL.pack_into(body, offset, ttl)
-        self.body = bytes(body)
-        self.renew_at = min(self.expires - ttl + 1, self.leaves_at)
+        """Write the TTLs that hold from `now` until they next change, and addresses in their next order."""
+        if now >= self.ttls_hold_until:
+            ttl = remaining_ttl(self.expires, now)
+            body = bytearray(self.body)
+            for offset in self.ttl_offsets:
+                _TTL.pack_into(body, offset, ttl)
+            self.body = bytes(body)
+            self.ttls_hold_until = min(self.expires - ttl + 1, self.leaves_at)
+        if self.runs:
+            # `renew_at` stays in the past: whoever has a body to send as it is has one address for everyone.
+            self.body = turn(self.body, self.runs)
+        else:
+            self.renew_at = self.ttls_hold_until
 
 
 _VIEWED = Entry(b"", (), 0.0, 0.0)
@@ -90,12 +102,19 @@ class PacketCache:
         *,
         expires: float,
         now: float,
+        rotates: bool = False,
     ) -> None:
-        """Keep `answer` (a whole message; `ttl_offsets` count from its start) until `expires`, monotonic seconds."""
+        """Keep `answer` (a whole message; `ttl_offsets` count from its start) until `expires`, monotonic seconds.
+
+        With `rotates`, its addresses take turns.
+        """
         if self._capacity <= 0 or expires <= now:
             return
         leaves_at = min(expires, now + PACKET_CACHE_SECONDS.default)
-        entry = Entry(answer[2:], tuple(offset - 2 for offset in ttl_offsets), expires, leaves_at)
+        runs: tuple[Run, ...] = ()
+        if rotates and len(ttl_offsets) > 1:
+            runs = tuple(run._replace(start=run.start - 2) for run in address_runs(answer, ttl_offsets))
+        entry = Entry(answer[2:], tuple(offset - 2 for offset in ttl_offsets), expires, leaves_at, runs)
         self._table.put(key, client, view, entry)
         while len(self._entries) > self._capacity:
             self._entries.popitem(last=False)

@@ -266,3 +266,53 @@ def test_an_entry_holds_what_a_kernel_map_needs() -> None:
     assert entry is not None
     assert (entry.expires, entry.leaves_at) == (3700.0, 130.0)
     assert [struct.unpack_from("!I", entry.body, offset)[0] for offset in entry.ttl_offsets] == [30, 30]
+
+
+def _put_several(cache: PacketCache, count: int, *, payload: int | None = None, rotates: bool = True) -> bytes:
+    """Put an answer with so many addresses for 30 s; returns its query."""
+    query = messages.query(payload=payload)
+    addresses = tuple(f"web.shop.svc.cluster.local. 30 IN A 10.9.9.{last}" for last in range(1, count + 1))
+    answer = messages.response(query, answer=addresses, edns=payload is not None)
+    # OPT is no record with a TTL, and stands behind those that are.
+    offsets = read_response(answer).ttl_offsets
+    cache.put(query[2:], _CLIENT, None, answer, offsets, expires=130.0, now=100.0, rotates=rotates)
+    return query
+
+
+@pytest.mark.parametrize("payload", [None, 1232], ids=["plain", "EDNS"])
+def test_addresses_take_turns_with_every_answer_and_ttls_count_down(payload: int | None) -> None:
+    cache = _cache()
+    query = _put_several(cache, 3, payload=payload)
+    seen = []
+    for now in (100.0, 100.0, 100.3, 100.3, 101.0, 129.5):
+        entry = cache.find(query[2:])
+        assert entry is not None
+        assert not now < entry.renew_at
+        body = cache.get(query[2:], _CLIENT, now)
+        assert body is not None
+        message = dns.message.from_wire(query[:2] + body)
+        seen.append((str(message.answer[0][0])[-1], message.answer[0].ttl))
+        assert len(message.answer[0]) == 3
+    assert seen == [("2", 30), ("3", 30), ("1", 30), ("2", 30), ("3", 29), ("1", 1)]
+    assert cache.get(query[2:], _CLIENT, 130.0) is None
+
+
+@pytest.mark.parametrize(("count", "rotates"), [(1, True), (3, False)], ids=["one address", "not to rotate"])
+def test_where_nothing_takes_turns_the_body_is_sent_as_it_is(count: int, rotates: bool) -> None:
+    cache = _cache()
+    query = _put_several(cache, count, rotates=rotates)
+    body = cache.get(query[2:], _CLIENT, 100.0)
+    entry = cache.find(query[2:])
+    assert entry is not None
+    assert entry.renew_at > 100.5
+    assert entry.body == body == cache.get(query[2:], _CLIENT, 100.5)
+
+
+def test_an_entry_says_where_the_addresses_stand() -> None:
+    cache = _cache()
+    query = _put_several(cache, 3)
+    entry = cache.find(query[2:])
+    assert entry is not None
+    ((start, size, count),) = entry.runs
+    addresses = [entry.body[start + number * size :][12:16] for number in range(count)]
+    assert addresses == [bytes((10, 9, 9, last)) for last in (1, 2, 3)]
