@@ -219,3 +219,8 @@ INTERCEPTION_STEP_SECONDS = Limit("one change of the node's link or rules", 5, 0
 INTERCEPTION_SETTLE_SECONDS = Limit(
     "pause before changes to the node's link are looked at", 0.2, 0, 10, "seconds", "this project"
 )
+
+# TCP connections, as `timeouts` sets them; without it each is the idle timeout.
+TCP_READ_SECONDS = Limit("TCP read timeout", 10, 1, 3600, "seconds", "CoreDNS timeouts")
+TCP_WRITE_SECONDS = Limit("TCP write timeout", 10, 1, 3600, "seconds", "CoreDNS timeouts")
+TCP_QUERIES = Limit("maxtcpqueries", 0, 0, 1000000, "queries", "CoreDNS timeouts (0: no limit)")

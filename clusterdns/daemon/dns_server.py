@@ -24,12 +24,13 @@ from clusterdns.daemon.lifecycle import eternal
 from clusterdns.daemon.metrics import exposition
 from clusterdns.daemon.self_check import SelfCheck
 from clusterdns.directives.assemble import WILDCARDS, Assembly
-from clusterdns.directives.config import health, prometheus, ready
+from clusterdns.directives.config import health, prometheus, ready, timeouts
+from clusterdns.directives.config.no_effect import without_effect
 from clusterdns.directives.config.server import ServerConfig
 from clusterdns.errors import ConfigError
 from clusterdns.limits import LISTEN_RETRY_SECONDS
 from clusterdns.listen.sockets import open_tcp, open_udp
-from clusterdns.listen.tcp import TcpListener
+from clusterdns.listen.tcp import TcpListener, TcpTimeouts
 from clusterdns.listen.udp import UdpListener
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class DnsServer:
         self._was_ready: set[str] = set()
         self._retired: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._told: frozenset[str] = frozenset()
         register_dns_metrics(registry, lambda: self._assembly)
 
     async def start(self, patience: float = 0.0) -> None:
@@ -72,6 +74,7 @@ class DnsServer:
             await self.close()
             raise
         self._checking = eternal("self-check", self._check.run)
+        self._tell_without_effect()
         _log.info("serving DNS on %s", ", ".join(map(_text, self._listeners)))
 
     async def replace(self, servers: Sequence[ServerConfig], assembly: Assembly) -> None:
@@ -80,12 +83,13 @@ class DnsServer:
         Raises ConfigError if a new address can't be had; then everything stays as it was.
         """
         try:
-            await self._listen(assembly)
+            await self._listen(servers, assembly)
         except BaseException:
             await _close_forwarders(assembly)
             raise
         old, self._assembly, self._servers = self._assembly, assembly, servers
         self._was_ready.clear()
+        self._tell_without_effect()
         await self._close_all_but(assembly.dispatchers)
         await self._endpoints.follow(_pages(servers, self))
         retiring = asyncio.create_task(_retire(old))
@@ -125,7 +129,7 @@ class DnsServer:
         give_up, pause, said = loop.time() + patience, LISTEN_RETRY_SECONDS.default, ""
         while True:
             try:
-                await self._listen(self._assembly)
+                await self._listen(self._servers, self._assembly)
                 return
             except ConfigError as error:
                 if loop.time() >= give_up:
@@ -136,7 +140,7 @@ class DnsServer:
             await asyncio.sleep(min(pause, max(0.0, give_up - loop.time())))
             pause = min(2 * pause, LISTEN_RETRY_SECONDS.maximum)
 
-    async def _listen(self, assembly: Assembly) -> None:
+    async def _listen(self, servers: Sequence[ServerConfig], assembly: Assembly) -> None:
         """Open what is new; only when all of it is open, point every listener at `assembly`."""
         opened = _open(place for place in assembly.dispatchers if place not in self._listeners)
         for place, (udp_socket, tcp_socket) in opened.items():
@@ -149,12 +153,20 @@ class DnsServer:
             if place in self._listeners:
                 udp, tcp = self._listeners[place]
                 udp.respond, tcp.respond = dispatcher.respond_udp, dispatcher.respond_tcp
+                tcp.timeouts = _timeouts(servers, place)
 
     async def _close_all_but(self, places: Collection[Place]) -> None:
         for place in [place for place in self._listeners if place not in places]:
             udp, tcp = self._listeners.pop(place)
             udp.close()
             await tcp.close()
+
+    def _tell_without_effect(self) -> None:
+        """Once for each configuration that is new in it."""
+        found = without_effect(self._servers)
+        if news := [text for text in found if text not in self._told]:
+            _log.warning("accepted without effect: %s", ", ".join(news))
+        self._told = frozenset(found)
 
     def say_health(self) -> tuple[int, str, bytes]:
         """/health: 503 with the addresses on which this server does not answer itself; restarting it may help."""
@@ -211,6 +223,16 @@ def _open(places: Iterable[Place]) -> dict[Place, tuple[socket.socket, socket.so
             found[place] = udp, tcp
         opened.pop_all()
     return found
+
+
+def _timeouts(servers: Sequence[ServerConfig], place: Place) -> TcpTimeouts:
+    """Those of the first server block at this place that has `timeouts`: a connection may ask all of its blocks."""
+    address, port = place
+    for server in servers:
+        is_there = any(key.port == port for key in server.keys) and address in (server.addresses or (address,))
+        if is_there and (config := server.one(timeouts.Config)):
+            return TcpTimeouts(config.read, config.write, config.idle, config.queries)
+    return TcpTimeouts()
 
 
 def _all(servers: Sequence[ServerConfig], kind: type[T]) -> list[T]:

@@ -28,21 +28,38 @@ class TcpCounters:
     idle_closed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class TcpTimeouts:
+    """When a connection is closed, in seconds; looked at once a second."""
+
+    read: float = TCP_IDLE_SECONDS.default
+    """How long the first query, or the rest of one that has begun, may take."""
+    write: float = TCP_IDLE_SECONDS.default
+    """How long a client may leave its answers unread."""
+    idle: float = TCP_IDLE_SECONDS.default
+    """How long a client may ask nothing."""
+    queries: int = 0
+    """Close after so many, that clients connect anew and a load balancer can send them elsewhere; 0 for never."""
+
+
 class TcpListener:
-    """Accepts connections on one listening socket, which it owns, and answers what they ask."""
+    """Accepts connections on one listening socket, which it owns, and answers what they ask.
+
+    `respond` and `timeouts` may be replaced while it runs.
+    """
 
     def __init__(
         self,
         sock: socket.socket,
         respond: Respond,
         *,
-        idle_seconds: float = TCP_IDLE_SECONDS.default,
+        timeouts: TcpTimeouts = TcpTimeouts(),
         max_connections: int = TCP_CONNECTIONS.default_int,
     ) -> None:
         self.counters = TcpCounters()
         self.respond = respond
+        self.timeouts = timeouts
         self._sock = sock
-        self._idle_seconds = idle_seconds
         self._max_connections = max_connections
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
@@ -90,9 +107,9 @@ class TcpListener:
     def _close_idle(self) -> None:
         # One timer for all connections: a second late is early enough, and queries arm nothing.
         loop = asyncio.get_running_loop()
-        since = loop.time() - self._idle_seconds
+        now = loop.time()
         for connection in list(self._connections):
-            if connection.active_at < since:
+            if connection.active_at < now - connection.patience(self.timeouts):
                 self.counters.idle_closed += 1
                 connection.abort()
         self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_idle)
@@ -111,7 +128,14 @@ class _Connection(asyncio.Protocol):
         self._in_flight = 0
         self._writable = True
         self._answering = False
+        self._taken = 0
         self._ended = False
+
+    def patience(self, timeouts: TcpTimeouts) -> float:
+        """How many seconds after `active_at` this connection has had its time."""
+        if not self._writable:
+            return timeouts.write
+        return timeouts.read if self._buffer or not self._taken else timeouts.idle
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -201,6 +225,10 @@ class _Connection(asyncio.Protocol):
             return None
         message = bytes(buffer[2:end])
         del buffer[:end]
+        self._taken += 1
+        if self._taken == self._listener.timeouts.queries:
+            self._ended = True
+            buffer.clear()
         return message
 
     def _may_take_more(self) -> bool:

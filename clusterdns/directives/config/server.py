@@ -23,12 +23,14 @@ from clusterdns.directives.config import (
     forward,
     health,
     hosts,
+    ignored,
     loadbalance,
     log,
     loop,
     prometheus,
     ready,
     reload,
+    timeouts,
 )
 from clusterdns.limits import PORT
 
@@ -39,6 +41,7 @@ STANDARD: Mapping[str, Parser] = {
     "autopath": autopath.parse,
     "bind": bind.parse,
     "cache": cache.parse,
+    "debug": ignored.parse,
     "errors": errors.parse,
     "forward": forward.parse,
     "health": health.parse,
@@ -46,9 +49,12 @@ STANDARD: Mapping[str, Parser] = {
     "loadbalance": loadbalance.parse,
     "log": log.parse,
     "loop": loop.parse,
+    "pprof": ignored.parse,
     "prometheus": prometheus.parse,
     "ready": ready.parse,
     "reload": reload.parse,
+    "timeouts": timeouts.parse,
+    "trace": ignored.parse,
 }
 """The directives of this package; a program adds its own (`kubernetes`) and leaves out what it does not do."""
 

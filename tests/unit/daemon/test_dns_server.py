@@ -84,12 +84,12 @@ def test_a_replacement_keeps_the_sockets_and_loses_no_query(address: str) -> Non
     scene(body())
 
 
-@pytest.mark.parametrize("upstream_seconds", [0.5, 3])
+@pytest.mark.parametrize("upstream_seconds", [0.1, 1.5])
 def test_a_question_that_waits_for_its_upstream_outlives_a_replacement(upstream_seconds: float) -> None:
     async def body() -> None:
         (port,) = free_ports(1)
         async with Upstream() as upstream:
-            text = f".:{port} {{\n bind {FOUR}\n forward . {FOUR}:{upstream.port} {{\n read_timeout 4s\n }}\n}}\n"
+            text = f".:{port} {{\n bind {FOUR}\n forward . {FOUR}:{upstream.port}\n}}\n"
             upstream.script = lambda _: Do.HOLD
             async with serving(text) as server:
                 with Client(FOUR, port) as client:
@@ -368,3 +368,41 @@ class taken:
 
     def __exit__(self, *_: object) -> None:
         self._sock.close()
+
+
+def test_what_has_no_effect_is_said_once_and_again_when_it_is_new(caplog: pytest.LogCaptureFixture) -> None:
+    async def body() -> None:
+        (port,) = free_ports(1)
+        async with serving(block(FOUR, port, more="debug")) as server:
+            for more in ("debug", "debug\n pprof :6053", "pprof", "", "debug"):
+                await server.replace(*configured(block(FOUR, port, more=more)))
+
+    scene(body())
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert said == [
+        "accepted without effect: debug",
+        "accepted without effect: pprof",
+        "accepted without effect: debug",
+    ]
+
+
+def test_timeouts_are_those_of_the_block_and_change_with_it() -> None:
+    async def body() -> None:
+        first, second = free_ports(2)
+        timeouts = "timeouts {\n read 2s\n idle 3s\n }"
+        async with serving(block(FOUR, first, more=timeouts) + block(FOUR, second)) as server:
+            loop = asyncio.get_running_loop()
+            for port, seconds in ((first, 2), (second, 10)):
+                started = loop.time()
+                reader, writer = await asyncio.open_connection(FOUR, port)
+                assert await reader.read() == b""
+                writer.close()
+                assert seconds <= loop.time() - started <= seconds + 2
+            await server.replace(*configured(block(FOUR, first) + block(FOUR, second, more=timeouts)))
+            started = loop.time()
+            reader, writer = await asyncio.open_connection(FOUR, second)
+            assert await reader.read() == b""
+            writer.close()
+            assert loop.time() - started <= 4
+
+    scene(body())

@@ -9,6 +9,7 @@ import pytest
 
 from clusterdns.limits import TCP_BATCH, TCP_PIPELINE
 from clusterdns.listen.respond import Peer, Send
+from clusterdns.listen.tcp import TcpTimeouts
 from tests.unit.listen.tcp_server import Echo, Listening, framed, query, with_listener
 
 UNFINISHED = {
@@ -29,7 +30,7 @@ def test_idle_connections_are_closed(data: bytes) -> None:
         assert 10 <= asyncio.get_running_loop().time() <= 12
         assert (server.listener.connections, server.listener.counters.idle_closed) == (0, 1)
 
-    with_listener(body, idle_seconds=10)
+    with_listener(body, timeouts=TcpTimeouts(10, 10, 10))
 
 
 @pytest.mark.parametrize("data", UNFINISHED.values(), ids=UNFINISHED)
@@ -54,7 +55,7 @@ def test_bytes_that_trickle_in_do_not_keep_a_connection() -> None:
             await asyncio.sleep(1)
         assert (server.listener.connections, server.listener.counters.idle_closed) == (0, 1)
 
-    with_listener(body, idle_seconds=10)
+    with_listener(body, timeouts=TcpTimeouts(10, 10, 10))
 
 
 def test_queries_and_answers_keep_a_connection() -> None:
@@ -73,7 +74,7 @@ def test_queries_and_answers_keep_a_connection() -> None:
         assert await client.ids(2) == [5, 6]
         assert server.listener.counters.idle_closed == 0
 
-    with_listener(body, idle_seconds=10)
+    with_listener(body, timeouts=TcpTimeouts(10, 10, 10))
 
 
 def test_a_half_closed_connection_gets_its_late_answers() -> None:
@@ -173,7 +174,7 @@ def test_a_client_that_does_not_read_is_not_read_and_gets_all_in_the_end() -> No
         client.writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert await client.ids(count) == list(range(count))
 
-    with_listener(body, respond=Echo(padding=60000), idle_seconds=10)
+    with_listener(body, respond=Echo(padding=60000), timeouts=TcpTimeouts(10, 10, 10))
 
 
 def test_a_client_that_never_reads_is_idle() -> None:
@@ -184,7 +185,7 @@ def test_a_client_that_never_reads_is_idle() -> None:
         await asyncio.sleep(15)
         assert (server.listener.connections, server.listener.counters.idle_closed) == (0, 1)
 
-    with_listener(body, respond=Echo(padding=60000), idle_seconds=10)
+    with_listener(body, respond=Echo(padding=60000), timeouts=TcpTimeouts(10, 10, 10))
 
 
 def test_too_many_connections() -> None:
@@ -225,3 +226,62 @@ def test_a_burst_of_connections_waits_to_be_accepted() -> None:
                 sock.close()
 
     with_listener(body)
+
+
+@pytest.mark.parametrize(
+    ("data", "answers", "seconds"),
+    [(b"", 0, 3), (framed(query(1))[:-1], 0, 3), (framed(query(1)), 1, 30), (framed(query(1), query(2))[:-1], 1, 3)],
+    ids=["nothing", "half a query", "a query", "a query and a half"],
+)
+def test_a_query_has_to_be_whole_sooner_than_the_next_has_to_come(
+    data: bytes, answers: int, seconds: float
+) -> None:
+    async def body(server: Listening) -> None:
+        client = await server.client()
+        client.send(data)
+        await client.ids(answers)
+        assert await client.ended()
+        assert seconds <= asyncio.get_running_loop().time() <= seconds + 2
+
+    with_listener(body, timeouts=TcpTimeouts(read=3, write=60, idle=30))
+
+
+def test_a_client_that_does_not_read_has_a_time_of_its_own() -> None:
+    async def body(server: Listening) -> None:
+        client = await server.client()
+        for number in range(300):
+            client.send(framed(query(number)))
+        await asyncio.sleep(4)
+        assert server.listener.connections == 1
+        await asyncio.sleep(3)
+        assert server.listener.connections == 0
+
+    with_listener(body, respond=Echo(padding=60000), timeouts=TcpTimeouts(read=60, write=5, idle=60))
+
+
+def test_a_changed_timeout_holds_for_connections_that_are_open() -> None:
+    async def body(server: Listening) -> None:
+        client = await server.client()
+        await asyncio.sleep(20)
+        server.listener.timeouts = TcpTimeouts(read=2)
+        assert await client.ended()
+        assert asyncio.get_running_loop().time() <= 22
+
+    with_listener(body, timeouts=TcpTimeouts(read=60))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_after_so_many_queries_a_connection_has_its_answers_and_ends(late: bool) -> None:
+    async def body(server: Listening) -> None:
+        client = await server.client()
+        client.send(framed(query(1), query(2)))
+        assert await client.ids(2) == [1, 2]
+        client.send(framed(query(3, late=late), query(4)))
+        await server.echo.until(lambda: len(server.echo.asked) == 3)
+        for send in server.echo.late:
+            send()
+        assert await client.ids(1) == [3]
+        assert await client.ended()
+        assert asyncio.get_running_loop().time() < 1
+
+    with_listener(body, timeouts=TcpTimeouts(queries=3))
