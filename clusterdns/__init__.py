@@ -1,3 +1,3 @@
-"""What the three programs share; imports none of them. See ARCHITECTURE in docs/ and README.md for the picture."""
+"""What the three programs share; imports none of them. See README.md, then docs/architecture.md."""
 
 __version__ = "0.1.0"
