@@ -86,6 +86,7 @@ async def serve(options: flags.Flags, stop: asyncio.Event) -> int:
     try:
         await clusters.start()
         await server.start()
+        lifecycle.settle_memory()
         await server.serve_until(stop)
     finally:
         reloading.cancel()

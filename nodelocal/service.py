@@ -95,6 +95,7 @@ async def _serve_corefile(options: Options, sync: ConfigSync, stop: asyncio.Even
     ]
     try:
         await server.start()
+        lifecycle.settle_memory()
         await server.serve_until(stop)
     finally:
         for task in background:

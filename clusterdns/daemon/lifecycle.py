@@ -7,6 +7,7 @@ program's own business. A second signal is an operator who will not wait: the pr
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -93,3 +94,14 @@ def write_pid_file(path: str) -> None:
         Path(path).write_text(f"{os.getpid()}\n")
     except OSError as error:
         raise ConfigError(f"the process's number can't be written: {error.strerror}", source=path) from error
+
+
+def settle_memory() -> None:
+    """Tell the garbage collector that what exists now stays; call it once a program has started.
+
+    Caches hold hundreds of thousands of objects without cycles. By default every seventh hundred new object has the
+    collector look at the young ones, and soon at all: a tenth of the CPU of a cache miss, for nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 50)
