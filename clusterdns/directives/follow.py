@@ -1,0 +1,45 @@
+"""Asking on: the further questions that a directive asks for the sake of one client's question.
+
+A CNAME of our own making is no answer to a stub resolver, which follows nothing (RFC 1034 section 5.3.1). Where
+configuration sends names in a circle, so would it send us: each request knows how far it has been followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+from clusterdns.directives.chain import Handler, Reply, Request, client_view
+from clusterdns.errors import UpstreamFailure
+from clusterdns.limits import CNAME_CHAIN
+from clusterdns.wire.names import name_to_text
+
+
+@dataclass(slots=True)
+class Followed(Request):
+    """A request that one of our own answers led to; `depth` counts those answers. It stays so down the chain."""
+
+    depth: int = 0
+
+
+async def follow(request: Request, target: bytes, resolve: Handler) -> Reply:
+    """The answer for `target` (a wire name), with the type of the request's question.
+
+    Raises UpstreamFailure if there is none, or if this is the end of a chain that is too long.
+    """
+    depth = request.depth if isinstance(request, Followed) else 0
+    if depth >= CNAME_CHAIN.default_int:
+        raise UpstreamFailure("this server", f"more than {depth} CNAMEs lead to {name_to_text(target)}")
+    values = {field.name: getattr(request, field.name) for field in fields(Request)}
+    asked = Followed(**{**values, "query": request.query.ask_for(target)}, depth=depth + 1)
+    return await resolve(asked)
+
+
+def shared(request: Request, made: Reply, *used: Reply) -> Reply:
+    """`made` as an answer that the replies in `used` went into: for no more clients, and no longer, than each."""
+    views = {reply.view for reply in used if reply.view is not None}
+    return replace(
+        made,
+        view=views.pop() if len(views) == 1 else client_view(request.client) if views else None,
+        fresh_until=min(reply.fresh_until for reply in used),
+        cacheable=all(reply.cacheable for reply in used),
+    )
