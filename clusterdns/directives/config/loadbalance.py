@@ -1,18 +1,22 @@
-"""`loadbalance [round_robin]`: shuffle the addresses of each answer."""
+"""`loadbalance [round_robin] { prefer NETWORK... }`: shuffle the addresses of each answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from clusterdns.corefile import reading
+from clusterdns.corefile.reading import IPNetwork
 from clusterdns.corefile.tree import Directive
+from clusterdns.directives.config import dns_words
 
-_NOT_YET = ("reload", "limit_answers", "prefer")
+_NOT_YET = ("reload", "limit_answers")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Present, or not: the one policy so far is round_robin."""
+    """The one policy so far is round_robin. Addresses of `prefer` come first, those of its first network before all."""
+
+    prefer: tuple[IPNetwork, ...] = ()
 
 
 def parse(directive: Directive) -> Config:
@@ -21,6 +25,7 @@ def parse(directive: Directive) -> Config:
         if token.text == "weighted":
             raise token.error("the policy weighted of loadbalance is not supported yet")
         reading.keyword(token, ("round_robin",), "policy")
-    for _ in reading.options(directive, (), not_yet=_NOT_YET):
-        pass
-    return Config()
+    prefer: list[IPNetwork] = []
+    for option in reading.options(directive, ("prefer",), not_yet=_NOT_YET):
+        prefer += [dns_words.network(token) for token in reading.arguments(option, 1)]
+    return Config(tuple(prefer))
