@@ -1,0 +1,127 @@
+"""The `template` directive: answers made of the question, by patterns and templates in the Corefile.
+
+Names of its zones that no pattern matches go on with `fallthrough`, and get SERVFAIL without it, as in CoreDNS. A CNAME
+that it makes is followed through the whole server. It stands behind the cache, which keeps the answer; one with the
+client's address in it (`{{ .Remote }}`) no cache may have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from clusterdns.directives.chain import Handler, Reply, Request, reply_with
+from clusterdns.directives.config.go_template import Template, Values
+from clusterdns.directives.config.template import Config
+from clusterdns.directives.follow import follow, shared
+from clusterdns.directives.record_text import read_record
+from clusterdns.errors import UpstreamFailure
+from clusterdns.wire import numbers
+from clusterdns.wire.names import is_at_or_below, name_from_text, name_to_text
+from clusterdns.wire.query import Query
+from clusterdns.wire.records import Record, read_sections
+
+_SOURCE = "template"
+
+
+class Place(Protocol):
+    """Of a `Site`: the zones of the server block, and who answers any name."""
+
+    zones: tuple[bytes, ...]
+    resolve: Handler
+
+
+def make(config: Config, site: Place, following: Handler) -> Handler:
+    """The handler of one `template`; see `clusterdns.directives.assemble.Maker`."""
+    zones = tuple(map(name_from_text, config.zones)) or site.zones
+    return TemplateHandler(config, zones, site.resolve, following).handle
+
+
+class TemplateHandler:
+    """One directive's handler. `zones` are folded wire names."""
+
+    def __init__(self, config: Config, zones: Sequence[bytes], resolve: Handler, following: Handler) -> None:
+        self._config = config
+        self._zones = sorted(zones, key=len, reverse=True)
+        self._fallthrough = tuple(map(name_from_text, config.fallthrough or ()))
+        self._personal = any(
+            template.uses("remote") for template in (*config.answer, *config.additional, *config.authority)
+        )
+        self._resolve = resolve
+        self._following = following
+
+    async def handle(self, request: Request) -> Reply:
+        config, query = self._config, request.query
+        zone = next((zone for zone in self._zones if is_at_or_below(query.folded, zone)), None)
+        if zone is None or (config.qtype is not None and query.qtype not in (config.qtype, numbers.ANY)):
+            return await self._following(request)
+        name = name_to_text(query.folded)
+        found = _first_match(config.patterns, name)
+        if found is None:
+            if any(is_at_or_below(query.folded, through) for through in self._fallthrough):
+                return await self._following(request)
+            return reply_with(request, _SOURCE, rcode=numbers.SERVFAIL, cacheable=False)
+        if config.rcode == numbers.SERVFAIL:
+            return reply_with(request, _SOURCE, rcode=numbers.SERVFAIL, cacheable=False)
+        match, group = found
+        values = Values(name, name_to_text(zone), "IN", numbers.type_name(query.qtype), request.client, match, group)
+        return await self._answer(request, values)
+
+    async def _answer(self, request: Request, values: Values) -> Reply:
+        config, query = self._config, request.query
+        answer = _made(config.answer, values, query)
+        authority = _made(config.authority, values, query)
+        additional = _made(config.additional, values, query)
+        rcode, flags = config.rcode, numbers.AA
+        used = []
+        if query.qtype in (numbers.A, numbers.AAAA):
+            for record in [record for record in answer if record.rtype == numbers.CNAME]:
+                reply = await follow(request, record.rdata, self._resolve)
+                there = read_sections(reply.response.message)
+                answer += there.answer
+                # What proves that there is nothing at the end of the CNAME (RFC 2308 section 2.1).
+                authority += [] if there.answer else there.authority
+                rcode = rcode or reply.response.rcode
+                flags |= reply.response.flags & numbers.TC
+                used.append(reply)
+        made = reply_with(
+            request,
+            _SOURCE,
+            rcode=rcode,
+            flags=flags,
+            answer=answer,
+            authority=authority,
+            additional=additional,
+            cacheable=not self._personal,
+        )
+        if not used:
+            return made
+        made = shared(request, made, *used)
+        return replace(made, cacheable=made.cacheable and not self._personal, fresh_until=0.0)
+
+
+def _first_match(patterns: Sequence[re.Pattern[str]], name: str) -> tuple[tuple[str, ...], dict[str, str]] | None:
+    """The whole match and its groups, and the groups by name and number; without patterns the whole name matches."""
+    if not patterns:
+        return (name,), {"0": name}
+    for pattern in patterns:
+        found = pattern.search(name)
+        if found is not None:
+            match = (found[0], *found.groups(""))
+            return match, {**{str(number): text for number, text in enumerate(match)}, **found.groupdict("")}
+    return None
+
+
+def _made(templates: Sequence[Template], values: Values, query: Query) -> list[Record]:
+    """A record of each template. Raises UpstreamFailure, for a SERVFAIL, where one comes to none."""
+    records = []
+    for template in templates:
+        try:
+            record = read_record(template.render(values))
+        except ValueError as error:
+            raise UpstreamFailure("this server", f"template: {error}") from None
+        # In the client's own spelling, which is what it compares with.
+        records.append(record._replace(owner=query.name) if record.owner.lower() == query.folded else record)
+    return records
