@@ -21,7 +21,7 @@ import clusterdns.cli
 import externaldns.flags
 import externaldns.measurements
 import externaldns.providers.privatezone.emulator.service
-import nodelocal.service
+import nodelocal.flags
 from clusterdns import limits
 from clusterdns.daemon.dns_metrics import register_dns_metrics, register_reload_metrics
 from clusterdns.daemon.flags import Flag
@@ -76,7 +76,7 @@ def flags_page() -> str:
         "a switch is `-flag` or `-flag=false`, the last of repeated flags counts. `-help` and `-version` print and\n"
         "exit.",
         "## nodelocal",
-        _table(("Flag", "Default", "Meaning"), _go_flags(nodelocal.service.FLAGS)),
+        _table(("Flag", "Default", "Meaning"), _go_flags(nodelocal.flags.FLAGS)),
         "## autopath",
         _table(("Flag", "Default", "Meaning"), _go_flags(autopath.service.FLAGS)),
         "## externaldns",

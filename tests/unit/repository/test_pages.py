@@ -11,10 +11,11 @@ import pytest
 
 import autopath.service
 import externaldns.flags
-import nodelocal.service
+import nodelocal.flags
 from clusterdns import __version__
 from clusterdns.daemon import flags
 from clusterdns.errors import ConfigError
+from externaldns.providers.privatezone.emulator.flags import parse_flags
 from tests.unit.repository import markdown, tree
 
 PAGES = [path for path in tree.files() if path.suffix == ".md"]
@@ -52,8 +53,11 @@ def understand(line: list[str]) -> None:
     if program == "externaldns":
         externaldns.flags.parse(arguments, {})
         return
-    service = {"nodelocal": nodelocal.service, "autopath": autopath.service}[program]
-    flags.parse(service.FLAGS, arguments, program=program, version=__version__)
+    if program == "privatezone-emulator":
+        parse_flags(arguments)
+        return
+    table = {"nodelocal": nodelocal.flags.FLAGS, "autopath": autopath.service.FLAGS}[program]
+    flags.parse(table, arguments, program=program, version=__version__)
 
 
 def _is_command(line: str) -> bool:
