@@ -20,22 +20,40 @@ from clusterdns.wire.rotation import Run, address_runs, turn
 _TTL = struct.Struct("!I")
 
 
+class Tally:
+    """How many answers of one kind there were: `hits` of entries here, `answers` from what is behind the cache."""
+
+    __slots__ = ("answers", "hits")
+
+    def __init__(self) -> None:
+        self.answers = 0
+        self.hits = 0
+
+
 class Entry:
     """One answer. `body` lacks the two ID bytes; `ttl_offsets` and `runs` count from its start.
 
     `body` may be sent as it is until `renew_at`; from then on `PacketCache.get` says what to do. Times are
     monotonic seconds: the entry leaves at `leaves_at`, its TTLs count down to `expires`. The addresses of each of
-    `runs` take turns: every answer begins with another one.
+    `runs` take turns: every answer begins with another one. Who sends `body` adds a hit to `tally`, which entries of
+    one kind share.
     """
 
-    __slots__ = ("body", "expires", "leaves_at", "renew_at", "runs", "ttl_offsets", "ttls_hold_until")
+    __slots__ = ("body", "expires", "leaves_at", "renew_at", "runs", "tally", "ttl_offsets", "ttls_hold_until")
 
     def __init__(
-        self, body: bytes, ttl_offsets: tuple[int, ...], expires: float, leaves_at: float, runs: tuple[Run, ...] = ()
+        self,
+        body: bytes,
+        ttl_offsets: tuple[int, ...],
+        expires: float,
+        leaves_at: float,
+        runs: tuple[Run, ...] = (),
+        tally: Tally | None = None,
     ) -> None:
         self.body = body
         self.ttl_offsets = ttl_offsets
         self.runs = runs
+        self.tally = tally or Tally()
         self.expires = expires
         self.leaves_at = leaves_at
         self.ttls_hold_until = -math.inf
@@ -67,6 +85,7 @@ class PacketCache:
 
         entry = find(message[2:])
         if entry is not None and now < entry.renew_at:
+            entry.tally.hits += 1
             answer = message[:2] + entry.body
     """
 
@@ -81,7 +100,10 @@ class PacketCache:
         return len(self._entries)
 
     def get(self, key: bytes, client: str, now: float) -> bytes | None:
-        """The answer behind its ID for `client`, its TTLs as of `now`, or None. `key` is the query behind its ID."""
+        """The answer behind its ID for `client`, its TTLs as of `now`, or None. `key` is the query behind its ID.
+
+        An answer is counted as a hit.
+        """
         entry = self._table.get(key, client)
         if entry is None:
             return None
@@ -90,6 +112,7 @@ class PacketCache:
             return None
         if now >= entry.renew_at:
             entry.renew(now)
+        entry.tally.hits += 1
         return entry.body
 
     def put(
@@ -103,10 +126,11 @@ class PacketCache:
         expires: float,
         now: float,
         rotates: bool = False,
+        tally: Tally | None = None,
     ) -> None:
         """Keep `answer` (a whole message; `ttl_offsets` count from its start) until `expires`, monotonic seconds.
 
-        With `rotates`, its addresses take turns.
+        With `rotates`, its addresses take turns. `tally` counts how often it is used.
         """
         if self._capacity <= 0 or expires <= now:
             return
@@ -114,7 +138,7 @@ class PacketCache:
         runs: tuple[Run, ...] = ()
         if rotates and len(ttl_offsets) > 1:
             runs = tuple(run._replace(start=run.start - 2) for run in address_runs(answer, ttl_offsets))
-        entry = Entry(answer[2:], tuple(offset - 2 for offset in ttl_offsets), expires, leaves_at, runs)
+        entry = Entry(answer[2:], tuple(offset - 2 for offset in ttl_offsets), expires, leaves_at, runs, tally)
         self._table.put(key, client, view, entry)
         while len(self._entries) > self._capacity:
             self._entries.popitem(last=False)

@@ -36,7 +36,10 @@ class Rechecks:
 
     def failed(self, asked_at: float, now: float, *, silent: bool) -> Failed:
         """A refresh begun at `asked_at` failed at `now`; `silent` if by no answer."""
-        return Failed(now, now + self._seconds, silent and self.answered_at < asked_at)
+        unreachable = silent and self.answered_at < asked_at
+        if unreachable:
+            self._probe_at = now + CACHE_PROBE_SECONDS.default
+        return Failed(now, now + self._seconds, unreachable)
 
     def is_due(self, failed: Failed | None, now: float) -> bool:
         """Whether to ask again; if so, the caller does, as it may be this second's one question."""

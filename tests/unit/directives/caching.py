@@ -97,8 +97,8 @@ class Upstream:
         return Reply(response_to(request, says), "upstream", **says.reply)
 
     def die(self) -> None:
-        """From now on every question fails after 2 seconds, as a forwarder gives up."""
-        self.delay = 2.0
+        """From now on every question fails after 1.5 seconds, as a forwarder gives up."""
+        self.delay = 1.5
         self.answers = {}
         self.otherwise = DEAD
 
@@ -107,7 +107,7 @@ class Asked:
     """A question under way, or over."""
 
     def __init__(self, clock: VirtualClock, flight: Flight[Reply]) -> None:
-        self._flight = flight
+        self.flight = flight
         self.seconds: float | None = None
         """How long the answer took, None while there is none."""
         began = clock.now
@@ -119,12 +119,12 @@ class Asked:
 
     @property
     def done(self) -> bool:
-        return self._flight.done
+        return self.flight.done
 
     @property
     def reply(self) -> Reply:
-        assert self._flight.done, "there is no answer yet"
-        return self._flight.result()
+        assert self.flight.done, "there is no answer yet"
+        return self.flight.result()
 
     @property
     def error(self) -> Exception | None:
