@@ -97,27 +97,34 @@ def _note_words(corefile: str, environment: Mapping[str, str], done: Rehearsal) 
 
 def _replacements(program: str, done: Rehearsal) -> Iterator[contextlib.AbstractContextManager[Any]]:
     """What stands between the program and the system. A name that is gone fails here, so that nothing gets through."""
-    yield mock.patch("clusterdns.daemon.lifecycle.run", _run)
+    # Where nothing else ends the program: its first look at whether it should stop.
+    yield mock.patch("clusterdns.daemon.lifecycle.run", partial(_run, stopped=program == "externaldns"))
     if program == "externaldns":
         yield mock.patch("externaldns.service.ClusterWatch", partial(_Watch, done, synced=False))
         yield mock.patch("externaldns.service.HttpServer", partial(_Http, done))
         return
     daemon = "clusterdns.daemon.dns_server"
     yield mock.patch("autopath.clusters.ClusterWatch", partial(_Watch, done, synced=True))
-    yield mock.patch(f"{daemon}.HttpServer", partial(_Http, done))
-    yield mock.patch(f"{daemon}.open_udp", lambda host, port: done.listeners.add(Listener(host, port, "UDP")))
-    yield mock.patch(f"{daemon}.open_tcp", lambda host, port: done.listeners.add(Listener(host, port, "TCP")))
+    yield mock.patch("clusterdns.daemon.endpoints.HttpServer", partial(_Http, done))
+    yield mock.patch(f"{daemon}.open_udp", partial(_note_listener, done, "UDP"))
+    yield mock.patch(f"{daemon}.open_tcp", partial(_note_listener, done, "TCP"))
     yield mock.patch(f"{daemon}.UdpListener", return_value=mock.Mock(address=("", 0)))
     yield mock.patch(f"{daemon}.TcpListener", return_value=mock.AsyncMock(address=("", 0)))
     yield mock.patch(f"{daemon}.DnsServer.serve_until", mock.AsyncMock())
 
 
-def _run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
-    """`lifecycle.run` for a program that is told to stop as soon as it has started."""
+def _note_listener(done: Rehearsal, protocol: str, host: str, port: int) -> mock.MagicMock:
+    done.listeners.add(Listener(host, port, protocol))
+    return mock.MagicMock()
+
+
+def _run(main: Callable[[asyncio.Event], Awaitable[int]], *, stopped: bool) -> int:
+    """`lifecycle.run` for a program that ends as soon as it has started."""
 
     async def go() -> int:
         stop = asyncio.Event()
-        stop.set()
+        if stopped:
+            stop.set()
         return await main(stop)
 
     try:
@@ -149,6 +156,9 @@ class _Http:
 
     def add(self, path: str, handler: object) -> None:
         self._paths.append(path)
+
+    def replace(self, pages: Mapping[str, object]) -> None:
+        self._paths = list(pages)
 
     async def start(self, host: str, port: int) -> None:
         self._done.listeners |= {Listener(host, port, "TCP", path) for path in self._paths}

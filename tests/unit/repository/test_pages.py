@@ -102,7 +102,7 @@ def test_links(path: PurePosixPath) -> None:
 
 def test_command_lines_of_readme() -> None:
     lines = command_lines(tree.text("README.md"))
-    assert {line[0] for line in lines} == {"autopath", "nodelocal", "externaldns"}
+    assert {line[0] for line in lines} == PROGRAMS - {"clusterdns"}
     for line in lines:
         understand(line)
 
