@@ -19,6 +19,7 @@ _EXPRESSION = re.compile(r"(\s+(?={{- ))?{{(?:-\s)?(.*?)(?:\s-)?}}((?<= -}})\s+)
 _WORD = re.compile(r'\s*(?:([()|])|"((?:[^"\\]|\\.)*)"|`([^`]*)`|([^\s()|"`]+))')
 _GROUP = re.compile(r"\.Group\.([A-Za-z_]\w*)", re.ASCII)
 _NOT_YET = (".Message", ".Question", ".Meta")
+_QUOTE = '"'
 _DIGITS = re.compile(r"[0-9a-z]+", re.ASCII | re.IGNORECASE)
 _FIELDS = {".Name": "name", ".Zone": "zone", ".Class": "qclass", ".Type": "qtype", ".Remote": "remote"}
 
@@ -189,9 +190,8 @@ def _read(token: Token, words: list[str]) -> Expression:
         return ParseInt(argument, base, bits or 64)
     if word.startswith(_NOT_YET):
         raise token.error(f"{word} is not supported yet in templates")
-    raise token.error(
-        f'"{word}" is not supported in templates: write one of {", ".join(_FIELDS)}, .Group.NAME, index or parseInt'
-    )
+    known = ", ".join((*_FIELDS, ".Group.NAME", "index"))
+    raise token.error(f'"{word.lstrip(_QUOTE)}" is not supported in templates: write one of {known} or parseInt')
 
 
 def _read_index(token: Token, words: list[str]) -> Expression:

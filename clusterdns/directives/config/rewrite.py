@@ -109,13 +109,11 @@ def parse(directive: Directive) -> Config:
             f"rewrite needs a rule: write one of {', '.join(_FIELDS)} and what belongs to it"
         )
     field, *arguments = words
-    name = field.text.lower()
-    if name in _NOT_YET:
-        raise field.error(f"the field {name} of rewrite is not supported yet")
-    if name == "answer":
+    if field.text in _NOT_YET:
+        raise field.error(f"the field {field.text} of rewrite is not supported yet")
+    if field.text == "answer":
         raise field.error("answer belongs behind a name rule of the same rewrite")
-    reading.keyword(Token(name, "word", field.position, field.end_line), _FIELDS, "field of rewrite")
-    return Config(_RULES[name](field, arguments), stops)
+    return Config(_RULES[reading.keyword(field, _FIELDS, "field of rewrite")](field, arguments), stops)
 
 
 def _name_rule(field: Token, words: Sequence[Token]) -> NameRule:

@@ -1,0 +1,119 @@
+"""acl, any, bufsize, dns64, loadbalance, local, minimal and whoami: rows of what they read, and of what they refuse."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Network, ip_network
+from typing import Any
+
+import pytest
+
+from clusterdns.corefile.parse import parse
+from clusterdns.directives.config import acl, bufsize, dns64, loadbalance, local, minimal, whoami
+from clusterdns.directives.config import any as any_config
+from clusterdns.errors import ConfigError
+
+PARSERS = {
+    "acl": acl.parse,
+    "any": any_config.parse,
+    "bufsize": bufsize.parse,
+    "dns64": dns64.parse,
+    "loadbalance": loadbalance.parse,
+    "local": local.parse,
+    "minimal": minimal.parse,
+    "whoami": whoami.parse,
+}
+
+
+def _read(text: str) -> Any:
+    ((directive,),) = (block.directives for block in parse(f". {{\n{text}\n}}", "f", environ={}).server_blocks)
+    return PARSERS[directive.name](directive)
+
+
+def _acl(*policies: acl.Policy) -> acl.Config:
+    return acl.Config((), policies)
+
+
+TEN = (ip_network("10.0.0.0/8"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "config"),
+    [
+        ("any", any_config.Config()),
+        ("minimal", minimal.Config()),
+        ("whoami", whoami.Config()),
+        ("local", local.Config()),
+        ("local {\n localhost_prefix off\n}", local.Config(False)),
+        ("local {\n localhost_prefix on\n}", local.Config(True)),
+        ("bufsize", bufsize.Config(1232)),
+        ("bufsize 512", bufsize.Config(512)),
+        ("bufsize 4096", bufsize.Config(4096)),
+        ("dns64", dns64.Config(IPv6Network("64:ff9b::/96"))),
+        ("dns64 64:1337::/96", dns64.Config(IPv6Network("64:1337::/96"))),
+        ("dns64 {\n prefix 64:1337::/32\n}", dns64.Config(IPv6Network("64:1337::/32"))),
+        ("dns64 {\n translate_all\n allow_ipv4\n}", dns64.Config(translate_all=True, allow_ipv4=True)),
+        ("dns64 64:1337::/96 {\n translate_all\n}", dns64.Config(IPv6Network("64:1337::/96"), translate_all=True)),
+        ("loadbalance", loadbalance.Config()),
+        ("loadbalance round_robin {\n prefer 10.0.0.0/8\n}", loadbalance.Config(TEN)),
+        (
+            "loadbalance {\n prefer 10.1.2.3/8 fd00::/8\n prefer 192.0.2.1\n}",
+            loadbalance.Config((*TEN, ip_network("fd00::/8"), ip_network("192.0.2.1"))),
+        ),
+        ("acl", _acl()),
+        ("acl a.Example 10.0.0.0/8", acl.Config(("a.example.", "10.in-addr.arpa."))),
+        ("acl {\n block\n}", _acl(acl.Policy("block"))),
+        ("acl {\n allow net 10.9.9.9/8\n}", _acl(acl.Policy("allow", None, TEN))),
+        ("acl {\n filter type A aaaa TYPE65\n}", _acl(acl.Policy("filter", frozenset({1, 28, 65})))),
+        ("acl {\n drop net 10.0.0.0/8 type ANY\n}", _acl(acl.Policy("drop", frozenset({255}), TEN))),
+        ("acl {\n block type * net *\n}", _acl(acl.Policy("block"))),
+        ("acl {\n block net 10.0.0.0/8 *\n}", _acl(acl.Policy("block"))),
+        (
+            "acl {\n allow net ::1\n block\n}",
+            _acl(acl.Policy("allow", None, (ip_network("::1"),)), acl.Policy("block")),
+        ),
+    ],
+)
+def test_read(text: str, config: object) -> None:
+    assert _read(text) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("any x", "f:2:5: any takes no arguments, but has 1"),
+        ("any {\n}", 'f:2:1: any has no options: remove its "{ }"'),
+        ("minimal yes", "f:2:9: minimal takes no arguments, but has 1"),
+        ("whoami x", "f:2:8: whoami takes no arguments, but has 1"),
+        ("local x", "f:2:7: local takes no arguments, but has 1"),
+        ("local {\n localhost_prefix maybe\n}", 'f:3:19: unknown value of localhost_prefix "maybe": write on or off'),
+        ("local {\n prefix on\n}", 'f:3:2: unknown option "prefix" of local'),
+        ("bufsize 511", "f:2:9: bufsize is 511, but must be between 512 and 4096 bytes"),
+        ("bufsize 4097", "f:2:9: bufsize is 4097, but must be between 512 and 4096 bytes"),
+        ("bufsize big", 'f:2:9: bufsize needs a whole number, not "big"'),
+        ("bufsize 512 512", "f:2:13: bufsize takes at most 1 argument, but has 2"),
+        ("dns64 10.0.0.0/8", 'f:2:7: "10.0.0.0/8" is no prefix of NAT64'),
+        ("dns64 64:ff9b::/72", 'f:2:7: "64:ff9b::/72" is no prefix of NAT64'),
+        ("dns64 64:ff9b::/24", 'f:2:7: "64:ff9b::/24" is no prefix of NAT64'),
+        ("dns64 64:ff9b:0:0:100::/96", "f:2:7: .* its bits 64 to 71 must be zero"),
+        ("dns64 x", 'f:2:7: "x" is no network'),
+        ("dns64 {\n translate_all yes\n}", "f:3:16: translate_all takes no arguments, but has 1"),
+        ("dns64 {\n upstream\n}", 'f:3:2: unknown option "upstream" of dns64'),
+        ("loadbalance weighted file", "f:2:13: the policy weighted of loadbalance is not supported yet"),
+        ("loadbalance {\n prefer\n}", "f:3:2: prefer takes at least 1 argument, but has 0"),
+        ("loadbalance {\n prefer 10.0.0.0/33\n}", 'f:3:9: "10.0.0.0/33" is no network'),
+        ("loadbalance {\n reload 10s\n}", "f:3:2: the option reload of loadbalance is not supported yet"),
+        ("acl {\n deny\n}", 'f:3:2: unknown option "deny" of acl'),
+        ("acl {\n block net\n}", "f:3:2: net needs something behind it"),
+        ("acl {\n block type net *\n}", "f:3:13: type needs something behind it"),
+        ("acl {\n block type A net\n}", "f:3:2: net needs something behind it"),
+        ("acl {\n block type AAA\n}", 'f:3:13: "AAA" is no record type: .* did you mean "AAAA"'),
+        ("acl {\n block type TYPE65536\n}", 'f:3:13: "TYPE65536" is no record type'),
+        ("acl {\n block net 10.0.0.300\n}", 'f:3:12: "10.0.0.300" is no network'),
+        ("acl {\n block 10.0.0.0/8\n}", 'f:3:8: block takes "type" and "net"'),
+        ("acl {\n block file list.txt\n}", 'f:3:8: block takes "type" and "net"'),
+        ("acl a..b", "f:2:5: 'a..b' has a label of 0 bytes"),
+    ],
+)
+def test_refused(text: str, error: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{error}"):
+        _read(text)
