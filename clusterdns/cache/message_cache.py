@@ -134,6 +134,8 @@ class MessageCache:
         With `keep_ttl` the TTLs of the others do not count down.
         """
         self.counters = CacheCounters()
+        self.has_failures = False
+        """False if there is no failure to be found: then nobody needs to look."""
         self.views_of = views_of
         self._success_bounds = success
         self._denial_bounds = denial
@@ -222,7 +224,7 @@ class MessageCache:
                 # Some clients have an answer of the other class: what holds for everyone else must not hide it.
                 view = kept.view = views[0]
             other.remove(question, client)
-        if self._failure_entries:
+        if self.has_failures:
             self._failures.remove(question, client)
         table.put(question, client, view, kept)
         return kept
@@ -234,16 +236,16 @@ class MessageCache:
 
     def failure(self, question: Question, client: str, now: float) -> Failure | None:
         """The failure that `client` would run into again, or None."""
-        if not self._failure_entries:
-            return None
         failure = self._failures.get(question, client)
         if failure is not None and failure.expires <= now:
             self._failures.remove(question, client)
+            self.has_failures = len(self._failure_entries) > 0
             return None
         return failure
 
     def put_failure(self, question: Question, client: str, failure: Failure) -> None:
         """Remember a failure."""
+        self.has_failures = True
         self._failures.put(question, client, failure.view, failure)
 
     def _find(self, table: ViewedTable[Kept], question: Question, client: str, now: float) -> Kept | None:

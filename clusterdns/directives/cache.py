@@ -126,7 +126,8 @@ class Cache:
         self._cluster_zones = tuple(cluster_zones)
         self._cluster_denial = Bounds(0, min(config.denial.bounds.maximum, denial_cap_seconds))
         self._cluster_servfail = min(config.servfail, denial_cap_seconds)
-        self._flights: dict[Key, Flight[Reply]] = {}
+        # What is being asked behind, and the flight that brings the answer, if anybody else waits for it.
+        self._flights: dict[Key, Flight[Reply] | None] = {}
         self._refresher = Refresher(messages, clock, config.serve_stale, self._ask)
 
     async def handle(self, request: Request) -> Reply:
@@ -141,10 +142,11 @@ class Cache:
                 return self._repeat(request, question, kept)
             if not self._is_cluster(query.folded):
                 return await self._answer_stale(request, question, kept)
-        failure = messages.failure(question, request.client, request.now)
-        if failure is not None:
-            messages.counters.denial_hits += 1
-            return _repeat_failure(failure)
+        if messages.has_failures:
+            failure = messages.failure(question, request.client, request.now)
+            if failure is not None:
+                messages.counters.denial_hits += 1
+                return _repeat_failure(failure)
         messages.counters.misses += 1
         if question in self._flights:
             return await self._share(request, question)
@@ -162,50 +164,50 @@ class Cache:
 
     async def _ask(self, request: Request, question: Question, key: Key) -> Reply:
         """Ask the directives behind; whoever asks the same under `key` meanwhile shares the answer."""
-        flight: Flight[Reply] = Flight()
-        self._flights[key] = flight
+        flights = self._flights
+        flights.setdefault(key, None)
         try:
             reply = self._keep(request, question, await self._following(request))
         except Exception as error:
-            self._depart(key, flight)
             if isinstance(error, UpstreamFailure):
                 self._keep_failure(question, request.client, error)
-            _tell(flight.fail, error)
+            flight = flights.pop(key, None)
+            if flight is not None:
+                _tell(flight.fail, error)
             raise
         except BaseException:
-            self._depart(key, flight)
+            # Given up, perhaps long after others gave up waiting: a flight there may be for another's answer.
+            if flights.get(key) is None:
+                flights.pop(key, None)
             raise
-        self._depart(key, flight)
-        _tell(flight.land, reply)
+        flight = flights.pop(key, None)
+        if flight is not None:
+            _tell(flight.land, reply)
         return reply
-
-    def _depart(self, key: Key, flight: Flight[Reply]) -> None:
-        """Nobody else is to wait for `flight`."""
-        if self._flights.get(key) is flight:
-            del self._flights[key]
 
     async def _share(self, request: Request, question: Question) -> Reply:
         """Wait for the answer to another client's question, if it will do for this one."""
         key: Key = question
         if self.messages.has_views(question):
             key = question, self._own_view(request)
-        flight = self._flights.get(key)
-        if flight is not None:
-            reply = await self._wait(flight, key)
+        for _ in range(2):
+            if key not in self._flights:
+                break
+            reply = await self._wait(key)
             if self._suits(request, reply):
                 return Reply(reply.response, reply.source, view=reply.view)
+            # What this very client has asked, if anything, will suit.
             key = question, self._own_view(request)
-            flight = self._flights.get(key)
-            if flight is not None:
-                # Begun by this very client: what comes back is for him.
-                reply = await self._wait(flight, key)
-                return Reply(reply.response, reply.source, view=reply.view)
         return await self._ask(request, question, key)
 
-    async def _wait(self, flight: Flight[Reply], key: Key) -> Reply:
+    async def _wait(self, key: Key) -> Reply:
+        flight = self._flights[key]
+        if flight is None:
+            flight = self._flights[key] = Flight()
         if not await wait(flight, self._wait_seconds, self._later):
-            # It may never arrive; the next client shall not wait for it, too.
-            self._depart(key, flight)
+            if self._flights.get(key) is flight:
+                # It may never arrive; the next client shall not wait for it, too.
+                del self._flights[key]
             raise UpstreamFailure("cache", f"no answer within {self._wait_seconds:g} s to a question asked before")
         return flight.result()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 import pytest
@@ -67,6 +68,19 @@ def test_nobody_waits_longer_than_for_a_question_of_his_own(came: float) -> None
     assert second.seconds == pytest.approx(BUDGET)
     assert "no answer within" in str(second.error)
     assert scene.clock.pending == 0
+
+
+def test_who_was_given_up_takes_nobody_s_answer_along() -> None:
+    scene = Scene(answers={WEB: FOUND})
+    scene.upstream.delay = None
+    stuck = [scene.ask(), scene.ask()]
+    scene.pass_time(BUDGET)
+    scene.upstream.delay = 0.01
+    asked = [scene.ask(), scene.ask()]
+    stuck.clear()
+    gc.collect()
+    scene.pass_time(0.01)
+    assert [each.seconds for each in asked] == [pytest.approx(0.01)] * 2
 
 
 def test_who_comes_after_a_flight_that_did_not_arrive_begins_another() -> None:
