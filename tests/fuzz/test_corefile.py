@@ -19,7 +19,10 @@ _WORDS = [
     "keepttl", "ttl", "no_reverse", "reload", "fallthrough", "trusted", "lameduck", "monitor", "continuously",
     "consolidate", "^a.*$", "[[a", "class", "minDuration", "except", "force_tcp", "expire", "max_fails", "tls",
     "tls_servername", "policy", "random", "health_check", "no_rec", "domain", "failover", "NXDOMAIN", "next",
-    "client_subnet", "max_concurrent",
+    "client_subnet", "max_concurrent", "stop", "continue", "name", "type", "rcode", "cname", "regex", "suffix",
+    "answer", "auto", "value", "(.*)", "{1}.x", "30-300", "IN", "ANY", "AAAA", "match", "authority", "ederror",
+    '"{{ .Name }} 60 IN A 10.0.0.1"', '"{{ index .Match 1 }}"', "allow", "block", "net", "*", "prefer", "512",
+    "64:ff9b::/96", "prefix", "translate_all", "localhost_prefix", "off", "weighted", "round_robin",
 ]  # fmt: skip
 
 _SOUP = st.lists(st.one_of(st.sampled_from([*_WORDS, *STANDARD]), st.text(max_size=6)), max_size=40).map(" ".join)

@@ -16,49 +16,67 @@ from clusterdns.corefile.keys import ListenKey, listen_keys
 from clusterdns.corefile.lexer import Position
 from clusterdns.corefile.tree import Corefile, Directive, ServerBlock
 from clusterdns.directives.config import (
+    acl,
     autopath,
     bind,
+    bufsize,
     cache,
+    dns64,
     errors,
     forward,
     health,
     hosts,
     ignored,
     loadbalance,
+    local,
     log,
     loop,
+    minimal,
     prometheus,
     ready,
     reload,
+    rewrite,
+    template,
     timeouts,
+    whoami,
 )
+from clusterdns.directives.config import any as any_config
 from clusterdns.limits import PORT
 
 Parser = Callable[[Directive], Any]
 """Reads one directive into its frozen Config, or raises ConfigError with a place."""
 
 STANDARD: Mapping[str, Parser] = {
+    "acl": acl.parse,
+    "any": any_config.parse,
     "autopath": autopath.parse,
     "bind": bind.parse,
+    "bufsize": bufsize.parse,
     "cache": cache.parse,
     "debug": ignored.parse,
+    "dns64": dns64.parse,
     "errors": errors.parse,
     "forward": forward.parse,
     "health": health.parse,
     "hosts": hosts.parse,
     "loadbalance": loadbalance.parse,
+    "local": local.parse,
     "log": log.parse,
     "loop": loop.parse,
+    "minimal": minimal.parse,
     "pprof": ignored.parse,
     "prometheus": prometheus.parse,
     "ready": ready.parse,
     "reload": reload.parse,
+    "rewrite": rewrite.parse,
+    "template": template.parse,
     "timeouts": timeouts.parse,
     "trace": ignored.parse,
+    "whoami": whoami.parse,
 }
 """The directives of this package; a program adds its own (`kubernetes`) and leaves out what it does not do."""
 
-REPEATABLE = frozenset({"bind", "forward", "log"})
+REPEATABLE = frozenset({"acl", "bind", "forward", "log", "rewrite", "template"})
 """The directives that a server block may have several times; CoreDNS refuses any other twice."""
 
 # Of CoreDNS 1.14 (plugin.cfg): so that a Corefile from there is told what it asks for, not that it has a typing error.

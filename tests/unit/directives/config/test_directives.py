@@ -317,6 +317,13 @@ def test_refuses(text: str, message: str) -> None:
 @pytest.mark.parametrize("name", STANDARD)
 def test_equal_lines_are_equal_configs(name: str) -> None:
     # A reload compares old and new by these.
-    text = {"bind": "bind ::1", "autopath": "autopath @kubernetes", "forward": "forward . ::1"}.get(name, name)
+    words = {
+        "bind": "bind ::1",
+        "autopath": "autopath @kubernetes",
+        "forward": "forward . ::1",
+        "rewrite": "rewrite name regex a b",
+        "template": 'template IN A {\n match a\n answer "{{ .Name }}"\n}',
+    }
+    text = words.get(name, name)
     assert _read(text) == _read(text)
     assert hash(_read(text)) == hash(_read(text))

@@ -61,7 +61,7 @@ def test_blocks_side_by_side(text: str) -> None:
         ("", 'Corefile:1:1: there is no server block: write at least ". { ... }"'),
         (". {\n cach 30\n}", 'Corefile:2:2: unknown directive "cach"; did you mean "cache"?'),
         (". {\n xyzzy\n}", 'Corefile:2:2: unknown directive "xyzzy"'),
-        (". {\n rewrite name a b\n}", "Corefile:2:2: the directive rewrite of CoreDNS is not supported here"),
+        (". {\n chaos v1 admin\n}", "Corefile:2:2: the directive chaos of CoreDNS is not supported here"),
         (". {\n kubernetes cluster.local\n}", "Corefile:2:2: the directive kubernetes of CoreDNS is not"),
         (". {\n cache\n cache\n}", "Corefile:3:2: cache is in this server block twice; it can be there once"),
         (". {\n cache {\n  sucess 1\n }\n}", 'Corefile:3:3: unknown option "sucess" of cache; did you mean "success"?'),
