@@ -159,6 +159,9 @@ FORWARD_READ_BYTES = Limit("one read of an upstream connection", 65536, 512, 104
 FORWARD_ROUNDS = Limit("tries of each upstream per query", 2, 1, 10, "tries", "CoreDNS forward max_connect_attempts")
 FORWARD_AVOID_SECONDS = Limit("a failed upstream is asked last", 2, 0, 60, "seconds", "this project")
 FORWARD_TICK_SECONDS = Limit("resolution of forwarding deadlines", 0.02, 0.001, 1, "seconds", "this project")
+FORWARD_STALL_SECONDS = Limit(
+    "silence of a connection before another one is used", 0.1, 0.01, 30, "seconds", "this project"
+)
 FORWARD_CHECK_SECONDS = Limit("answer to a health check", 1, 0.05, 30, "seconds", "CoreDNS forward")
 FORWARD_HEDGE_FLOOR_SECONDS = Limit(
     "earliest second message for a slow answer", 0.02, 0.001, 30, "seconds", "this project: one tick"
@@ -209,7 +212,7 @@ RECORD_TTL = Limit("TTL of a record in text", 3600, 0, 2147483647, "seconds", "C
 # What the cache directive keeps beyond the life of an answer.
 CACHE_STALE_TTL_SECONDS = Limit("serve_stale TTL", 30, 0, 3600, "seconds", "RFC 8767 section 4")
 CACHE_CLIENT_RESPONSE_SECONDS = Limit(
-    "serve_stale verify timeout", 0.1, 0, 5, "seconds", "this project; RFC 8767 section 5: 1.8 at most (0: wait)"
+    "verify timeout", 0.1, 0, 5, "seconds", "this project; RFC 8767 section 5: 1.8 at most (0: wait)"
 )
 CACHE_RECHECK_SECONDS = Limit("serve_stale recheck", 30, 0, 300, "seconds", "RFC 8767 section 5, CoreDNS cache")
 CACHE_PROBE_SECONDS = Limit(
@@ -228,8 +231,14 @@ INTERCEPTION_ASK_SECONDS = Limit("pause between questions to ourselves", 0.5, 0.
 INTERCEPTION_TCP_SECONDS = Limit(
     "silence after which a connection past us may come to us", 30, 30, 30, "seconds", "this project"
 )
+INTERCEPTION_LEAVE_SECONDS = Limit(
+    "clients go to cluster DNS after an orderly end", 600, 600, 600, "seconds", "this project: longer than an update"
+)
 INTERCEPTION_ENDPOINTS = Limit("cluster DNS servers in the node's rules", 32, 1, 32, "servers", "this project")
 INTERCEPTION_STEP_SECONDS = Limit("one change of the node's link or rules", 5, 0.1, 60, "seconds", "this project")
+INTERCEPTION_RETRY_SECONDS = Limit(
+    "pause before a failed change of the node's link or rules is tried anew", 5, 0.1, 60, "seconds", "this project"
+)
 INTERCEPTION_SETTLE_SECONDS = Limit(
     "pause before changes to the node's link are looked at", 0.2, 0, 10, "seconds", "this project"
 )
@@ -238,3 +247,8 @@ INTERCEPTION_SETTLE_SECONDS = Limit(
 TCP_READ_SECONDS = Limit("TCP read timeout", 10, 1, 3600, "seconds", "CoreDNS timeouts")
 TCP_WRITE_SECONDS = Limit("TCP write timeout", 10, 1, 3600, "seconds", "CoreDNS timeouts")
 TCP_QUERIES = Limit("maxtcpqueries", 0, 0, 1000000, "queries", "CoreDNS timeouts (0: no limit)")
+
+# Metrics.
+EXCHANGES = Limit(
+    "kinds of exchanges that are counted with exact sizes", 4096, 1, 1048576, "kinds", "this project: 1 MB"
+)

@@ -273,7 +273,7 @@ def test_consolidate() -> None:
         ("cache {\n serve_stale soon\n}", 'f:3:14: serve_stale duration: "soon" is not a duration'),
         ("cache {\n serve_stale 1h later\n}", 'f:3:17: unknown mode of serve_stale "later": write immediate or verify'),
         ("cache {\n serve_stale immediate 1s 1s 1s\n}", 'f:3:30: serve_stale has no place for "1s" here'),
-        ("cache {\n serve_stale 1h verify 6s\n}", "f:3:24: serve_stale verify timeout is 6, but must be between"),
+        ("cache {\n serve_stale 1h verify 6s\n}", "f:3:24: verify timeout is 6, but must be between"),
         ("cache {\n serve_stale 1h verify 1s 2h\n}", "f:3:27: serve_stale TTL is 7200, but must be between"),
         ("cache {\n serve_stale 1h verify 1s 1s 6m\n}", "f:3:30: serve_stale recheck is 360, but must be between"),
         ("cache {\n serve_stale 1h verify 1s 1s 1s 1s\n}", "f:3:33: serve_stale takes at most 5 arguments"),
