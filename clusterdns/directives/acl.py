@@ -34,7 +34,8 @@ class Rule:
 class Zoned(Protocol):
     """Of a `Site`: the zones of the server block."""
 
-    zones: tuple[bytes, ...]
+    @property
+    def zones(self) -> tuple[bytes, ...]: ...
 
 
 def make(config: Config, site: Zoned, following: Handler) -> Handler:

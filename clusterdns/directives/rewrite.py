@@ -31,7 +31,8 @@ Rename = Callable[[bytes], bytes]
 class Resolving(Protocol):
     """Of a `Site`: who answers any name."""
 
-    resolve: Handler
+    @property
+    def resolve(self) -> Handler: ...
 
 
 @dataclass(slots=True)

@@ -29,8 +29,11 @@ _SOURCE = "template"
 class Place(Protocol):
     """Of a `Site`: the zones of the server block, and who answers any name."""
 
-    zones: tuple[bytes, ...]
-    resolve: Handler
+    @property
+    def zones(self) -> tuple[bytes, ...]: ...
+
+    @property
+    def resolve(self) -> Handler: ...
 
 
 def make(config: Config, site: Place, following: Handler) -> Handler:

@@ -60,6 +60,9 @@ def pattern(token: Token) -> re.Pattern[str]:
         with warnings.catch_warnings():
             # Of a set inside a set: `[[:digit:]]` is a class to Go, and two sets to Python.
             warnings.simplefilter("error")
-            return re.compile(token.text)
+            # What begins with `.*` matches at the start or nowhere. Python would look for it at every character of a
+            # name that anybody may ask for: 32 ms instead of 0.2 for a pattern with two of them.
+            text = rf"\A{token.text}" if token.text.startswith((".*", "(.*)")) else token.text
+            return re.compile(text)
     except (re.error, Warning, OverflowError, RecursionError) as error:
         raise token.error(f'"{token.text}" is no regular expression: {error}') from None

@@ -45,7 +45,7 @@ LARGEST = 2147483647
         ("name prefix a b", NameRule(NameMatch("prefix", "a."), "b.")),
         ("name suffix .a .b answer auto", NameRule(NameMatch("suffix", ".a."), ".b.", True)),
         ("name substring a b", NameRule(NameMatch("substring", "a."), "b.")),
-        (r"name regex (.*)\.A {1}.B", NameRule(_regex(r"(.*)\.A"), "{1}.b.")),
+        (r"name regex (.*)\.A {1}.B", NameRule(_regex(r"\A(.*)\.A"), "{1}.b.")),
         (
             r"name regex x y answer name (a) {1} answer value b c",
             NameRule(
