@@ -69,7 +69,8 @@ class VirtualClock:
 class Upstream:
     """Answers by name after `delay` seconds, as `answers` says when they are over; other names with `otherwise`.
 
-    `asked` are the names and when they were asked. With `delay` None an answer never comes.
+    `asked` are the names and when they were asked. With `delay` None an answer never comes; `lost` is what those who
+    asked wait for.
     """
 
     def __init__(self, clock: VirtualClock, answers: Mapping[str, Says], otherwise: Says = NXDOMAIN) -> None:
@@ -78,6 +79,7 @@ class Upstream:
         self.delay: float | None = 0.01
         self.asked: list[tuple[float, str]] = []
         self.requests: list[Request] = []
+        self.lost: list[Flight[None]] = []
         self._clock = clock
 
     async def handle(self, request: Request) -> Reply:
@@ -86,7 +88,8 @@ class Upstream:
         self.requests.append(request)
         delay = self.delay
         if delay is None:
-            await Flight()
+            self.lost.append(Flight())
+            await self.lost[-1]
         elif delay:
             arrives: Flight[None] = Flight()
             self._clock.later(delay, lambda: arrives.land(None))
