@@ -1,7 +1,8 @@
 """Asking on: the further questions that a directive asks for the sake of one client's question.
 
 A CNAME of our own making is no answer to a stub resolver, which follows nothing (RFC 1034 section 5.3.1). Where
-configuration sends names in a circle, so would it send us: each request knows how far it has been followed.
+configuration sends names in a circle, so would it send us, or let us wait for ourselves in the cache: each request
+knows the names that led to it.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from clusterdns.wire.names import name_to_text
 
 @dataclass(slots=True)
 class Followed(Request):
-    """A request that one of our own answers led to; `depth` counts those answers. It stays so down the chain."""
+    """A request that answers of our own led to; `passed` are the folded names behind it. It stays so down the chain."""
 
-    depth: int = 0
+    passed: tuple[bytes, ...] = ()
 
 
 async def follow(request: Request, target: bytes, resolve: Handler) -> Reply:
     """The answer for `target` (a wire name), with the type of the request's question.
 
-    Raises UpstreamFailure if there is none, or if this is the end of a chain that is too long.
+    Raises UpstreamFailure if there is none, or if this is the end of a chain that is too long, or a circle.
     """
-    depth = request.depth if isinstance(request, Followed) else 0
-    if depth >= CNAME_CHAIN.default_int:
-        raise UpstreamFailure("this server", f"more than {depth} CNAMEs lead to {name_to_text(target)}")
+    passed = (*(request.passed if isinstance(request, Followed) else ()), request.query.folded)
+    if target.lower() in passed or len(passed) > CNAME_CHAIN.default_int:
+        raise UpstreamFailure("this server", f"CNAMEs lead in a circle, or too far: {name_to_text(target)}")
     values = {field.name: getattr(request, field.name) for field in fields(Request)}
-    asked = Followed(**{**values, "query": request.query.ask_for(target)}, depth=depth + 1)
+    asked = Followed(**{**values, "query": request.query.ask_for(target)}, passed=passed)
     return await resolve(asked)
 
 

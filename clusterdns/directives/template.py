@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from clusterdns.directives.chain import Handler, Reply, Request, reply_with
+from clusterdns.directives.chain import Handler, Reply, Request, client_view, reply_with
 from clusterdns.directives.config.go_template import Template, Values
 from clusterdns.directives.config.template import Config
 from clusterdns.directives.follow import follow, shared
@@ -97,12 +97,12 @@ class TemplateHandler:
             answer=answer,
             authority=authority,
             additional=additional,
-            cacheable=not self._personal,
         )
-        if not used:
-            return made
-        made = shared(request, made, *used)
-        return replace(made, cacheable=made.cacheable and not self._personal, fresh_until=0.0)
+        if used:
+            made = replace(shared(request, made, *used), fresh_until=0.0)
+        if self._personal:
+            made = replace(made, view=client_view(request.client), cacheable=False)
+        return made
 
 
 def _first_match(patterns: Sequence[re.Pattern[str]], name: str) -> tuple[tuple[str, ...], dict[str, str]] | None:

@@ -5,9 +5,10 @@ Each answer is for one client and one query: no cache may have it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
-from clusterdns.directives.chain import Handler, Reply, Request, reply_with
+from clusterdns.directives.chain import Handler, Reply, Request, client_view, reply_with
 from clusterdns.directives.config.whoami import Config
 from clusterdns.wire import numbers
 from clusterdns.wire.names import join
@@ -25,6 +26,7 @@ def make(config: Config, site: object, following: Handler) -> Handler:
         # A name of 255 bytes has no room for the label; the address is what matters.
         if owner is not None:
             additional.append(Record(owner, numbers.SRV, 0, srv_rdata(0, 0, request.port, numbers.ROOT)))
-        return reply_with(request, "whoami", flags=numbers.AA, additional=additional, cacheable=False)
+        reply = reply_with(request, "whoami", flags=numbers.AA, additional=additional, cacheable=False)
+        return replace(reply, view=client_view(request.client))
 
     return handle

@@ -328,9 +328,9 @@ def test_a_new_target_is_asked_of_the_whole_server() -> None:
 def test_targets_in_a_circle_end() -> None:
     circle = {"a.": Says(answer=("@ 60 IN CNAME b.",)), "c.": Says(answer=("@ 60 IN CNAME b.",))}
     behind = FakeHandler(circle)
-    with pytest.raises(UpstreamFailure, match="more than 10 CNAMEs"):
+    with pytest.raises(UpstreamFailure, match=r"CNAMEs lead in a circle, or too far: c\."):
         _ask("rewrite cname b. c.", "a.", behind=behind)
-    assert len(behind.asked) == 11
+    assert behind.asked == ["a.", "c."]
 
 
 def test_what_is_not_rewritten_is_the_same_reply() -> None:

@@ -6,7 +6,7 @@ import dns.flags
 import dns.rcode
 import pytest
 
-from clusterdns.directives.chain import Reply
+from clusterdns.directives.chain import Reply, client_view
 from clusterdns.wire.records import read_sections
 from clusterdns.wire.reply import finish, udp_limit
 from clusterdns.wire.response import Kind
@@ -174,4 +174,4 @@ def test_whoami(client: str, transport: str, name: str, additional: list[str]) -
     assert records(reply) == []
     assert records(reply, "additional") == additional
     assert dns.flags.to_text(read(reply).flags) == "QR AA RD"
-    assert (reply.cacheable, reply.fresh_until) == (False, 0.0)
+    assert (reply.cacheable, reply.fresh_until, reply.view) == (False, 0.0, client_view(client))

@@ -6,7 +6,7 @@ import dns.flags
 import dns.rcode
 import pytest
 
-from clusterdns.directives.chain import Reply
+from clusterdns.directives.chain import Reply, client_view
 from clusterdns.errors import UpstreamFailure
 from tests.support.chain import FOUND, NXDOMAIN, FakeHandler, Says, answer, read, records, request
 from tests.support.directive import handler
@@ -281,7 +281,7 @@ def test_the_clients_address_is_for_the_client() -> None:
     lines = 'template IN AAAA {\n answer "{{ .Name }} 60 IN AAAA {{ .Remote }}"\n}'
     reply = _ask(lines, "me.", "AAAA", client="fd00::7")
     assert records(reply) == ["me. 60 IN AAAA fd00::7"]
-    assert (reply.cacheable, reply.fresh_until) == (False, 0.0)
+    assert (reply.cacheable, reply.fresh_until, reply.view) == (False, 0.0, client_view("fd00::7"))
     assert _ask(NO_AAAA, "me.", "AAAA").cacheable
 
 
@@ -314,9 +314,17 @@ def test_a_cname_that_is_asked_for_is_not_followed() -> None:
     assert behind.asked == []
 
 
-def test_a_cname_in_a_circle_ends() -> None:
-    with pytest.raises(UpstreamFailure, match="more than 10 CNAMEs"):
-        _ask('template IN ANY {\n answer "{{ .Name }} 60 IN CNAME {{ .Name }}"\n}', "a.")
+@pytest.mark.parametrize(
+    "record",
+    [
+        "{{ .Name }} 60 IN CNAME {{ .Name }}",
+        # Ever further.
+        "{{ .Name }} 60 IN CNAME x.{{ .Name }}",
+    ],
+)
+def test_a_cname_in_a_circle_ends(record: str) -> None:
+    with pytest.raises(UpstreamFailure, match="CNAMEs lead in a circle, or too far: "):
+        _ask(f'template IN ANY {{\n answer "{record}"\n}}', "A.")
 
 
 def test_a_cname_whose_target_fails_is_a_failure() -> None:
