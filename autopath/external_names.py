@@ -93,6 +93,7 @@ class Chase:
                 request.now,
                 request.port,
                 request.size,
+                request.zone,
                 passed,
             )
         )

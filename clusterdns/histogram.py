@@ -30,3 +30,8 @@ class Histogram:
         """Count `value`, `times` times."""
         self.counts[bisect_left(self.bounds, value)] += times
         self.total += value * times
+
+    def merge(self, other: Histogram) -> None:
+        """Count what `other` has counted, too; it has the same bounds."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total

@@ -23,10 +23,11 @@ import externaldns.measurements
 import externaldns.providers.privatezone.emulator.service
 import nodelocal.flags
 from clusterdns import limits
-from clusterdns.daemon.dns_metrics import register_dns_metrics, register_reload_metrics
+from clusterdns.daemon.dns_metrics import register_dns_metrics, register_health_metrics, register_reload_metrics
 from clusterdns.daemon.flags import Flag
 from clusterdns.daemon.metrics import new_registry
 from clusterdns.daemon.reload import ReloadCounters
+from clusterdns.daemon.self_check import SelfCheck
 from clusterdns.directives.assemble import Assembly, Parts
 
 FOLDER = Path(__file__).parent
@@ -125,7 +126,8 @@ def families() -> dict[str, tuple[Family, ...]]:
     """The families by program, from registries that are filled as the programs fill theirs."""
     registries = {program: new_registry(program, "") for program in ("nodelocal", "autopath", "externaldns")}
     for program in ("nodelocal", "autopath"):
-        register_dns_metrics(registries[program], lambda: Assembly({}, Parts()))
+        register_dns_metrics(registries[program], lambda: Assembly({}, Parts()), list)
+        register_health_metrics(registries[program], SelfCheck(list))
         register_reload_metrics(registries[program], ReloadCounters(""))
     externaldns.measurements.export(registries["externaldns"], externaldns.measurements.Measurements())
     return {program: tuple(_families(registry)) for program, registry in registries.items()}
@@ -138,8 +140,11 @@ def _families(registry: CollectorRegistry) -> Iterator[Family]:
 
 
 def _labels(metric: Metric) -> tuple[str, ...]:
-    """The label names; a family without samples yet knows them by an attribute that has no public name."""
-    samples = [name for sample in metric.samples for name in sample.labels]
+    """The label names; a family without samples yet knows them by an attribute that has no public name.
+
+    `le`, the bound of a histogram's bucket, is every histogram's.
+    """
+    samples = [name for sample in metric.samples for name in sample.labels if name != "le"]
     return tuple(dict.fromkeys(samples)) or tuple(getattr(metric, "_labelnames", ()))
 
 

@@ -1,24 +1,60 @@
 """The DNS servers' metrics: CoreDNS's names where dashboards know them, ours where there is nothing to compare with.
 
-Every value is a plain count that a handler keeps anyway; this module only gives it a name when somebody scrapes.
+Every value is a plain count that is kept anyway; this module only gives it a name when somebody scrapes. Names, labels
+and buckets: CoreDNS's README of `prometheus`, `health` and `reload`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
 
-from clusterdns.daemon.metrics import Samples, Source, register
+from clusterdns import __version__
+from clusterdns.daemon.directive_metrics import directive_sources
+from clusterdns.daemon.metrics import Distributions, Samples, Source, register
 from clusterdns.daemon.reload import ReloadCounters
-from clusterdns.directives.assemble import Assembly
-from clusterdns.directives.dispatch import Dispatcher
+from clusterdns.daemon.self_check import SelfCheck
+from clusterdns.directives.assemble import Assembly, Place, server_label
+from clusterdns.directives.config.server import ServerConfig
+from clusterdns.directives.dispatch import DROPPED, Dispatcher
+from clusterdns.directives.traffic import OTHER_TYPE, SIZES, Exchange
+from clusterdns.histogram import Histogram
 from clusterdns.wire import numbers
+from clusterdns.wire.names import name_from_text, name_to_text
+
+VIEW = ""
+"""CoreDNS's label for the `view` directive, which there is none of here."""
 
 
-def register_dns_metrics(registry: CollectorRegistry, running: Callable[[], Assembly]) -> None:
-    """Show the counts of every dispatcher, cache, forward and autopath of the assembly that is `running`."""
-    register(registry, *_server_sources(running), *_directive_sources(running))
+def register_dns_metrics(
+    registry: CollectorRegistry, running: Callable[[], Assembly], servers: Callable[[], Sequence[ServerConfig]]
+) -> None:
+    """Show the counts of every dispatcher and directive of the assembly that is `running`, made from `servers`."""
+    register(registry, *_server_sources(running, servers), *directive_sources(running))
+
+
+def register_health_metrics(registry: CollectorRegistry, check: SelfCheck) -> None:
+    """Show how the server's questions to itself went."""
+    register(
+        registry,
+        Source(
+            "histogram",
+            "coredns_health_request_duration_seconds",
+            "How long this server took to answer itself.",
+            (),
+            lambda: [((), check.durations)],
+        ),
+        Source(
+            "counter",
+            "coredns_health_request_failures_total",
+            "How often this server did not answer itself.",
+            (),
+            lambda: [((), check.failures)],
+        ),
+    )
 
 
 def register_reload_metrics(registry: CollectorRegistry, counters: ReloadCounters) -> None:
@@ -42,109 +78,166 @@ def register_reload_metrics(registry: CollectorRegistry, counters: ReloadCounter
     )
 
 
-def _server_sources(running: Callable[[], Assembly]) -> list[Source]:
-    def servers() -> list[tuple[str, Dispatcher]]:
-        return [
-            (f"dns://[{address}]:{port}" if ":" in address else f"dns://{address}:{port}", dispatcher)
-            for (address, port), dispatcher in running().dispatchers.items()
-        ]
+def _server_sources(running: Callable[[], Assembly], servers: Callable[[], Sequence[ServerConfig]]) -> list[Source]:
+    build = (__version__, "", f"python{platform.python_version()}")
 
-    def requests() -> Samples:
-        for server, dispatcher in servers():
-            for (transport, qtype), count in list(dispatcher.counters.requests.items()):
-                yield (server, transport, numbers.type_name(qtype)), count
+    def dispatchers() -> Iterable[tuple[Place, Dispatcher]]:
+        return running().dispatchers.items()
 
-    def responses() -> Samples:
-        for server, dispatcher in servers():
-            for (source, rcode), count in list(dispatcher.counters.responses.items()):
-                yield (server, numbers.rcode_name(rcode), source), count
+    def durations() -> Distributions:
+        found: dict[tuple[str, ...], Histogram] = {}
+        for place, dispatcher in dispatchers():
+            for zone, histogram in dispatcher.traffic.durations.items():
+                _sum(found, (server_label(place), _zone(zone), VIEW)).merge(histogram)
+            for exchange, tally in dispatcher.traffic.exchanges():
+                # A few microseconds, which is no time in these buckets.
+                _sum(found, (server_label(place), _zone(exchange.zone), VIEW)).add(0.0, tally.hits)
+        return found.items()
+
+    def sizes(of: Callable[[Exchange], int]) -> Distributions:
+        found: dict[tuple[str, ...], Histogram] = {}
+        for place, exchange, count in _exchanges(running()):
+            labels = (server_label(place), _zone(exchange.zone), VIEW, exchange.transport)
+            _sum(found, labels, SIZES).add(of(exchange), count)
+        return found.items()
+
+    def exchanges(label: Callable[[Place, Exchange], tuple[str, ...]]) -> Samples:
+        found: Counter[tuple[str, ...]] = Counter()
+        for place, exchange, count in _exchanges(running()):
+            found[(server_label(place), _zone(exchange.zone), VIEW, *label(place, exchange))] += count
+        return found.items()
+
+    def plugins() -> Samples:
+        for place, dispatcher in dispatchers():
+            for server in servers():
+                if place[0] in (server.addresses or place):
+                    for zone in {name_from_text(key.zone) for key in server.keys if key.port == place[1]}:
+                        if zone in dispatcher.zones:
+                            for name in server.directives:
+                                yield (server_label(place), _zone(zone), VIEW, name), 1.0
 
     return [
         Source(
+            "gauge",
+            "coredns_build_info",
+            "Always 1; the labels say what runs.",
+            ("version", "revision", "goversion"),
+            lambda: [(build, 1.0)],
+        ),
+        Source(
+            "gauge",
+            "coredns_plugin_enabled",
+            "Always 1; the labels are a server block and a directive of it.",
+            ("server", "zone", "view", "name"),
+            plugins,
+        ),
+        Source(
             "counter",
             "coredns_dns_requests_total",
-            "Questions that were not answered from the packet cache, by transport and type.",
-            ("server", "proto", "type"),
-            requests,
+            "Questions that were answered, also from the packet cache; the zone is `dropped` for those not for us.",
+            ("server", "zone", "view", "proto", "family", "type"),
+            lambda: exchanges(lambda place, exchange: (exchange.transport, _family(place), _type(exchange.qtype))),
+        ),
+        Source(
+            "counter",
+            "coredns_dns_do_requests_total",
+            "Those of them with the DO bit.",
+            ("server", "zone", "view"),
+            lambda: [(labels[:3], count) for labels, count in exchanges(_do_bit) if labels[3]],
         ),
         Source(
             "counter",
             "coredns_dns_responses_total",
-            "Answers to those questions, by rcode and by the directive that answered.",
-            ("server", "rcode", "plugin"),
-            responses,
+            "Answers by rcode and by the directive that answered; empty for the server itself.",
+            ("server", "zone", "view", "rcode", "plugin"),
+            lambda: exchanges(lambda _, exchange: (numbers.rcode_name(exchange.rcode), exchange.source)),
+        ),
+        Source(
+            "histogram",
+            "coredns_dns_request_duration_seconds",
+            "From a question to its answer.",
+            ("server", "zone", "view"),
+            durations,
+        ),
+        Source(
+            "histogram",
+            "coredns_dns_request_size_bytes",
+            "Sizes of questions.",
+            ("server", "zone", "view", "proto"),
+            lambda: sizes(lambda exchange: exchange.query_bytes),
+        ),
+        Source(
+            "histogram",
+            "coredns_dns_response_size_bytes",
+            "Sizes of answers.",
+            ("server", "zone", "view", "proto"),
+            lambda: sizes(lambda exchange: exchange.answer_bytes),
         ),
         Source(
             "counter",
             "coredns_panics_total",
             "Questions answered SERVFAIL because of a fault of our own.",
             (),
-            lambda: [((), sum(dispatcher.counters.panics for _, dispatcher in servers()))],
+            lambda: [((), sum(dispatcher.traffic.panics for _, dispatcher in dispatchers()))],
         ),
         Source(
             "counter",
             "clusterdns_packet_cache_hits_total",
             "Queries answered from the packet cache, in front of everything else.",
             ("server",),
-            lambda: [((server,), dispatcher.counters.packet_cache_hits) for server, dispatcher in servers()],
+            lambda: _by_server(dispatchers(), lambda dispatcher: dispatcher.traffic.packet_cache_hits),
         ),
         Source(
             "gauge",
             "clusterdns_packet_cache_entries",
             "Entries of the packet cache.",
             ("server",),
-            lambda: [((server,), len(dispatcher.packets)) for server, dispatcher in servers()],
+            lambda: _by_server(dispatchers(), lambda dispatcher: len(dispatcher.packets)),
         ),
         Source(
             "counter",
             "clusterdns_malformed_messages_total",
             "Messages that were no DNS query: answered FORMERR, or not at all.",
             ("server",),
-            lambda: [((server,), dispatcher.counters.malformed) for server, dispatcher in servers()],
+            lambda: _by_server(dispatchers(), lambda dispatcher: dispatcher.traffic.malformed),
         ),
     ]
 
 
-def _directive_sources(running: Callable[[], Assembly]) -> list[Source]:
-    def hits() -> Samples:
-        for zone, messages in running().parts.caches:
-            yield (zone, "success"), messages.counters.success_hits
-            yield (zone, "denial"), messages.counters.denial_hits
+def _exchanges(assembly: Assembly) -> Iterator[tuple[Place, Exchange, int]]:
+    """Every kind of exchange with the number of its answers; those that have not been are left out."""
+    for place, dispatcher in assembly.dispatchers.items():
+        for exchange, tally in dispatcher.traffic.exchanges():
+            if count := tally.answers + tally.hits:
+                yield place, exchange, count
 
-    def entries() -> Samples:
-        for zone, messages in running().parts.caches:
-            yield (zone, "success"), messages.success_entries
-            yield (zone, "denial"), messages.denial_entries
 
-    return [
-        Source("counter", "coredns_cache_hits_total", "Message cache hits.", ("zones", "type"), hits),
-        Source("gauge", "coredns_cache_entries", "Message cache entries.", ("zones", "type"), entries),
-        Source(
-            "counter",
-            "coredns_cache_misses_total",
-            "Message cache misses.",
-            ("zones",),
-            lambda: [((zone,), messages.counters.misses) for zone, messages in running().parts.caches],
-        ),
-        Source(
-            "counter",
-            "coredns_cache_evictions_total",
-            "Message cache entries that made room for others.",
-            ("zones",),
-            lambda: [((zone,), messages.counters.evictions) for zone, messages in running().parts.caches],
-        ),
-        Source(
-            "counter",
-            "coredns_autopath_success_total",
-            "Search walks that found a name, at their first step or later.",
-            ("zones",),
-            lambda: [((zone,), autopath.counters.successes) for zone, autopath in running().parts.autopaths],
-        ),
-        Source(
-            "counter",
-            "clusterdns_autopath_queries_saved_total",
-            "Questions that clients did not have to ask because the server walked their search list.",
-            ("zones",),
-            lambda: [((zone,), autopath.counters.queries_saved) for zone, autopath in running().parts.autopaths],
-        ),
-    ]
+def _by_server(dispatchers: Iterable[tuple[Place, Dispatcher]], value: Callable[[Dispatcher], int]) -> Samples:
+    # Both wildcard addresses have one label.
+    found: Counter[tuple[str, ...]] = Counter()
+    for place, dispatcher in dispatchers:
+        found[server_label(place),] += value(dispatcher)
+    return found.items()
+
+
+def _sum(found: dict[tuple[str, ...], Histogram], labels: tuple[str, ...], *bounds: Sequence[float]) -> Histogram:
+    if labels not in found:
+        found[labels] = Histogram(*bounds)
+    return found[labels]
+
+
+def _do_bit(_: Place, exchange: Exchange) -> tuple[str, ...]:
+    return ("do" if exchange.dnssec_ok else "",)
+
+
+def _zone(zone: bytes) -> str:
+    return "dropped" if zone == DROPPED else name_to_text(zone)
+
+
+def _family(place: Place) -> str:
+    """ "1 = IP (IP version 4), 2 = IP6 (IP version 6)": a socket of ours has one of both."""
+    return "2" if ":" in place[0] else "1"
+
+
+def _type(qtype: int) -> str:
+    return "other" if qtype == OTHER_TYPE else numbers.type_name(qtype)

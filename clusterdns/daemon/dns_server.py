@@ -17,7 +17,7 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry
 
 from clusterdns.corefile.reading import Endpoint
-from clusterdns.daemon.dns_metrics import register_dns_metrics
+from clusterdns.daemon.dns_metrics import register_dns_metrics, register_health_metrics
 from clusterdns.daemon.endpoints import HttpEndpoints, Pages
 from clusterdns.daemon.http import Handler
 from clusterdns.daemon.lifecycle import eternal
@@ -59,7 +59,8 @@ class DnsServer:
         self._retired: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._told: frozenset[str] = frozenset()
-        register_dns_metrics(registry, lambda: self._assembly)
+        register_dns_metrics(registry, lambda: self._assembly, lambda: self._servers)
+        register_health_metrics(registry, self._check)
 
     async def start(self, patience: float = 0.0) -> None:
         """Listen on everything, or on nothing: raises ConfigError naming the address that can't be had.
@@ -88,6 +89,9 @@ class DnsServer:
             await _close_forwarders(assembly)
             raise
         old, self._assembly, self._servers = self._assembly, assembly, servers
+        for place in old.dispatchers.keys() & assembly.dispatchers.keys():
+            # What was counted before goes on to be.
+            assembly.dispatchers[place].traffic = old.dispatchers[place].traffic
         self._was_ready.clear()
         self._tell_without_effect()
         await self._close_all_but(assembly.dispatchers)

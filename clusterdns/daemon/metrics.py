@@ -7,15 +7,18 @@ computed between scrapes. Names: https://prometheus.io/docs/practices/naming/.
 
 from __future__ import annotations
 
+import itertools
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
+
+from clusterdns.histogram import Histogram
 
 # What dashboards of the replaced programs ask for, and our own.
 _PREFIXES = ("coredns_", "external_dns_", "clusterdns_")
@@ -24,21 +27,24 @@ _NOT_BASE_UNITS = {"ms", "us", "ns", "milliseconds", "microseconds", "nanosecond
 }  # fmt: skip
 
 Samples = Iterable[tuple[Sequence[str], float]]
+Distributions = Iterable[tuple[Sequence[str], Histogram]]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """One metric family: `read` is called at each scrape and yields (label values, value), one for each series.
 
+    The value of a histogram's series is a `Histogram`.
+
     `name` is what dashboards see: with its prefix, in base units (seconds, bytes), a counter's with `_total`;
     ValueError otherwise.
     """
 
-    kind: Literal["counter", "gauge"]
+    kind: Literal["counter", "gauge", "histogram"]
     name: str
     help: str
     labels: tuple[str, ...]
-    read: Callable[[], Samples]
+    read: Callable[[], Samples | Distributions]
 
     def __post_init__(self) -> None:
         words = self.name.split("_")
@@ -55,6 +61,8 @@ class Source:
         """The family with no samples yet."""
         if self.kind == "counter":
             return CounterMetricFamily(self.name, self.help, labels=self.labels)
+        if self.kind == "histogram":
+            return HistogramMetricFamily(self.name, self.help, labels=self.labels)
         return GaugeMetricFamily(self.name, self.help, labels=self.labels)
 
 
@@ -69,8 +77,21 @@ class _Sources(Collector):
         for source in self._sources:
             family = source.family()
             for values, value in source.read():
-                family.add_sample(source.name, dict(zip(source.labels, values, strict=True)), value)
+                labels = dict(zip(source.labels, values, strict=True))
+                if isinstance(value, Histogram):
+                    _add_histogram(family, labels, value)
+                else:
+                    family.add_sample(source.name, labels, value)
             yield family
+
+
+def _add_histogram(family: Metric, labels: dict[str, str], histogram: Histogram) -> None:
+    """Cumulated counts, with bounds written as Go does: `le="1023"`, not `1023.0`."""
+    bounds = [*(f"{bound:g}" for bound in histogram.bounds), "+Inf"]
+    for bound, count in zip(bounds, itertools.accumulate(histogram.counts), strict=True):
+        family.add_sample(f"{family.name}_bucket", {**labels, "le": bound}, count)
+    family.add_sample(f"{family.name}_sum", labels, histogram.total)
+    family.add_sample(f"{family.name}_count", labels, count)
 
 
 def new_registry(program: str, version: str) -> CollectorRegistry:

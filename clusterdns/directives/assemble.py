@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from clusterdns.cache.message_cache import MessageCache
 from clusterdns.cache.packet_cache import PacketCache
@@ -34,18 +34,45 @@ from clusterdns.errors import ConfigError, UpstreamFailure
 from clusterdns.forward.forwarder import Forwarder
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.search.resolv_conf import FileSearchList
-from clusterdns.wire.names import name_from_text, parents
+from clusterdns.wire.names import name_from_text, name_to_text, parents
 
 WILDCARDS = ("0.0.0.0", "::")
+
+Place = tuple[str, int]
+"""Where a server listens: an address in canonical form, and a port."""
+
+
+class Block(NamedTuple):
+    """A server block as metrics name it: the first of its places, and its zones there as folded wire names."""
+
+    place: Place
+    zones: tuple[bytes, ...]
+
+    @property
+    def label(self) -> str:
+        return ",".join(map(name_to_text, self.zones))
+
+    def answers(self, port: int, zone: bytes) -> bool:
+        """True if queries for `zone` on this port are for this block."""
+        return port == self.place[1] and zone in self.zones
+
+
+def server_label(place: Place) -> str:
+    """A place as CoreDNS names it in metrics: `dns://169.254.20.10:53`, `dns://:53` for every address."""
+    address, port = place
+    if address in WILDCARDS:
+        address = ""
+    return f"dns://[{address}]:{port}" if ":" in address else f"dns://{address}:{port}"
 
 
 @dataclass(slots=True)
 class Parts:
-    """What the chains are made of, for metrics, readiness and shutdown, each with its server block's first zone."""
+    """What the chains are made of, for metrics, readiness and shutdown, each with its server block."""
 
-    caches: list[tuple[str, MessageCache]] = field(default_factory=list)
-    forwards: list[tuple[str, Forwarder]] = field(default_factory=list)
-    autopaths: list[tuple[str, Autopath]] = field(default_factory=list)
+    caches: list[tuple[Block, MessageCache]] = field(default_factory=list)
+    forwards: list[tuple[Block, Forwarder]] = field(default_factory=list)
+    autopaths: list[tuple[Block, Autopath]] = field(default_factory=list)
+    hosts: list[tuple[Block, Hosts]] = field(default_factory=list)
     search_lists: list[SearchLists] = field(default_factory=list)
     ready: list[tuple[str, Callable[[], bool]]] = field(default_factory=list)
     """Directives that can be not ready yet, as /ready names them."""
@@ -65,7 +92,7 @@ class Site:
     """
 
     zones: tuple[bytes, ...]
-    label: str
+    block: Block
     clock: Callable[[], float]
     resolve: Handler
     elsewhere: Callable[[bytes], Handler | None]
@@ -84,7 +111,7 @@ Maker = Callable[[Any, Site, Handler], Handler]
 class Assembly:
     """`dispatchers` by (address, port), addresses canonical; the wildcard address stands for every address."""
 
-    dispatchers: Mapping[tuple[str, int], Dispatcher]
+    dispatchers: Mapping[Place, Dispatcher]
     parts: Parts
 
 
@@ -107,12 +134,13 @@ def assemble(
         for address in server.addresses or default_addresses
     }
     routes: dict[int, dict[bytes, Handler]] = {}
-    listens: dict[tuple[str, int], dict[bytes, Handler]] = {}
+    listens: dict[Place, dict[bytes, Handler]] = {}
     for server in servers:
         for port in dict.fromkeys(key.port for key in server.keys):
             zones = tuple(name_from_text(key.zone) for key in server.keys if key.port == port)
             table = routes.setdefault(port, {})
-            chain = _chain(server, zones, table, clock, {**_STANDARD, **makers}, parts, own)
+            block = Block(((server.addresses or default_addresses)[0], port), zones)
+            chain = _chain(server, block, table, clock, {**_STANDARD, **makers}, parts, own)
             for zone in zones:
                 table.setdefault(zone, chain)
                 for address in server.addresses or default_addresses:
@@ -125,7 +153,7 @@ def assemble(
 
 def _chain(
     server: ServerConfig,
-    zones: tuple[bytes, ...],
+    block: Block,
     routes: Mapping[bytes, Handler],
     clock: Callable[[], float],
     makers: Mapping[str, Maker],
@@ -143,9 +171,9 @@ def _chain(
 
     def elsewhere(folded: bytes) -> Handler | None:
         best = next((name for name in parents(folded) if name in routes), None)
-        return None if best is None or best in zones else routes[best]
+        return None if best is None or best in block.zones else routes[best]
 
-    site = Site(zones, server.zones[0], clock, resolve, elsewhere, parts, own)
+    site = Site(block.zones, block, clock, resolve, elsewhere, parts, own)
     handler: Handler = _nothing_answers
     for name in reversed(ORDER):
         maker = makers.get(name)
@@ -182,7 +210,7 @@ def _make_autopath(config: autopath_config.Config, site: Site, following: Handle
         site.parts.search_lists.append(lists)
     zones = _names(config.zones) or site.zones
     autopath = Autopath(zones, lists, config.trusted, following, site.elsewhere)
-    site.parts.autopaths.append((site.label, autopath))
+    site.parts.autopaths.append((site.block, autopath))
     return autopath.handle
 
 
@@ -194,12 +222,12 @@ def _make_cache(config: cache_config.Config, site: Site, following: Handler) -> 
         denial=config.denial.bounds,
         views_of=site.parts.views_of,
     )
-    site.parts.caches.append((site.label, messages))
+    site.parts.caches.append((site.block, messages))
     return Cache(_names(config.zones) or site.zones, messages, site.clock, following).handle
 
 
 def _make_hosts(config: hosts_config.Config, site: Site, following: Handler) -> Handler:
-    return Hosts(
+    hosts = Hosts(
         _names(config.zones) or site.zones,
         read_table(config.inline),
         Path(config.path) if config.path else None,
@@ -208,12 +236,14 @@ def _make_hosts(config: hosts_config.Config, site: Site, following: Handler) -> 
         reload_seconds=config.reload,
         reverse=config.reverse,
         fallthrough=None if config.fallthrough is None else _names(config.fallthrough),
-    ).handle
+    )
+    site.parts.hosts.append((site.block, hosts))
+    return hosts.handle
 
 
 def _make_forward(config: forward_config.Config, site: Site, following: Handler) -> Handler:
     handler = forward.build(config, following, own=site.own)
-    site.parts.forwards.append((site.label, handler.forwarder))
+    site.parts.forwards.append((site.block, handler.forwarder))
     return handler.handle
 
 

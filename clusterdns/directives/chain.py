@@ -19,15 +19,20 @@ from clusterdns.wire.query import Query
 from clusterdns.wire.records import Record, compose
 from clusterdns.wire.response import Response, read_response
 
-ORDER = ("errors", "log", "autopath", "cache", "hosts", "kubernetes", "forward")
-"""Autopath stands before the cache: what is cached are the expansions, never the synthesised answer."""
+ORDER = (
+    *("bufsize", "errors", "log", "local", "dns64", "autopath", "acl", "any", "loadbalance", "cache", "rewrite"),
+    *("minimal", "template", "hosts", "kubernetes", "forward", "whoami"),
+)
+"""CoreDNS's order, but for autopath, which stands before the cache (and acl, so that a walk can't pass it by): what is
+cached are the expansions, never the synthesised answer."""
 
 
 @dataclass(slots=True)
 class Request:
     """One question on its way. `client` is the address of the sender as canonical text; `now` monotonic seconds.
 
-    `transport` is `udp` or `tcp`. `port` is the sender's, `size` the query's in bytes.
+    `transport` is `udp` or `tcp`. `port` is the sender's, `size` the query's in bytes; `zone` is that of the server
+    block that was asked (folded wire).
     """
 
     query: Query
@@ -36,6 +41,7 @@ class Request:
     now: float
     port: int = 0
     size: int = 0
+    zone: bytes = b""
 
     def ask_for(self, name: bytes, qtype: int | None = None) -> Request:
         """The same client asking for another name."""

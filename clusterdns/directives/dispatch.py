@@ -12,14 +12,11 @@ REFUSED, and what fails inside SERVFAIL. Only what is no query is met with silen
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
 
-import dnslib
-
-from clusterdns.cache.packet_cache import PacketCache
+from clusterdns.cache.packet_cache import PacketCache, Tally
 from clusterdns.directives.chain import Handler, Reply, Request
+from clusterdns.directives.traffic import Traffic
 from clusterdns.errors import MalformedMessage, UpstreamFailure
 from clusterdns.flight import Flight, start
 from clusterdns.limits import QUERIES_IN_FLIGHT, TCP_MESSAGE_BYTES
@@ -28,39 +25,31 @@ from clusterdns.wire import numbers
 from clusterdns.wire.edns import ClientSubnet
 from clusterdns.wire.query import HEADER_BYTES, Query, read_query
 from clusterdns.wire.reply import finish, refuse, udp_limit
+from clusterdns.wire.response import Kind
 
 _log = logging.getLogger(__name__)
 
-OTHER_TYPE = 0
-"""A client can ask for 65,536 types; one that does must not make as many counters, and series of a metric."""
+DROPPED = b""
+"""Stands for the zone of a query that no server block was asked."""
 
-_NAMED_TYPES = frozenset(dnslib.QTYPE.forward)
 _TRANSFERS = frozenset({numbers.AXFR, numbers.IXFR})
-
-
-@dataclass(slots=True)
-class ServerCounters:
-    """Plain counts, made into metrics when those are asked for."""
-
-    packet_cache_hits: int = 0
-    requests: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """Questions behind the packet cache, by transport and type; `OTHER_TYPE` for types without a name."""
-    responses: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """Answers from behind the packet cache, by source (a directive, or `server`) and rcode."""
-    malformed: int = 0
-    panics: int = 0
 
 
 class Dispatcher:
     """The server blocks that share a listening address. `chains` maps a block's zone (folded wire) to its chain."""
 
     def __init__(self, chains: Mapping[bytes, Handler], packets: PacketCache, clock: Callable[[], float]) -> None:
-        self.counters = ServerCounters()
+        self.traffic = Traffic()
         self.packets = packets
         self._chains = dict(chains)
         self._clock = clock
         self._find = packets.find
         self._waiting = 0
+
+    @property
+    def zones(self) -> Collection[bytes]:
+        """The zones of its server blocks."""
+        return self._chains.keys()
 
     def respond_udp(self, message: bytes, peer: Peer, send: Send) -> bytes | None:
         """Answer one datagram; see `clusterdns.listen.respond.Respond`."""
@@ -69,12 +58,11 @@ class Dispatcher:
             return self._respond(message, peer, send, "udp", self._clock())
         now = self._clock()
         if now < entry.renew_at:
-            self.counters.packet_cache_hits += 1
+            entry.tally.hits += 1
             return message[:2] + entry.body
         answer = self.packets.get(message[2:], client_address(peer), now)
         if answer is None:
             return self._respond(message, peer, send, "udp", now)
-        self.counters.packet_cache_hits += 1
         return message[:2] + answer
 
     def respond_tcp(self, message: bytes, peer: Peer, send: Send) -> bytes | None:
@@ -84,23 +72,21 @@ class Dispatcher:
     def _respond(self, message: bytes, peer: Peer, send: Send, transport: str, now: float) -> bytes | None:
         # A response is never answered: two servers would answer each other for ever.
         if len(message) < HEADER_BYTES or message[2] & 0x80:
-            self.counters.malformed += 1
+            self.traffic.malformed += 1
             return None
         if message[2] & 0x78:
             return refuse(message, numbers.NOTIMP)
         try:
             query = read_query(message)
         except MalformedMessage:
-            self.counters.malformed += 1
+            self.traffic.malformed += 1
             return refuse(message, numbers.FORMERR)
-        self.counters.requests[transport, query.qtype if query.qtype in _NAMED_TYPES else OTHER_TYPE] += 1
-        chain = self._chain_for(query.folded)
+        zone, chain = self._chain_for(query.folded)
+        request = Request(query, client_address(peer), transport, now, peer[1], len(message), zone)
         rcode = self._refusal(query)
         if chain is None or rcode:
-            rcode = rcode or numbers.REFUSED
-            self.counters.responses["server", rcode] += 1
-            return refuse(message, rcode, query=query)
-        request = Request(query, client_address(peer), transport, now, peer[1], len(message))
+            request.zone = DROPPED
+            return self._refuse(message, request, rcode or numbers.REFUSED)
         flight = start(chain(request))
         if flight.done:
             return self._answer(message, request, flight)
@@ -119,17 +105,18 @@ class Dispatcher:
         # More than this many at a time are not answered any sooner; whoever is refused asks its next nameserver.
         return numbers.REFUSED if self._waiting >= QUERIES_IN_FLIGHT.default else 0
 
-    def _chain_for(self, folded: bytes) -> Handler | None:
-        """The chain of the longest zone at or above the name."""
+    def _chain_for(self, folded: bytes) -> tuple[bytes, Handler | None]:
+        """The longest zone at or above the name, and its chain."""
         chains = self._chains
         offset = 0
         while True:
-            chain = chains.get(folded[offset:])
+            zone = folded[offset:]
+            chain = chains.get(zone)
             if chain is not None:
-                return chain
+                return zone, chain
             length = folded[offset]
             if not length:
-                return None
+                return DROPPED, None
             offset += 1 + length
 
     def _answer_late(self, message: bytes, request: Request, flight: Flight[Reply], peer: Peer, send: Send) -> None:
@@ -143,25 +130,49 @@ class Dispatcher:
             limit = udp_limit(query) if request.transport == "udp" else TCP_MESSAGE_BYTES.default_int
             answer = finish(query, reply.response, limit=limit, subnet=_answered_subnet(query, reply))
         except (UpstreamFailure, MalformedMessage):  # the latter: an answer whose records can't be read
-            self.counters.responses["server", numbers.SERVFAIL] += 1
-            return refuse(message, numbers.SERVFAIL, query=query)
+            return self._refuse(message, request, numbers.SERVFAIL)
         except Exception:
-            self.counters.panics += 1
-            self.counters.responses["server", numbers.SERVFAIL] += 1
+            self.traffic.panics += 1
             _log.exception("a query failed by our own fault; it is answered SERVFAIL")
-            return refuse(message, numbers.SERVFAIL, query=query)
-        self.counters.responses[reply.source, reply.response.rcode] += 1
+            return self._refuse(message, request, numbers.SERVFAIL)
+        now = self._clock()
+        response = reply.response
+        self._tally(request, response.rcode, reply.source, response.kind, len(answer)).answers += 1
+        self.traffic.count_seconds(request.zone, now - request.now)
         if reply.fresh_until and _may_repeat(request, answer):
             self.packets.put(
                 message[2:],
                 request.client,
                 reply.view,
                 answer,
-                reply.response.ttl_offsets,
+                response.ttl_offsets,
                 expires=reply.fresh_until,
-                now=self._clock(),
+                now=now,
+                tally=self._tally(request, response.rcode, "cache", response.kind, len(answer)),
             )
         return answer
+
+    def _refuse(self, message: bytes, request: Request, rcode: int) -> bytes:
+        """The server's own answer, where no directive has one."""
+        answer = refuse(message, rcode, query=request.query)
+        self._tally(request, rcode, "", Kind.INCOMPLETE, len(answer)).answers += 1
+        self.traffic.count_seconds(request.zone, self._clock() - request.now)
+        return answer
+
+    def _tally(self, request: Request, rcode: int, source: str, kind: Kind, size: int) -> Tally:
+        query, is_denial = request.query, kind is not Kind.ANSWER
+        key = (
+            request.zone,
+            request.transport,
+            query.qtype,
+            query.dnssec_ok,
+            rcode,
+            source,
+            is_denial,
+            request.size,
+            size,
+        )
+        return self.traffic.tally(key)
 
 
 def _may_repeat(request: Request, answer: bytes) -> bool:

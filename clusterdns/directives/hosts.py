@@ -89,6 +89,16 @@ class Hosts:
         self._seen: tuple[int, int, int] | None = None
         self._look_again_at = 0.0
 
+    @property
+    def entries(self) -> int:
+        """Addresses of names, of the file and of the Corefile."""
+        return sum(len(found) for table in (self._inline, self._file) for found in table.addresses.values())
+
+    @property
+    def changed_at(self) -> float:
+        """When the file that is in use was last changed, seconds since 1970; 0 if none has been read."""
+        return self._seen[0] / 1e9 if self._seen else 0.0
+
     async def handle(self, request: Request) -> Reply:
         query = request.query
         if not any(is_at_or_below(query.folded, zone) for zone in self._zones):

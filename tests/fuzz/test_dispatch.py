@@ -133,5 +133,5 @@ def test_any_bytes(stream: list[tuple[bytes, Peer, str]]) -> None:
         if answer is not None and again is not None:
             first, second = dns.message.from_wire(answer), dns.message.from_wire(again)
             assert (first.rcode(), first.answer, first.edns) == (second.rcode(), second.answer, second.edns)
-    assert dispatcher.counters.panics == 0
+    assert dispatcher.traffic.panics == 0
     assert late == []

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 import dns.flags
 import dns.message
 
 from clusterdns.cache.packet_cache import PacketCache
 from clusterdns.directives.dispatch import Dispatcher
+from clusterdns.directives.traffic import Exchange, Traffic
 from clusterdns.listen.respond import Peer
 from clusterdns.wire.names import name_from_text
 from tests.support.chain import FOUND, NXDOMAIN, FakeHandler, Says
@@ -38,8 +39,24 @@ class Server:
         )
 
     @property
-    def counters(self) -> Any:
-        return self.dispatcher.counters
+    def traffic(self) -> Traffic:
+        return self.dispatcher.traffic
+
+    @property
+    def requests(self) -> Counter[tuple[str, int]]:
+        """Questions behind the packet cache that were answered, by transport and type."""
+        return self._answers(lambda exchange: (exchange.transport, exchange.qtype))
+
+    @property
+    def responses(self) -> Counter[tuple[str, int]]:
+        """Their answers, by source and rcode."""
+        return self._answers(lambda exchange: (exchange.source, exchange.rcode))
+
+    def _answers(self, label: Callable[[Exchange], tuple[str, int]]) -> Counter[tuple[str, int]]:
+        found: Counter[tuple[str, int]] = Counter()
+        for exchange, tally in self.traffic.exchanges():
+            found[label(exchange)] += tally.answers
+        return +found
 
     def respond(self, message: bytes, transport: str = "udp", peer: Peer = PEER) -> bytes | None:
         respond = self.dispatcher.respond_udp if transport == "udp" else self.dispatcher.respond_tcp

@@ -23,3 +23,13 @@ def test_the_buckets_of_dashboards() -> None:
     assert len(SECONDS) == 16
     assert (SECONDS[0], SECONDS[1], SECONDS[-1]) == (0.00025, 0.0005, 8.192)
     assert list(SLIM_SECONDS) == pytest.approx([0.00025, 0.0025, 0.025, 0.25, 2.5])
+
+
+def test_merge_adds_what_another_one_has_counted() -> None:
+    first, second = Histogram((1, 2)), Histogram((1, 2))
+    first.add(1)
+    second.add(1)
+    second.add(9, times=2)
+    first.merge(second)
+    assert (first.counts, first.total) == ([2, 0, 2], 20)
+    assert (second.counts, second.total) == ([1, 0, 2], 19)

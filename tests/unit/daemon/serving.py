@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
+from typing import Any
 
 import aiohttp
 import dns.message
@@ -58,9 +59,9 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._sock.close()
 
-    async def ask(self, name: str = NAME, qtype: str = "A") -> dns.message.Message:
-        """The answer; raises TimeoutError, or ConnectionRefusedError if nobody listens."""
-        query = dns.message.make_query(name, qtype).to_wire()
+    async def ask(self, name: str = NAME, qtype: str = "A", **options: Any) -> dns.message.Message:
+        """The answer; raises TimeoutError, or ConnectionRefusedError if nobody listens. `options` as make_query's."""
+        query = dns.message.make_query(name, qtype, **options).to_wire()
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(self._sock, query)
         async with asyncio.timeout(60):

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from clusterdns.daemon.metrics import Source, exposition, new_registry, register
+from clusterdns.histogram import Histogram
 
 
 class Counters:
@@ -62,6 +63,28 @@ def test_exposition_is_the_text_format() -> None:
     )
 
 
+def test_a_histogram_cumulates_and_writes_bounds_as_go_does() -> None:
+    histogram = Histogram((0.00025, 1, 1023, 16000))
+    for value in (0.0001, 0.5, 1, 20000):
+        histogram.add(value)
+    registry = CollectorRegistry()
+    register(
+        registry,
+        Source("histogram", "coredns_x_seconds", "X.", ("server",), lambda: [(("dns://:53",), histogram)]),
+    )
+    assert exposition(registry)[2].decode().splitlines() == [
+        "# HELP coredns_x_seconds X.",
+        "# TYPE coredns_x_seconds histogram",
+        'coredns_x_seconds_bucket{le="0.00025",server="dns://:53"} 1.0',
+        'coredns_x_seconds_bucket{le="1",server="dns://:53"} 3.0',
+        'coredns_x_seconds_bucket{le="1023",server="dns://:53"} 3.0',
+        'coredns_x_seconds_bucket{le="16000",server="dns://:53"} 3.0',
+        'coredns_x_seconds_bucket{le="+Inf",server="dns://:53"} 4.0',
+        'coredns_x_seconds_sum{server="dns://:53"} 20001.5001',
+        'coredns_x_seconds_count{server="dns://:53"} 4.0',
+    ]
+
+
 def test_new_registry_has_build_info_and_the_process() -> None:
     samples = _samples(new_registry("nodelocal", "0.1.0"))
     (info,) = [labels for name, labels in samples if name == "clusterdns_build_info"]
@@ -93,7 +116,7 @@ def test_label_values_must_match_the_labels() -> None:
         ("gauge", "coredns_cache_entries"),
     ],
 )
-def test_good_names(kind: Literal["counter", "gauge"], name: str) -> None:
+def test_good_names(kind: Literal["counter", "gauge", "histogram"], name: str) -> None:
     assert Source(kind, name, "help", (), list).name == name
 
 
@@ -103,11 +126,12 @@ def test_good_names(kind: Literal["counter", "gauge"], name: str) -> None:
         ("counter", "nodelocal_hits_total", "help"),
         ("counter", "coredns_hits", "help"),
         ("gauge", "coredns_entries_total", "help"),
+        ("histogram", "coredns_seconds_total", "help"),
         ("gauge", "clusterdns_age_ms", "help"),
         ("counter", "clusterdns_sent_kb_total", "help"),
         ("gauge", "clusterdns_age_seconds", ""),
     ],
 )
-def test_bad_names_are_refused(kind: Literal["counter", "gauge"], name: str, help: str) -> None:
+def test_bad_names_are_refused(kind: Literal["counter", "gauge", "histogram"], name: str, help: str) -> None:
     with pytest.raises(ValueError, match=name):
         Source(kind, name, help, (), list)

@@ -106,4 +106,4 @@ def test_the_packet_cache_answers_each_client_as_the_policies_say(first: str) ->
         rcodes.append((client, sent[3] & 15))
     assert rcodes == [(client, 5 if client == "10.9.0.1" else 0) for client in (first, second, first, second)]
     # The allowed client's second question is a hit.
-    assert (server.counters.packet_cache_hits, len(behind.asked)) == (1, 1)
+    assert (server.traffic.packet_cache_hits, len(behind.asked)) == (1, 1)

@@ -12,7 +12,7 @@ import dns.rcode
 import pytest
 
 from clusterdns.directives import dispatch
-from clusterdns.directives.dispatch import OTHER_TYPE
+from clusterdns.directives.traffic import OTHER_TYPE
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight
 from clusterdns.limits import QUERIES_IN_FLIGHT
@@ -41,7 +41,7 @@ def test_garbage(transport: str, message: bytes, allowed: tuple[int | None, ...]
     assert rcode in allowed
     assert server.behind.asked == []
     assert len(server.packets) == 0
-    assert server.counters.panics == 0
+    assert server.traffic.panics == 0
 
 
 @transports
@@ -55,8 +55,8 @@ def test_queries_cut_at_every_offset(transport: str, message: bytes) -> None:
         else:
             assert answer is not None
             assert (answer[:2], answer[3] & 15) == (message[:2], garbage.FORMERR)
-    assert (server.behind.asked, server.late, server.counters.panics) == ([], [], 0)
-    assert server.counters.malformed == len(message)
+    assert (server.behind.asked, server.late, server.traffic.panics) == ([], [], 0)
+    assert server.traffic.malformed == len(message)
 
 
 @transports
@@ -92,7 +92,7 @@ def test_refusals(transport: str, message: bytes, rcode: str, opt: bool) -> None
     assert (answer.edns == 0) is opt
     assert bool(answer.ednsflags & dns.flags.DO) is bool(dns.message.from_wire(message).ednsflags & dns.flags.DO)
     assert behind.asked == []
-    assert server.counters.responses == {("server", answer.rcode()): 1}
+    assert server.responses == {("", answer.rcode()): 1}
     assert len(server.packets) == 0
 
 
@@ -234,8 +234,8 @@ def test_an_upstream_s_failure_is_servfail(transport: str, message: bytes, caplo
     assert dns.rcode.to_text(answer.rcode()) == "SERVFAIL"
     assert answer.question == dns.message.from_wire(message).question
     assert answer.edns == dns.message.from_wire(message).edns
-    assert server.counters.responses == {("server", 2): 1}
-    assert (server.counters.panics, caplog.records, len(server.packets)) == (0, [], 0)
+    assert server.responses == {("", 2): 1}
+    assert (server.traffic.panics, caplog.records, len(server.packets)) == (0, [], 0)
 
 
 @transports
@@ -246,7 +246,7 @@ def test_a_fault_of_our_own_is_servfail_and_one_traceback(
     server = Server(says=Says(error=error))
     answer = server.ask(messages.query(), transport)
     assert dns.rcode.to_text(answer.rcode()) == "SERVFAIL"
-    assert (server.counters.panics, server.counters.responses) == (1, {("server", 2): 1})
+    assert (server.traffic.panics, server.responses) == (1, {("", 2): 1})
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert record.exc_info is not None
@@ -277,7 +277,7 @@ def test_late_answers(transport: str, says: Says, rcode: str) -> None:
     assert dns.rcode.to_text(read(message, answer).rcode()) == rcode
     # What came late is repeated like any other, until the time that it says.
     assert len(server.packets) == (1 if says.error is None and transport == "udp" else 0)
-    assert server.counters.panics == isinstance(says.error, KeyError)
+    assert server.traffic.panics == isinstance(says.error, KeyError)
 
 
 def test_late_answers_go_to_whom_they_belong() -> None:
@@ -326,7 +326,7 @@ def test_types_without_a_name_share_a_counter() -> None:
     for number in range(65280, 65300):
         server.ask(messages.query(qtype=f"TYPE{number}"))
     server.ask(messages.query(qtype="AAAA"), "tcp")
-    assert server.counters.requests == {("udp", OTHER_TYPE): 20, ("tcp", 28): 1}
+    assert server.requests == {("udp", OTHER_TYPE): 20, ("tcp", 28): 1}
 
 
 def test_more_waiting_queries_than_allowed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,12 +19,12 @@ def test_a_repeated_query_is_answered_without_the_chain() -> None:
         server.now = at
         again = server.ask(messages.query(message_id=2))
         assert (again.answer[0].ttl, again.answer[0][0], again.flags) == (ttl, first.answer[0][0], first.flags)
-    assert (len(server.behind.asked), server.counters.packet_cache_hits) == (1, 4)
+    assert (len(server.behind.asked), server.traffic.packet_cache_hits) == (1, 4)
     server.now = 130.0
     server.ask(messages.query(message_id=3))
-    assert (len(server.behind.asked), server.counters.packet_cache_hits) == (2, 4)
-    assert server.counters.requests == {("udp", 1): 2}
-    assert server.counters.responses == {("fake", 0): 2}
+    assert (len(server.behind.asked), server.traffic.packet_cache_hits) == (2, 4)
+    assert server.requests == {("udp", 1): 2}
+    assert server.responses == {("fake", 0): 2}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_an_answer_for_one_view_is_repeated_to_that_view_only() -> None:
     assert dns.rcode.to_text(server.ask(message, peer=("10.0.0.2", 5353)).rcode()) == "NOERROR"
     for client in ("10.0.0.3", "10.0.0.9"):
         assert dns.rcode.to_text(server.ask(message, peer=(client, 5353)).rcode()) == "NXDOMAIN"
-    assert server.counters.packet_cache_hits == 1
+    assert server.traffic.packet_cache_hits == 1
 
 
 def test_a_denial_is_repeated_with_its_soa() -> None:

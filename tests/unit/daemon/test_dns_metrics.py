@@ -1,0 +1,243 @@
+"""The metrics of a DNS server that dashboards know: names, labels and values after real questions."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from clusterdns.daemon.dns_server import DnsServer
+from clusterdns.daemon.metrics import exposition
+from clusterdns.demo.processes import free_ports
+from clusterdns.directives.assemble import server_label
+from tests.support.upstream import Upstream
+from tests.support.virtual_time import run
+from tests.unit.daemon.serving import Client, block, configured
+
+FOUR, SIX = "127.0.0.1", "::1"
+
+
+def samples(registry: CollectorRegistry, name: str) -> dict[tuple[str, ...], float]:
+    """The values of one series name, by label values in the order of the labels' names."""
+    return {
+        tuple(value for _, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(exposition(registry)[2].decode())
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def label_names(registry: CollectorRegistry) -> Mapping[str, set[str]]:
+    return {
+        family.name: {name for sample in family.samples for name in sample.labels} - {"le"}
+        for family in text_string_to_metric_families(exposition(registry)[2].decode())
+    }
+
+
+class Running:
+    """A server of a Corefile with its registry."""
+
+    def __init__(self, text: str) -> None:
+        self.registry = CollectorRegistry()
+        self.server = DnsServer(*configured(text), self.registry)
+
+    async def __aenter__(self) -> Running:
+        await self.server.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.server.close()
+
+    def values(self, name: str) -> dict[tuple[str, ...], float]:
+        return samples(self.registry, name)
+
+
+def cached(port: int, upstream: int, address: str = FOUR) -> str:
+    """A block for `example` with a cache before an upstream."""
+    return f"example:{port} {{\n bind {address}\n cache\n forward . {FOUR}:{upstream}\n}}\n"
+
+
+@pytest.mark.parametrize(("address", "family"), [(FOUR, "1"), (SIX, "2")])
+def test_questions_and_answers_with_the_packet_cache_s(address: str, family: str) -> None:
+    async def body() -> None:
+        (port,) = free_ports(1)
+        async with Upstream() as upstream, Running(cached(port, upstream.port, address)) as running:
+            with Client(address, port) as client:
+                for _ in range(4):
+                    await client.ask("web.example.")
+                await client.ask("web.example.", "TYPE65280")
+                await client.ask("elsewhere.test.", "AAAA")
+            server = f"dns://[{address}]:{port}" if address == SIX else f"dns://{address}:{port}"
+            # family, proto, server, type, view, zone
+            assert running.values("coredns_dns_requests_total") == {
+                (family, "udp", server, "A", "", "example."): 4,
+                (family, "udp", server, "other", "", "example."): 1,
+                (family, "udp", server, "AAAA", "", "dropped"): 1,
+            }
+            # plugin, rcode, server, view, zone
+            assert running.values("coredns_dns_responses_total") == {
+                ("forward", "NOERROR", server, "", "example."): 2,
+                ("cache", "NOERROR", server, "", "example."): 3,
+                ("", "REFUSED", server, "", "dropped"): 1,
+            }
+            assert running.values("coredns_dns_request_duration_seconds_count") == {
+                (server, "", "example."): 5,
+                (server, "", "dropped"): 1,
+            }
+            sizes = running.values("coredns_dns_request_size_bytes_sum")
+            assert sizes == {("udp", server, "", "example."): 5 * 29, ("udp", server, "", "dropped"): 32}
+            answers = running.values("coredns_dns_response_size_bytes_bucket")
+            assert answers["100", "udp", server, "", "example."] == 5
+            # The cache lets an answer into the packet cache when it is asked for again.
+            assert running.values("clusterdns_packet_cache_hits_total") == {(server,): 2}
+
+    run(body())
+
+
+def test_hits_of_both_caches_are_cache_hits() -> None:
+    async def body() -> None:
+        (port,) = free_ports(1)
+        async with Upstream() as upstream, Running(cached(port, upstream.port)) as running:
+            with Client(FOUR, port) as client:
+                for name in ("web.example.", "web.example.", "WEB.example.", "WEB.example."):
+                    await client.ask(name)
+            server = f"dns://{FOUR}:{port}"
+            # the first was a miss, the third a hit of the message cache, the others hits of the packet cache
+            assert running.values("coredns_cache_requests_total") == {(server, "", "example."): 4}
+            assert running.values("coredns_cache_hits_total") == {
+                (server, "success", "", "example."): 3,
+                (server, "denial", "", "example."): 0,
+            }
+            assert running.values("coredns_cache_misses_total") == {(server, "", "example."): 1}
+            assert running.values("coredns_cache_entries")[server, "success", "", "example."] == 1
+
+    run(body())
+
+
+def test_the_do_bit_is_counted() -> None:
+    async def body() -> None:
+        (port,) = free_ports(1)
+        async with Running(block(FOUR, port)) as running:
+            with Client(FOUR, port) as client:
+                await client.ask()
+                assert running.values("coredns_dns_do_requests_total") == {}
+                await client.ask(want_dnssec=True)
+            assert running.values("coredns_dns_do_requests_total") == {(f"dns://{FOUR}:{port}", "", "example."): 1}
+
+    run(body())
+
+
+def test_counts_go_on_through_a_reload() -> None:
+    async def body() -> None:
+        first, second = free_ports(2)
+        async with Running(block(FOUR, first)) as running:
+            with Client(FOUR, first) as client:
+                await client.ask()
+                await running.server.replace(*configured(block(FOUR, first) + block(FOUR, second)))
+                await client.ask()
+            counts = {labels[2]: count for labels, count in running.values("coredns_dns_requests_total").items()}
+            assert counts == {f"dns://{FOUR}:{first}": 2}
+
+    run(body())
+
+
+def test_plugins_are_those_of_each_block_at_each_place() -> None:
+    async def body() -> None:
+        first, second = free_ports(2)
+        text = f"a.example:{first} b.example:{second} {{\n bind {FOUR}\n errors\n cache\n}}\n"
+        async with Running(text + f"c.example:{second} {{\n bind {FOUR}\n log\n}}\n") as running:
+            found = {(labels[1], labels[3], labels[0]) for labels in running.values("coredns_plugin_enabled")}
+            one, two = f"dns://{FOUR}:{first}", f"dns://{FOUR}:{second}"
+            assert found == {
+                *((one, "a.example.", name) for name in ("bind", "errors", "cache")),
+                *((two, "b.example.", name) for name in ("bind", "errors", "cache")),
+                *((two, "c.example.", name) for name in ("bind", "log")),
+            }
+
+    run(body())
+
+
+def test_hosts_and_health() -> None:
+    async def body() -> None:
+        (port,) = free_ports(1)
+        started = time.time()
+        async with Running(block(FOUR, port, more="health")) as running:
+            with Client(FOUR, port) as client:
+                await client.ask()  # has the file read
+            await asyncio.sleep(5)
+            ((entries,),) = [list(running.values("coredns_hosts_entries").values())]
+            assert entries >= 1
+            assert 0 <= running.values("coredns_hosts_reload_timestamp_seconds")[()] <= started
+            assert running.values("coredns_health_request_duration_seconds_count")[()] >= 5
+            assert running.values("coredns_health_request_failures_total") == {(): 0}
+
+    run(body())
+
+
+@pytest.mark.parametrize(
+    ("place", "label"),
+    [
+        (("169.254.20.10", 53), "dns://169.254.20.10:53"),
+        (("fd00::10", 53), "dns://[fd00::10]:53"),
+        (("0.0.0.0", 53), "dns://:53"),
+        (("::", 1053), "dns://:1053"),
+    ],
+)
+def test_servers_are_named_as_coredns_does(place: tuple[str, int], label: str) -> None:
+    assert server_label(place) == label
+
+
+def test_both_wildcard_addresses_are_one_server() -> None:
+    async def body() -> None:
+        (port,) = free_ports(1)
+        async with Running(f"example:{port} {{\n cache\n hosts {{\n 192.0.2.1 web.example\n }}\n}}\n") as running:
+            for address in (FOUR, SIX):
+                with Client(address, port) as client:
+                    await client.ask()
+            server = f"dns://:{port}"
+            assert running.values("coredns_dns_responses_total") == {("hosts", "NOERROR", server, "", "example."): 2}
+            assert {labels[0] for labels in running.values("coredns_dns_requests_total")} == {"1", "2"}
+            assert running.values("clusterdns_malformed_messages_total") == {(server,): 0}
+
+    run(body())
+
+
+def test_every_family_has_the_labels_that_dashboards_ask_for() -> None:
+    async def body() -> None:
+        (port,) = free_ports(1)
+        async with Upstream() as upstream, Running(cached(port, upstream.port)) as running:
+            with Client(FOUR, port) as client:
+                await client.ask("web.example.", want_dnssec=True)
+            found = label_names(running.registry)
+        zoned = {"server", "zone", "view"}
+        cache = {"server", "zones", "view"}
+        expected = {
+            "coredns_build_info": {"version", "revision", "goversion"},
+            "coredns_plugin_enabled": zoned | {"name"},
+            "coredns_dns_requests": zoned | {"proto", "family", "type"},
+            "coredns_dns_do_requests": zoned,
+            "coredns_dns_responses": zoned | {"rcode", "plugin"},
+            "coredns_dns_request_duration_seconds": zoned,
+            "coredns_dns_request_size_bytes": zoned | {"proto"},
+            "coredns_dns_response_size_bytes": zoned | {"proto"},
+            "coredns_panics": set(),
+            "coredns_cache_entries": cache | {"type"},
+            "coredns_cache_requests": cache,
+            "coredns_cache_hits": cache | {"type"},
+            "coredns_cache_misses": cache,
+            "coredns_cache_prefetch": cache,
+            "coredns_cache_drops": cache,
+            "coredns_cache_served_stale": cache,
+            "coredns_cache_evictions": cache | {"type"},
+            "coredns_hosts_entries": set(),
+            "coredns_hosts_reload_timestamp_seconds": set(),
+            "coredns_health_request_duration_seconds": set(),
+            "coredns_health_request_failures": set(),
+        }
+        assert {name: labels for name, labels in found.items() if name in expected} == expected
+
+    run(body())
