@@ -1,0 +1,282 @@
+"""DNS packets of the node's pods come to nodelocal, for as long as it answers.
+
+    start ──► link, addresses, rules       keep ──► questions to ourselves; link and rules looked at whenever netlink
+                                                    tells of a change, and every -syncinterval
+    withdraw ──► clients go to cluster DNS at once       stop ──► rules and link removed, within a deadline
+
+What the kernel or our privileges do not allow is said once, counted, and done without: nodelocal serves on, by whatever
+way packets find it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import ExitStack, suppress
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from clusterdns.errors import ClusterDNSError, ConfigError
+from clusterdns.forward.upstreams import Upstream
+from clusterdns.limits import (
+    INTERCEPTION_ENDPOINTS,
+    INTERCEPTION_RETRY_SECONDS,
+    INTERCEPTION_SETTLE_SECONDS,
+    INTERCEPTION_STEP_SECONDS,
+)
+from nodelocal import nft
+from nodelocal.flags import Options
+from nodelocal.heartbeat import Heartbeat
+from nodelocal.nftables import TABLE, Rules, revision_in
+from nodelocal.setup_errors import SetupErrors
+
+if TYPE_CHECKING:
+    from nodelocal.interface import Interface
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Part = Literal["link", "rules"]
+
+
+class StillAtIt(ClusterDNSError):
+    """The kernel has not ended what it was asked to do before."""
+
+    retryable = True
+
+
+class Interception:
+    """See the module. One for the life of the process; `start` before everything else, and before the sockets."""
+
+    def __init__(self, options: Options, errors: SetupErrors) -> None:
+        self._options = options
+        self._errors = errors
+        self._rules = Rules(options.local_addresses, options.dns_port, options.health_port)
+        self._heartbeat = Heartbeat(options.local_addresses, options.dns_port)
+        self._interface: Interface | None = None
+        self._endpoints: tuple[Upstream, ...] = ()
+        self._listed: tuple[str, ...] | None = None
+        """Our tables as nft showed them after our last change; None: not ours, or not known."""
+        self._translated: tuple[Upstream, ...] = ()
+        """The endpoints that are in them."""
+        self._withdrawn = False
+        self._changing = asyncio.Lock()
+        self._at_netlink = threading.Lock()
+        self._wake = asyncio.Event()
+        self._failed: dict[Part, ClusterDNSError] = {}
+        self._replaced = False
+        self._started = False
+
+    async def start(self) -> None:
+        """Make link, addresses and rules. Raises ConfigError if the link's name is taken by a foreign one."""
+        if self._options.setup_interface:
+            # Its netlink library takes 0.2 s to load.
+            from nodelocal.interface import Interface
+
+            self._interface = Interface(self._options.interface_name, self._options.local_addresses)
+            await self._ensure_interface()
+        await self._ensure_rules()
+        self._started = True
+
+    async def keep(self) -> None:
+        """Keep all of it, until cancelled. Begin when the sockets are open."""
+        async with asyncio.TaskGroup() as group:
+            if self._options.setup_iptables:
+                group.create_task(self._heartbeat.run())
+            group.create_task(self._look_after())
+
+    def set_endpoints(self, endpoints: Iterable[Upstream]) -> None:
+        """Where clients are sent while nodelocal does not answer: cluster DNS servers, addresses of pods or hosts.
+
+        Not a Service's, unless kube-proxy works by IPVS: the kernel translates a connection once.
+        """
+        usable = (each for each in endpoints if self._is_elsewhere(each.address))
+        self._endpoints = tuple(dict.fromkeys(usable))[: INTERCEPTION_ENDPOINTS.default_int]
+        self._wake.set()
+
+    async def withdraw(self) -> None:
+        """Send clients to cluster DNS from now on. Go on answering for a moment: some questions are here already.
+
+        Nothing happens where no cluster DNS server is known: then whoever still answers is the best there is.
+        """
+        async with self._changing:
+            if self._withdrawn or self._listed is None or not self._endpoints:
+                return
+            self._withdrawn = True
+            if await self._try("rules", lambda: nft.apply(self._rules.withdraw())):
+                _log.info("clients are sent to cluster DNS")
+
+    async def stop(self, deadline_seconds: float, *, successor: bool = False) -> None:
+        """Take away rules and link, unless -skipteardown says no or another nodelocal has taken them over.
+
+        Ends within `deadline_seconds`, whatever netlink or nft do; cancel `keep` before.
+        """
+        if successor or self._options.skip_teardown:
+            return
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                await self._tear_down()
+        except TimeoutError:
+            _log.error("link and rules could not be removed within %g s: they stay", deadline_seconds)
+
+    async def _tear_down(self) -> None:
+        async with self._changing:
+            expected = "" if self._withdrawn else self._rules.revision
+            self._withdrawn = True
+            if self._listed is not None:
+                if any(revision_in(text) not in ("", expected) for text in await self._list()):
+                    _log.info("another nodelocal has replaced the rules: link and rules are its")
+                    return
+                script = self._rules.leave(self._endpoints) if self._endpoints else self._rules.remove()
+                await self._try("rules", lambda: nft.apply(script))
+        if self._interface is not None:
+            interface = self._interface
+            await self._try("link", lambda: self._beside_the_loop(interface.remove))
+
+    async def _look_after(self) -> None:
+        loop = asyncio.get_running_loop()
+        with ExitStack() as stack:
+            follow = self._follow_changes(loop, stack)
+            while True:
+                pause = self._options.sync_seconds
+                if any(error.retryable for error in self._failed.values()):
+                    pause = min(pause, INTERCEPTION_RETRY_SECONDS.default)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
+                        # Whoever changes something seldom changes one thing.
+                        await asyncio.sleep(INTERCEPTION_SETTLE_SECONDS.default)
+                self._wake.clear()
+                with suppress(ConfigError):  # said, and counted
+                    await self._ensure_interface()
+                follow()
+                await self._ensure_rules()
+
+    def _follow_changes(self, loop: asyncio.AbstractEventLoop, stack: ExitStack) -> Callable[[], None]:
+        """Wake when netlink tells of our link; returns what is to be called when the link may be another one."""
+        if self._interface is None:
+            return lambda: None
+        from nodelocal.interface import Changes
+
+        try:
+            changes = stack.enter_context(Changes(self._interface.name))
+        except OSError as error:
+            _log.warning("netlink tells of no changes (%s): they are looked for from time to time", error.strerror)
+            return lambda: None
+
+        def read() -> None:
+            if changes.read():
+                self._wake.set()
+
+        loop.add_reader(changes.fileno(), read)
+        stack.callback(loop.remove_reader, changes.fileno())
+        return changes.follow
+
+    async def _ensure_interface(self) -> None:
+        interface = self._interface
+        if interface is None:
+            return
+        done: tuple[str, ...] = ()
+
+        async def ensure() -> None:
+            nonlocal done
+            done = await self._beside_the_loop(interface.ensure)
+
+        await self._try("link", ensure)
+        if done:
+            _log.info("%s", ", ".join(done))
+
+    async def _ensure_rules(self) -> None:
+        if not self._options.setup_iptables:
+            return
+        async with self._changing:
+            if not self._withdrawn:
+                await self._try("rules", self._replace_what_differs)
+
+    async def _replace_what_differs(self) -> None:
+        listed = await self._list()
+        revisions = {revision_in(text) for text in listed}
+        ours = revisions == {self._rules.revision}
+        if self._listed is not None and not ours and revisions != {""}:
+            # Of another version, or of other addresses: it came after us, so the node is its.
+            if not self._replaced:
+                _log.info("another nodelocal has replaced the rules: they are its")
+            self._replaced = True
+            return
+        self._replaced = False
+        endpoints = self._endpoints
+        if not ours or (self._listed is not None and listed != self._listed):
+            await nft.apply(self._rules.install(endpoints))
+            _log.info("rules are in place (nft list table %s %s)", self._rules.families[0], TABLE)
+        elif endpoints != self._translated:
+            await nft.apply(self._rules.change_endpoints(endpoints))
+        elif self._listed is not None:
+            return
+        # Else a nodelocal of the same rules is about to hand over: they stay as they are, with who is alive in them.
+        self._translated = endpoints
+        self._listed = await self._list()
+
+    async def _list(self) -> tuple[str, ...]:
+        return tuple([await nft.listing(family, TABLE) for family in self._rules.families])
+
+    async def _try(self, part: Part, attempt: Callable[[], Awaitable[object]]) -> bool:
+        """Attempt something; a failure is counted, and said unless it was before. Raises nothing but ConfigError."""
+        try:
+            await attempt()
+        except ClusterDNSError as error:
+            if part == "rules":
+                self._errors.iptables += 1
+            elif self._started:
+                self._errors.interface_check += 1
+            else:
+                self._errors.interface_add += 1
+            before, self._failed[part] = self._failed.get(part), error
+            if str(error) != str(before):
+                _log.error("the node's %s: %s", part, error)
+            if isinstance(error, ConfigError):
+                raise
+            return False
+        if self._failed.pop(part, None):
+            _log.info("the node's %s: in order again", part)
+        return True
+
+    async def _beside_the_loop(self, work: Callable[[], T]) -> T:
+        """Do something that may block, in a thread that nobody waits for longer than INTERCEPTION_STEP_SECONDS."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+
+        def deliver(result: T | None, error: BaseException | None) -> None:
+            if done.cancelled():
+                return
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(result)  # type: ignore[arg-type]
+
+        def run() -> None:
+            result, failure = None, None
+            try:
+                result = work()
+            except BaseException as error:
+                failure = error
+            finally:
+                self._at_netlink.release()
+            with suppress(RuntimeError):  # the loop has ended before us
+                loop.call_soon_threadsafe(deliver, result, failure)
+
+        if not self._at_netlink.acquire(blocking=False):
+            raise StillAtIt("the kernel is still at the last change of the link")
+        threading.Thread(target=run, name="netlink", daemon=True).start()
+        try:
+            async with asyncio.timeout(INTERCEPTION_STEP_SECONDS.default):
+                return await done
+        except TimeoutError:
+            raise StillAtIt(f"the kernel needs more than {INTERCEPTION_STEP_SECONDS.default:g} s for it") from None
+
+    def _is_elsewhere(self, address: str) -> bool:
+        """Whether packets to an address leave the node, or may."""
+        return (
+            "%" not in address and not ip_address(address).is_loopback and address not in self._options.local_addresses
+        )

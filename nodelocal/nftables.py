@@ -1,0 +1,282 @@
+"""The kernel's rules for DNS packets: past connection tracking while nodelocal answers, past nodelocal while not.
+
+    pod ──► raw:  to a DNS address in @alive? ── yes ──► untracked ──► nodelocal ──► pod      (the answer leaving puts
+                      │ no                                                                    its address in @alive)
+                      ▼
+            conntrack ──► kube-proxy's DNAT of a ClusterIP ──► ours, of what kube-proxy left ──► cluster DNS
+
+`@alive` is a dead man's switch: an element lasts 1.5 s, and only a UDP answer that leaves from port 53 of the address
+renews it. TCP does not: a SYN-ACK or a retransmission is the kernel's, and leaves though the program hangs. When the
+program ends, the kernel itself tells (port unreachable, or reset for a SYN), and the element goes with the first such
+packet. No code of ours has to run for any of it.
+
+One table in each address family in use, named TABLE, replaced in one transaction; no table of others is read or
+changed. Tables of family `inet` can't translate addresses before Linux 5.2, `ip` and `ip6` can. There are no rules that
+accept, as node-cache has: an nftables packet passes only if the chains of *every* table let it, so an accept here could
+not overrule a drop elsewhere; and iptables' tables, of either backend, work on beside ours.
+
+Pure text: `apply` of nodelocal/nft.py hands it to the kernel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from clusterdns.forward.upstreams import Upstream
+from clusterdns.limits import (
+    INTERCEPTION_ALIVE_SECONDS,
+    INTERCEPTION_ENDPOINTS,
+    INTERCEPTION_LEAVE_SECONDS,
+    INTERCEPTION_TCP_SECONDS,
+)
+
+TABLE = "clusterdns-nodelocal"
+_REVISION = "revision-"
+
+# Behind kube-proxy and everyone else who translates at the usual priority (dstnat: -100). A connection is translated
+# once, by the first who does, so that a ClusterIP goes kube-proxy's way for as long as it has one.
+_DNAT_PRIORITY = -95
+# Before everyone else who masquerades (srcnat: 100).
+_SNAT_PRIORITY = 95
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """What differs between the families' tables. `refused` matches an ICMP error for a UDP packet to port {port}."""
+
+    keyword: str
+    address_type: str
+    loopback: str
+    refused: str
+
+
+# RFC 792, RFC 4443: behind eight bytes of ICMP, the packet that could not be delivered. Its header is compared at fixed
+# places; with IP options in it nothing matches, and the element expires by time.
+_FAMILIES = {
+    4: _Family(
+        "ip",
+        "ipv4_addr",
+        "127.0.0.0/8",
+        "icmp type destination-unreachable icmp code port-unreachable @th,64,8 0x45 @th,136,8 17 @th,240,16 {port}",
+    ),
+    6: _Family(
+        "ip6",
+        "ipv6_addr",
+        "::1",
+        "icmpv6 type destination-unreachable icmpv6 code port-unreachable @th,112,8 17 @th,400,16 {port}",
+    ),
+}
+
+# Replaced as a whole: rules given to a table that is there already would only come behind the ones it has.
+_TABLE = """\
+add table {ip} {table}
+delete table {ip} {table}
+table {ip} {table} {{
+    set local {{
+        type {address_type}
+        {lasting}elements = {{ {local} }}
+    }}
+{switch}    chain cluster_dns {{
+{endpoints}    }}
+    chain nat_prerouting {{
+        type nat hook prerouting priority {dnat}; policy accept;
+        {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump cluster_dns
+    }}
+    chain nat_output {{
+        type nat hook output priority {dnat}; policy accept;
+        {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump cluster_dns
+    }}
+    # Who asks a local address from the node itself does so from that address, which nobody else could answer to.
+    chain nat_postrouting {{
+        type nat hook postrouting priority {snat}; policy accept;
+        {ip} saddr @local ct status dnat masquerade
+    }}
+}}
+"""
+_SWITCH = """\
+    set alive {{
+        type {address_type}
+        size 1024
+        flags dynamic,timeout
+        timeout {alive_ms}ms
+    }}
+    # Clients' ends of the TCP connections that were opened past nodelocal: they stay there when it is back.
+    set past {{
+        type {address_type} . {address_type} . inet_service
+        size 65535
+        flags dynamic,timeout
+        timeout {tcp_seconds}s
+    }}
+    chain {revision} {{
+    }}
+    # RFC 1035 section 4.1.1: the bit behind the ID says that a message is an answer.
+    chain renew {{
+        @th,80,1 1 update @alive {{ {ip} saddr }}
+    }}
+    # Segments of connections with nodelocal. Dead, they may reach cluster DNS, whose reset makes the client try again;
+    # while it drains they still are its own.
+    chain abandoned {{
+    }}
+    chain queries {{
+        tcp flags & (syn | ack) != syn {ip} saddr . {ip} daddr . tcp sport @past jump stay_past
+        {ip} daddr @alive notrack accept
+        tcp flags & (syn | ack) == syn update @past {{ {ip} saddr . {ip} daddr . tcp sport }} accept
+        meta l4proto tcp jump abandoned
+    }}
+    chain stay_past {{
+        update @past {{ {ip} saddr . {ip} daddr . tcp sport }}
+        accept
+    }}
+    chain prerouting {{
+        type filter hook prerouting priority -300; policy accept;
+        {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump queries
+    }}
+    chain output {{
+        type filter hook output priority -300; policy accept;
+        {ip} saddr @alive {refused} update @alive {{ {ip} saddr timeout 1ms }}
+        {ip} saddr @alive tcp sport {port} tcp flags & (syn | rst | ack) == (rst | ack) tcp sequence 0 \
+update @alive {{ {ip} saddr timeout 1ms }}
+        {ip} saddr @local udp sport {port} jump renew
+        {ip} saddr @local meta l4proto {{ tcp, udp }} th sport {port} notrack accept
+        # Our own questions to ourselves must get there, whoever else is sent past us.
+        {ip} saddr {loopback} {ip} daddr @local udp dport {port} notrack accept
+        {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump queries
+{health}    }}
+"""
+_HEALTH = """\
+        {ip} daddr @local tcp dport {health_port} notrack accept
+        {ip} saddr @local tcp sport {health_port} notrack accept
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the rules are for: `local` addresses (at least one; canonical) at `port`, of both families.
+
+    `health_port` is the port of the node's own probes, kept out of connection tracking as node-cache does; 0: none.
+    """
+
+    local: tuple[str, ...]
+    port: int
+    health_port: int = 0
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Keywords of the families that have a table: `ip`, `ip6` or both."""
+        return tuple(family.keyword for family, _ in self._by_family())
+
+    @property
+    def revision(self) -> str:
+        """Name of a chain without rules. A table that has it has these rules, apart from the endpoints in them."""
+        text = "".join(self._table(family, local, self._switch(family, ""), ()) for family, local in self._by_family())
+        return _REVISION + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def install(self, endpoints: Sequence[Upstream] = ()) -> str:
+        """Make or replace the tables. Nobody is alive then, until an answer leaves."""
+        return "".join(
+            self._table(family, local, self._switch(family, self.revision), endpoints)
+            for family, local in self._by_family()
+        )
+
+    def change_endpoints(self, endpoints: Sequence[Upstream]) -> str:
+        """Send to other cluster DNS servers who is sent there from now on; who is alive stays so."""
+        lines = []
+        for family, _ in self._by_family():
+            chain = f"{family.keyword} {TABLE} cluster_dns"
+            lines.append(f"flush chain {chain}")
+            lines += [f"add rule {chain} {rule}" for rule in _translate(family, endpoints)]
+        return "\n".join(lines) + "\n"
+
+    def withdraw(self) -> str:
+        """Send clients past nodelocal now and for good, though it still answers what it has; its TCP connections stay.
+
+        The tables then are nobody's: the revision goes.
+        """
+        lines = []
+        for family in self.families:
+            lines += [
+                f"flush chain {family} {TABLE} renew",
+                f"flush set {family} {TABLE} alive",
+                f"add rule {family} {TABLE} abandoned notrack accept",
+                f"delete chain {family} {TABLE} {self.revision}",
+            ]
+        return "\n".join(lines) + "\n"
+
+    def leave(self, endpoints: Sequence[Upstream]) -> str:
+        """Leave nothing but the way to cluster DNS, until the next nodelocal starts, or INTERCEPTION_LEAVE_SECONDS.
+
+        Clients of an address that no Service has would be without DNS during an update, else. Without endpoints, and
+        when the time is over, nothing matches any more.
+        """
+        return "".join(self._table(family, local, "", endpoints) for family, local in self._by_family())
+
+    def remove(self) -> str:
+        """Take the tables away, whether or not they are there."""
+        return "".join(f"add table {family} {TABLE}\ndelete table {family} {TABLE}\n" for family in self.families)
+
+    def _by_family(self) -> list[tuple[_Family, list[str]]]:
+        found = []
+        for version, family in _FAMILIES.items():
+            if local := [address for address in self.local if ip_address(address).version == version]:
+                found.append((family, local))
+        return found
+
+    def _switch(self, family: _Family, revision: str) -> str:
+        """The dead man's switch: everything that depends on who is alive."""
+        health = _HEALTH.format(ip=family.keyword, health_port=self.health_port) if self.health_port else ""
+        return _SWITCH.format(
+            ip=family.keyword,
+            address_type=family.address_type,
+            alive_ms=int(INTERCEPTION_ALIVE_SECONDS.default * 1000),
+            tcp_seconds=INTERCEPTION_TCP_SECONDS.default_int,
+            revision=revision,
+            port=self.port,
+            loopback=family.loopback,
+            refused=family.refused.format(port=self.port),
+            health=health,
+        )
+
+    def _table(self, family: _Family, local: Sequence[str], switch: str, endpoints: Sequence[Upstream]) -> str:
+        """One family's table; without a switch, its addresses are translated for a while only."""
+        for_a_while = f"flags timeout\n        timeout {INTERCEPTION_LEAVE_SECONDS.default_int}s\n        "
+        return _TABLE.format(
+            ip=family.keyword,
+            table=TABLE,
+            address_type=family.address_type,
+            lasting="" if switch else for_a_while,
+            local=", ".join(local),
+            switch=switch,
+            port=self.port,
+            endpoints="".join(f"        {rule}\n" for rule in _translate(family, endpoints)),
+            dnat=_DNAT_PRIORITY,
+            snat=_SNAT_PRIORITY,
+        )
+
+
+def revision_in(listing: str) -> str:
+    """The revision of a listed table; empty if there is none."""
+    for line in listing.splitlines():
+        words = line.split()
+        if len(words) > 1 and words[0] == "chain" and words[1].startswith(_REVISION):
+            return words[1]
+    return ""
+
+
+def _translate(family: _Family, endpoints: Sequence[Upstream]) -> list[str]:
+    """Rules that send a new connection to one of the family's endpoints, each as likely as the others.
+
+    One rule for each, as kube-proxy has, because ports may differ and a map from numbers to addresses with ports needs
+    Linux 5.6.
+    """
+    own = [each for each in endpoints if _FAMILIES[ip_address(each.address).version] is family]
+    own = own[: INTERCEPTION_ENDPOINTS.default_int]
+    rules = []
+    for index, endpoint in enumerate(own):
+        left = len(own) - index
+        chance = f"numgen random mod {left} 0 " if left > 1 else ""
+        to = f"[{endpoint.address}]" if family.keyword == "ip6" else endpoint.address
+        rules.append(f"meta l4proto {{ tcp, udp }} {chance}dnat to {to}:{endpoint.port}")
+    return rules
