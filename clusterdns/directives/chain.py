@@ -21,7 +21,7 @@ from clusterdns.wire.response import Response, read_response
 
 ORDER = (
     *("bufsize", "errors", "log", "local", "dns64", "autopath", "acl", "any", "loadbalance", "cache", "rewrite"),
-    *("minimal", "template", "hosts", "kubernetes", "forward", "whoami"),
+    *("minimal", "template", "hosts", "kubernetes", "loop", "forward", "whoami"),
 )
 """CoreDNS's order, but for autopath, which stands before the cache (and acl, so that a walk can't pass it by): what is
 cached are the expansions, never the synthesised answer."""
@@ -56,7 +56,7 @@ class Reply:
     bytes may be answered again without asking the chain; 0 forbids it. `view` restricts that to clients of the same
     view (a namespace, or one client); None is for everyone. `scope` is the prefix length to answer an EDNS Client
     Subnet option with, None for no option. `cacheable` is False for answers that are current by watch, `synthesised`
-    True for one that the search walk put together.
+    True for one that the search walk put together. `rotates`: whoever repeats it gives its addresses another order.
     """
 
     response: Response
@@ -66,6 +66,7 @@ class Reply:
     scope: int | None = None
     cacheable: bool = True
     synthesised: bool = False
+    rotates: bool = False
 
 
 Handler = Callable[[Request], Coroutine[Any, Any, Reply]]

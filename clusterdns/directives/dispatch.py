@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 
 from clusterdns.cache.packet_cache import PacketCache, Tally
+from clusterdns.directives.acl import Dropped
 from clusterdns.directives.chain import Handler, Reply, Request
 from clusterdns.directives.traffic import Traffic
 from clusterdns.errors import MalformedMessage, UpstreamFailure
@@ -131,6 +132,8 @@ class Dispatcher:
             answer = finish(query, reply.response, limit=limit, subnet=_answered_subnet(query, reply))
         except (UpstreamFailure, MalformedMessage):  # the latter: an answer whose records can't be read
             return self._refuse(message, request, numbers.SERVFAIL)
+        except Dropped:
+            return b""
         except Exception:
             self.traffic.panics += 1
             _log.exception("a query failed by our own fault; it is answered SERVFAIL")
@@ -148,6 +151,7 @@ class Dispatcher:
                 response.ttl_offsets,
                 expires=reply.fresh_until,
                 now=now,
+                rotates=reply.rotates,
                 tally=self._tally(request, response.rcode, "cache", response.kind, len(answer)),
             )
         return answer

@@ -2,7 +2,7 @@
 
 CNAMEs come first: resolvers such as glibc's read an answer from top to bottom. With `prefer`, addresses of some
 networks come before the others. It stands in front of the cache, which keeps one order; the packet cache in front of
-both would repeat one, so an answer that was shuffled is not for it (`fresh_until` is 0).
+both turns a run of addresses by itself (`rotates`), and does not get what it could not turn (`fresh_until` is 0).
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class LoadBalance:
         run = address_run(response)
         if run is not None:
             message = self._shuffled_run(response.message, run)
-            return replace(reply, response=replace(response, message=message), fresh_until=0.0)
+            if self._prefer:
+                return replace(reply, response=replace(response, message=message), fresh_until=0.0)
+            return replace(reply, response=replace(response, message=message), rotates=True)
         sections = read_sections(response.message)
         arranged = Sections(self._arranged(sections.answer), sections.authority, self._arranged(sections.additional))
         if not _has_choice(sections) and arranged == sections:

@@ -21,7 +21,8 @@ class Respond(Protocol):
     def __call__(self, message: bytes, peer: Peer, send: Send, /) -> bytes | None:
         """Return the answer; or None, and then call `send` once, later.
 
-        Only what is no query at all (shorter than a header, or a response) is met with silence: None, and never a call.
+        An empty answer means that nothing is to be sent: the operator wants silence (`acl`, drop). What is no query at
+        all (shorter than a header, or a response) gets None and never a call.
         """
 
 

@@ -194,7 +194,7 @@ class _Connection(asyncio.Protocol):
             answer = self._listener.respond(message, self._peer, self._send_late)
             if answer is not None:
                 self._in_flight -= 1
-                answers += len(answer).to_bytes(2, "big") + answer
+                answers += _framed(answer)
         else:
             # Other sockets have their turn, then this one goes on.
             more = True
@@ -239,5 +239,10 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:
             return
         self.active_at = self._loop.time()
-        self._transport.write(len(answer).to_bytes(2, "big") + answer)
+        self._transport.write(_framed(answer))
         self._answer_buffered()
+
+
+def _framed(answer: bytes) -> bytes:
+    """The answer with its length in front (RFC 7766 section 8); nothing for silence."""
+    return len(answer).to_bytes(2, "big") + answer if answer else b""

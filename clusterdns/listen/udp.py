@@ -66,14 +66,14 @@ class UdpListener:
             except OSError:
                 continue  # an ICMP error of an earlier answer; the socket itself is well
             answer = respond(message, peer, send)
-            if answer is not None:
+            if answer:
                 try:
                     transmit(answer, peer)
                 except OSError:
                     self.counters.dropped_answers += 1
 
     def _send(self, answer: bytes, peer: Peer) -> None:
-        if self._loop is None:
+        if self._loop is None or not answer:
             return
         try:
             self._sock.sendto(answer, peer)
@@ -91,11 +91,11 @@ class UdpListener:
             # The packet's destination travels with the peer, behind what the server looks at.
             asked: Peer = (*peer, tuple(ancillary))
             answer = self.respond(message, asked, self._send_from)
-            if answer is not None:
+            if answer:
                 self._send_from(answer, asked)
 
     def _send_from(self, answer: bytes, asked: Peer) -> None:
-        if self._loop is None:
+        if self._loop is None or not answer:
             return
         try:
             self._sock.sendmsg([answer], [_as_source(item) for item in asked[-1]], 0, asked[:-1])

@@ -12,6 +12,7 @@ import dns.rcode
 import pytest
 
 from clusterdns.directives import dispatch
+from clusterdns.directives.acl import Dropped
 from clusterdns.directives.traffic import OTHER_TYPE
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight
@@ -341,3 +342,20 @@ def test_more_waiting_queries_than_allowed_are_refused(monkeypatch: pytest.Monke
     assert (read(query, late).rcode(), peer) == (dns.rcode.NOERROR, PEER)
     server.late.clear()
     assert server.ask(messages.query("other.example.")).rcode() == dns.rcode.NXDOMAIN
+
+
+@transports
+def test_what_an_acl_drops_is_met_with_silence(transport: str) -> None:
+    waiting: Flight[None] = Flight()
+    for says in (Says(error=Dropped("10.0.0.7")), Says(error=Dropped("10.0.0.7"), waits_for=waiting)):
+        server = Server(says=says)
+        answer = server.respond(messages.query(WEB), transport)
+        if says.waits_for is None:
+            # Nothing to send, and nothing to wait for: a listener has its slot back.
+            assert answer == b""
+        else:
+            assert answer is None
+            waiting.land(None)
+            assert server.late == [(b"", PEER)]
+        assert server.dispatcher.traffic.panics == 0
+        assert len(server.packets) == 0

@@ -233,9 +233,7 @@ def test_a_burst_of_connections_waits_to_be_accepted() -> None:
     [(b"", 0, 3), (framed(query(1))[:-1], 0, 3), (framed(query(1)), 1, 30), (framed(query(1), query(2))[:-1], 1, 3)],
     ids=["nothing", "half a query", "a query", "a query and a half"],
 )
-def test_a_query_has_to_be_whole_sooner_than_the_next_has_to_come(
-    data: bytes, answers: int, seconds: float
-) -> None:
+def test_a_query_has_to_be_whole_sooner_than_the_next_has_to_come(data: bytes, answers: int, seconds: float) -> None:
     async def body(server: Listening) -> None:
         client = await server.client()
         client.send(data)
