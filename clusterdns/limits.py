@@ -248,6 +248,11 @@ TCP_READ_SECONDS = Limit("TCP read timeout", 10, 1, 3600, "seconds", "CoreDNS ti
 TCP_WRITE_SECONDS = Limit("TCP write timeout", 10, 1, 3600, "seconds", "CoreDNS timeouts")
 TCP_QUERIES = Limit("maxtcpqueries", 0, 0, 1000000, "queries", "CoreDNS timeouts (0: no limit)")
 
+# Loops.
+LOOP_SECONDS = Limit("an upstream is asked whether it loops", 30, 1, 3600, "seconds", "CoreDNS loop")
+LOOP_RETRY_SECONDS = Limit("pause before it is asked again", 2, 1, 3600, "seconds", "CoreDNS loop")
+LOOP_RECHECK_SECONDS = Limit("look again at an upstream that looped", 30, 1, 3600, "seconds", "this project")
+
 # Metrics.
 EXCHANGES = Limit(
     "kinds of exchanges that are counted with exact sizes", 4096, 1, 1048576, "kinds", "this project: 1 MB"

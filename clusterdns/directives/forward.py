@@ -7,35 +7,34 @@ never a network. The scope that comes back says for whom the answer is: 0 for ev
 from __future__ import annotations
 
 import logging
+import math
 import random
 import socket
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import fields
+from collections.abc import Collection, Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from ssl import SSLContext
 
 from clusterdns.directives.chain import Handler, Reply, Request, client_view, reply_with
 from clusterdns.directives.config.forward import Config
 from clusterdns.directives.config.upstreams import ResolvConf
 from clusterdns.errors import ConfigError
-from clusterdns.forward.forwarder import Forwarder, TooManyQueries
-from clusterdns.forward.upstreams import Choose, Upstream, choose_first, choose_in_turn, read_resolv_conf
-from clusterdns.limits import QUERIES_IN_FLIGHT, UPSTREAMS
+from clusterdns.forward.checks import CheckSettings
+from clusterdns.forward.exchange import Rules, Transport
+from clusterdns.forward.following import Following
+from clusterdns.forward.forwarder import Forwarder, Settings, TooManyQueries
+from clusterdns.forward.policy import POLICIES
+from clusterdns.forward.resolv_conf import SYSTEMD, servers_elsewhere
+from clusterdns.forward.tcp import TcpSettings
+from clusterdns.forward.tls import client_context
+from clusterdns.forward.upstreams import Upstream
+from clusterdns.limits import FORWARD_CONNECTIONS, QUERIES_IN_FLIGHT, UPSTREAMS
 from clusterdns.wire import numbers
 from clusterdns.wire.edns import ClientSubnet
 from clusterdns.wire.names import is_at_or_below, name_from_text
+from clusterdns.wire.response import Kind, Response
 
 _log = logging.getLogger(__name__)
-
-# The rest of a Config is read, and warned of: a Corefile that sets it would otherwise mean less than its writer thinks.
-_EFFECTIVE = {"zones", "to", "excepted", "policy", "force_tcp", "prefer_udp", "client_subnet"}
-_EFFECTIVE |= {"expire", "max_concurrent", "read_timeout"}
-_POLICIES: dict[str, Callable[[], Choose]] = {
-    "random": lambda: random.randrange,
-    "round_robin": choose_in_turn,
-    "sequential": lambda: choose_first,
-}
 
 
 def build(config: Config, following: Handler, *, own: Collection[Upstream] = ()) -> Forward:
@@ -43,47 +42,74 @@ def build(config: Config, following: Handler, *, own: Collection[Upstream] = ())
 
     `following` is asked about other names. Close the handler's `forwarder` at the end. Raises ConfigError.
     """
-    unused = [
-        field.name
-        for field in fields(config)
-        if field.name not in _EFFECTIVE and getattr(config, field.name) != field.default
-    ]
-    if unused:
-        _log.warning("forward: %s: no effect yet", ", ".join(unused))
-    forwarder = Forwarder(
-        upstreams_of(config, own),
-        choose=_POLICIES[config.policy](),
-        idle_seconds=config.expire,
-        try_seconds=config.read_timeout,
-        max_in_flight=config.max_concurrent or QUERIES_IN_FLIGHT.default_int,
-    )
+    upstreams = upstreams_of(config, own)
+    forwarder = Forwarder(upstreams, settings_of(config, upstreams), choose=POLICIES[config.policy](random.random))
+    files = [Path(target.path) for target in config.to if isinstance(target, ResolvConf)]
+    if files:
+        Following(forwarder, [*files, SYSTEMD], lambda: upstreams_of(config, own))
     return Forward(config, forwarder, following)
 
 
 def upstreams_of(config: Config, own: Collection[Upstream] = ()) -> tuple[Upstream, ...]:
-    """Where to forward: the addresses of the line, and those of its files but `own`, each once. Raises ConfigError."""
+    """Where to forward: the addresses of the line, and those of its files but this node's, each once.
+
+    Raises ConfigError.
+    """
     found: dict[Upstream, None] = {}
     for target in config.to:
         if isinstance(target, ResolvConf):
-            # Such a file may name this very server: everyone on the node is to use it. Asking it would be a loop.
-            servers = [server for server in read_resolv_conf(Path(target.path)) if not _is_own(server, own)]
-            if not servers:
-                raise ConfigError(f"forward: {target.path} names only this server; write an upstream's address instead")
-            found.update(dict.fromkeys(servers))
-        elif target.transport != "dns":
-            raise ConfigError(f"forward: {target.transport}://{target.address} is not supported yet; use dns://")
+            found.update(dict.fromkeys(servers_elsewhere(Path(target.path), own)))
         else:
-            found[Upstream(ip_address(target.address).compressed, target.port)] = None
+            is_tls = target.transport == "tls"
+            server_name = (target.server_name or config.tls_servername) if is_tls else ""
+            found[Upstream(ip_address(target.address).compressed, target.port, is_tls, server_name)] = None
     if len(found) > UPSTREAMS.maximum:
         raise ConfigError(f"forward: {len(found)} upstreams; {UPSTREAMS.maximum:g} is the most")
     return tuple(found)
 
 
-def _is_own(server: Upstream, own: Collection[Upstream]) -> bool:
-    address = ip_address(server.address)
-    # Whoever listens on the wildcard address has the loopback ones, too.
-    everywhere = Upstream("0.0.0.0" if address.version == 4 else "::", server.port)
-    return server in own or (address.is_loopback and everywhere in own)
+def settings_of(config: Config, upstreams: Sequence[Upstream]) -> Settings:
+    """How to ask, from what the line says. Reads the files of `tls`; raises ConfigError."""
+    check = config.health_check
+    return Settings(
+        max_in_flight=config.max_concurrent or QUERIES_IN_FLIGHT.default_int,
+        rules=Rules(try_seconds=config.read_timeout, failover=config.failover),
+        tcp=TcpSettings(
+            max_connections=int(min(config.max_idle_conns or FORWARD_CONNECTIONS.default, FORWARD_CONNECTIONS.maximum)),
+            idle_seconds=config.expire,
+            connect_seconds=config.read_timeout,
+            max_age=config.max_age or math.inf,
+            source=_source(config, upstreams),
+            tls=_tls(config, upstreams),
+        ),
+        checks=CheckSettings(
+            pause_seconds=check.seconds,
+            name=name_from_text(check.domain).lower(),
+            recursion_desired=check.recursion_desired,
+        ),
+        max_fails=config.max_fails,
+        max_tries=config.max_connect_attempts,
+        fail_fast=config.failfast_all_unhealthy_upstreams,
+    )
+
+
+def _source(config: Config, upstreams: Sequence[Upstream]) -> str:
+    if not config.source_address:
+        return ""
+    source = ip_address(config.source_address)
+    for upstream in upstreams:
+        if ip_address(upstream.address).version != source.version:
+            raise ConfigError(
+                f"forward: source_address {source} can't be used to ask {upstream}; "
+                "write a forward line of its own for the upstreams of the other address family"
+            )
+    return source.compressed
+
+
+def _tls(config: Config, upstreams: Sequence[Upstream]) -> SSLContext | None:
+    if any(upstream.tls for upstream in upstreams):
+        return client_context(config.tls.certificate, config.tls.key, config.tls.authority)
+    return None
 
 
 class Forward:
@@ -94,24 +120,31 @@ class Forward:
         self._zones = _wire_names(config.zones)
         self._excepted = _wire_names(config.excepted)
         self._takes_all = numbers.ROOT in self._zones and not self._excepted
-        # "force_tcp" beats "prefer_udp", and both beat the protocol of the client (CoreDNS forward).
-        self._transport: Literal["udp", "tcp"] | None
-        self._transport = "tcp" if config.force_tcp else "udp" if config.prefer_udp else None
+        # CoreDNS asks as the client does unless told otherwise. Here it is UDP first, and TCP for what is truncated:
+        # resolvers of clouds count connections, and some have no TCP; a client with `use-vc` must not decide that.
+        self._transport: Transport = "tcp" if config.force_tcp else "udp"
         self._client_subnet = config.client_subnet
         self._following = following
+        # "If no next plugin is defined, or the next plugin is not a forward plugin, this setting is ignored" (CoreDNS
+        # forward, next).
+        passes_on = isinstance(getattr(following, "__self__", None), Forward)
+        self._next = config.next if passes_on else frozenset()
+        self._next_on_nodata = config.next_on_nodata and passes_on
+        self._judges = bool(self._next or self._next_on_nodata)
 
     async def handle(self, request: Request) -> Reply:
         query = request.query
         if not (self._takes_all or self._is_ours(query.folded)):
             return await self._following(request)
-        transport = self._transport or ("udp" if request.transport == "udp" else "tcp")
         subnet = _subnet_of(request.client) if self._client_subnet else None
         try:
-            response = await self.forwarder.forward(query, transport=transport, subnet=subnet)
+            response = await self.forwarder.forward(query, transport=self._transport, subnet=subnet)
         except TooManyQueries as error:
             # "will get a REFUSED response" (CoreDNS forward, max_concurrent).
             _log.debug("%s", error)
             return reply_with(request, "forward", rcode=numbers.REFUSED, cacheable=False)
+        if self._judges and self._is_for_next(response):
+            return await self._following(request)
         view = None
         if subnet is not None and response.subnet is not None and response.subnet.scope:
             # A network's worth of clients is nothing that we can look up by: it is kept for this client alone.
@@ -122,6 +155,13 @@ class Forward:
         if self._excepted and any(is_at_or_below(name, zone) for zone in self._excepted):
             return False
         return any(is_at_or_below(name, zone) for zone in self._zones)
+
+    def _is_for_next(self, response: Response) -> bool:
+        if response.rcode in self._next:
+            return True
+        # Without an SOA it is NODATA all the same, though nothing that a cache may keep.
+        is_nodata = response.rcode == numbers.NOERROR and response.kind is not Kind.ANSWER
+        return self._next_on_nodata and is_nodata
 
 
 def _wire_names(names: Sequence[str]) -> tuple[bytes, ...]:

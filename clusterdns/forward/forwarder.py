@@ -3,85 +3,121 @@
     forward(query) ──► the same message under way? ── yes ──► its flight
                             │ no
                             ▼
-                       Exchange ──► Send ──► TcpConnections / UdpSockets ──► wire
-                            ▲                         │
-                            └── answered, lost, time up ──► Finished or Failed ──► everyone on the flight
+                        Ranking ──► Question (exchange.py decides, question.py carries out) ──► tcp.py, udp.py
+                                         │
+                                         └──► everyone on the flight
 
-No task and no timer per query: callbacks of sockets and of one wheel drive the exchanges.
+No task and no timer per query: callbacks of sockets and of one wheel drive the questions.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight
-from clusterdns.forward.exchange import Exchange, Finished, Send, Step, Transport
-from clusterdns.forward.message import compose_body, without_edns
+from clusterdns.forward.checks import Checks, CheckSettings
+from clusterdns.forward.counters import UpstreamCounters
+from clusterdns.forward.exchange import Rules, Transport
+from clusterdns.forward.health import Health
+from clusterdns.forward.hedge import HedgeBudget
+from clusterdns.forward.member import Member
+from clusterdns.forward.message import compose_body, compose_question
+from clusterdns.forward.policy import Choose, Dice, choose_at_random
+from clusterdns.forward.question import Question
 from clusterdns.forward.random_ids import RandomIds
-from clusterdns.forward.tcp import Connection, TcpConnections
-from clusterdns.forward.timers import Slot, Wheel
-from clusterdns.forward.udp import UdpSocket, UdpSockets
-from clusterdns.forward.upstreams import Choose, Ranking, Upstream, UpstreamCounters
-from clusterdns.limits import FORWARD_IDLE_SECONDS, FORWARD_SECONDS, FORWARD_TRY_SECONDS, QUERIES_IN_FLIGHT
-from clusterdns.wire import numbers
+from clusterdns.forward.ranking import Ranking
+from clusterdns.forward.tcp import TcpSettings
+from clusterdns.forward.timers import Wheel
+from clusterdns.forward.upstreams import Upstream
+from clusterdns.limits import FORWARD_MAX_FAILS, QUERIES_IN_FLIGHT
 from clusterdns.wire.edns import ClientSubnet
 from clusterdns.wire.query import Query
 from clusterdns.wire.response import Response
-
-_log = logging.getLogger(__name__)
 
 
 class TooManyQueries(UpstreamFailure):
     """As many questions are under way as are allowed; no upstream is to blame, and a moment later there may be room."""
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a forwarder asks; times in seconds, the numbers as in CoreDNS's forward.
+
+    `max_fails` 0: no upstream is ever down. `max_tries` 0: two for each upstream, and one over the other transport.
+    """
+
+    max_in_flight: int = QUERIES_IN_FLIGHT.default_int
+    rules: Rules = field(default_factory=Rules)
+    tcp: TcpSettings = field(default_factory=TcpSettings)
+    checks: CheckSettings = field(default_factory=CheckSettings)
+    max_fails: int = FORWARD_MAX_FAILS.default_int
+    max_tries: int = 0
+    fail_fast: bool = False
+
+
 class Forwarder:
     """Asks `upstreams`. Must be made, used and closed in the event loop's thread.
 
-    `choose` is the policy, by default CoreDNS's `random`; `random_id` gives message IDs.
+    `choose` is the policy, by default CoreDNS's `random`; `random_id` gives message IDs, `dice` numbers from 0 to 1.
     """
 
     def __init__(
         self,
         upstreams: Sequence[Upstream],
+        settings: Settings | None = None,
         *,
-        max_in_flight: int = QUERIES_IN_FLIGHT.default_int,
-        total_seconds: float = FORWARD_SECONDS.default,
-        try_seconds: float = FORWARD_TRY_SECONDS.default,
-        idle_seconds: float = FORWARD_IDLE_SECONDS.default,
-        choose: Choose = random.randrange,
+        choose: Choose | None = None,
         random_id: Callable[[], int] | None = None,
+        dice: Dice = random.random,
     ) -> None:
         loop = asyncio.get_running_loop()
-        random_id = random_id or RandomIds()
-        self.upstreams = tuple(upstreams)
-        self.counters = tuple(UpstreamCounters() for _ in upstreams)
+        settings = settings or Settings()
         self.rejected = 0
         """Questions turned away because `max_in_flight` were under way."""
-        self._max_in_flight = max_in_flight
-        self._total_seconds = total_seconds
-        self._try_seconds = try_seconds
-        self._flights: dict[bytes, Flight[Response]] = {}
-        self._ranking = Ranking(len(upstreams), choose)
-        self._clock = loop.time
-        self._wheel = Wheel(loop)
-        self._tcp = [
-            TcpConnections(upstream, counters, random_id, idle_seconds=idle_seconds, connect_seconds=try_seconds)
-            for upstream, counters in zip(self.upstreams, self.counters, strict=True)
-        ]
-        self._udp = [
-            UdpSockets(upstream, counters, random_id)
-            for upstream, counters in zip(self.upstreams, self.counters, strict=True)
-        ]
+        self.clock = loop.time
+        self.rules = settings.rules
+        self.wheel = Wheel(loop)
+        self.hedges = HedgeBudget()
+        self.is_closed = False
+        self._settings = settings
+        self._choose = choose or choose_at_random(dice)
+        self._random_id = random_id or RandomIds()
+        self._dice = dice
+        self._questions: dict[bytes, Question] = {}
+        self._checks: dict[Member, Checks] = {}
+        self._members: dict[Upstream, Member] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._all_down_before = 0
+        self._enlist(upstreams)
 
     @property
     def in_flight(self) -> int:
         """How many questions are under way."""
-        return len(self._flights)
+        return len(self._questions)
+
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """Who is asked now."""
+        return tuple(self._members)
+
+    @property
+    def counters(self) -> tuple[UpstreamCounters, ...]:
+        """The counts of `upstreams`, in their order."""
+        return tuple(member.counters for member in self._members.values())
+
+    @property
+    def all_down(self) -> int:
+        """How many questions came while all upstreams were down (`coredns_forward_healthcheck_broken_total`)."""
+        return self._all_down_before + self._ranking.all_down
+
+    def is_down(self, upstream: Upstream) -> bool:
+        """Whether one of `upstreams` failed as many health checks as make it down."""
+        return self._members[upstream].health.is_down
 
     def forward(
         self, query: Query, *, transport: Transport = "tcp", subnet: ClientSubnet | None = None
@@ -91,126 +127,96 @@ class Forwarder:
         The answer is shared by everyone who asks the same meanwhile: its ID, and the spelling of its question, are
         nobody's. The flight fails with UpstreamFailure. Raises TooManyQueries.
         """
-        body = compose_body(query, subnet)
-        flight = self._flights.get(body)
-        if flight is not None:
-            return flight
-        if len(self._flights) >= self._max_in_flight:
+        asked = compose_question(query)
+        body = compose_body(query, asked, subnet)
+        questions = self._questions
+        question = questions.get(body)
+        if question is not None:
+            return question.flight
+        if len(questions) >= self._settings.max_in_flight:
             self.rejected += 1
-            raise TooManyQueries("any", f"{self._max_in_flight} questions are under way already")
-        now = self._clock()
-        exchange = Exchange(
-            query,
-            self._ranking.tries(transport, now),
-            deadline=now + self._total_seconds,
-            try_seconds=self._try_seconds,
-        )
-        flight = self._flights[body] = Flight()
-        self._carry_out(_Question(query, body, exchange, flight), exchange.start(now), now)
-        return flight
+            raise TooManyQueries("any", f"{self._settings.max_in_flight} questions are under way already")
+        now = self.clock()
+        self.hedges.earn()
+        asks, may_hedge = self._ranking.plan(transport, now)
+        hedge_after = asks[0].upstream.latency.hedge_after(now) if may_hedge else math.inf
+        question = questions[body] = Question(self, query, asked, body, asks, now, hedge_after)
+        question.begin(now)
+        return question.flight
+
+    def replace_upstreams(self, upstreams: Sequence[Upstream]) -> None:
+        """Ask these from now on, none or many, each once. Those that stay keep their connections and their counts.
+
+        Questions that wait for one that is gone are asked elsewhere at once; with nobody left they fail.
+        """
+        if self.is_closed or tuple(dict.fromkeys(upstreams)) == self.upstreams:
+            return
+        before = self._members
+        self._all_down_before = self.all_down
+        self._enlist(upstreams)
+        now = self.clock()
+        for question in list(self._questions.values()):
+            question.send_elsewhere(self._ranking.plan(question.transport, now).asks, now)
+        for upstream, member in before.items():
+            if upstream not in self._members:
+                self._checks.pop(member).stop()
+                member.drop("it is an upstream no longer")
+                leaving = asyncio.get_running_loop().create_task(member.wait_closed())
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
 
     async def close(self) -> None:
         """End what is under way with UpstreamFailure, and close every connection and socket."""
-        for sockets in self._udp:
-            sockets.close()
-        await asyncio.gather(*(connections.close() for connections in self._tcp))
-        self._wheel.stop()
+        self.is_closed = True
+        for checks in self._checks.values():
+            checks.stop()
+        for question in list(self._questions.values()):
+            question.end("we are closing")
+        for member in self._members.values():
+            member.drop("we are closing")
+        await asyncio.gather(*(member.wait_closed() for member in self._members.values()), *self._leaving)
+        self.wheel.stop()
 
-    def _carry_out(self, question: _Question, step: Step, now: float) -> None:
-        """Do as the exchange says, until there is something to wait for or it is over."""
-        while isinstance(step, Send):
-            number = step.upstream
-            one = _Try(self, question, number, now)
-            body = question.body if step.edns else without_edns(question.body, question.query)
-            counters = self.counters[number]
-            counters.requests += 1
-            try:
-                if step.transport == "udp":
-                    one.carrier = self._udp[number].send(one, body, now)
-                else:
-                    one.carrier = self._tcp[number].send(one, body, now)
-            except UpstreamFailure as failure:
-                step = question.exchange.unsent(failure.reason, now)
-                self._blame(number, now)
-                continue
-            one.slot = self._wheel.set(one, now + step.seconds)
-            return
-        del self._flights[question.body]
-        try:
-            if isinstance(step, Finished):
-                question.flight.land(step.response)
-            else:
-                question.flight.fail(UpstreamFailure(str(self.upstreams[step.upstream]), step.because))
-        except Exception:
-            # Not ours, and whoever else is to be told by the same read must not go without.
-            _log.exception("bug: an answer could not be handed on")
+    def forget(self, body: bytes) -> None:
+        """A question is over."""
+        del self._questions[body]
 
-    def _answered(self, one: _Try, message: bytes) -> bool:
-        now = self._clock()
-        step = one.question.exchange.answered(message, now)
-        if step is None:
-            return False
-        if not step.because:
-            counters = self.counters[one.upstream]
-            counters.answers[message[3] & numbers.RCODE] += 1
-            counters.seconds += now - one.sent_at
-            self._ranking.answered(one.upstream)
-        self._go_on(one, step, now)
-        return True
+    def answered(self, member: Member) -> None:
+        """An upstream is well."""
+        if self._ranking.troubled:
+            member.health.answered()
 
-    def _lost(self, one: _Try, reason: str) -> None:
-        now = self._clock()
-        self._go_on(one, one.question.exchange.lost(reason, now, reused=one.reused), now)
+    def blame(self, member: Member, transport: Transport, now: float) -> None:
+        """An upstream failed: it is asked last for a while, and checked."""
+        member.counters.failures += 1
+        member.health.failed(now)
+        self.suspect(member, transport)
 
-    def _expired(self, one: _Try) -> None:
-        now = self._clock()
-        one.carrier.abandon(one, one.sent_at)
-        self._go_on(one, one.question.exchange.timed_out(now), now)
+    def suspect(self, member: Member, transport: Transport) -> None:
+        """An upstream is checked, for it may have failed."""
+        checks = self._checks.get(member)
+        if checks is not None and not self.is_closed:
+            self._trouble(member)
+            checks.begin("tcp" if member.is_tls else transport)
 
-    def _go_on(self, one: _Try, step: Step, now: float) -> None:
-        one.slot.pop(one, None)
-        if step.because:
-            self._blame(one.upstream, now)
-        self._carry_out(one.question, step, now)
+    def _enlist(self, upstreams: Sequence[Upstream]) -> None:
+        settings = self._settings
+        known, self._members = self._members, {}
+        for upstream in upstreams:
+            member = known.get(upstream) or self._members.get(upstream)
+            if member is None:
+                health = Health(max_fails=settings.max_fails)
+                member = Member(upstream, health, self._random_id, settings.tcp, self._dice)
+                self._checks[member] = Checks(member, settings.checks, self.wheel, self.clock, self._trouble)
+            self._members[upstream] = member
+        self._ranking = Ranking(
+            tuple(self._members.values()),
+            self._choose,
+            max_tries=settings.max_tries,
+            fail_fast=settings.fail_fast,
+        )
+        # Those that are well are soon found to be.
+        self._ranking.troubled.update(self._members.values())
 
-    def _blame(self, upstream: int, now: float) -> None:
-        self.counters[upstream].failures += 1
-        self._ranking.failed(upstream, now)
-
-
-class _Question:
-    """One question under way, whoever asked it."""
-
-    __slots__ = ("body", "exchange", "flight", "query")
-
-    def __init__(self, query: Query, body: bytes, exchange: Exchange, flight: Flight[Response]) -> None:
-        self.query = query
-        self.body = body
-        self.exchange = exchange
-        self.flight = flight
-
-
-class _Try:
-    """One message to one upstream: what its connection (a Waiter) and the wheel (Expiring) call."""
-
-    __slots__ = ("_forwarder", "carrier", "message_id", "question", "reused", "sent_at", "slot", "upstream")
-
-    carrier: Connection | UdpSocket
-    message_id: int
-    reused: bool
-    slot: Slot
-
-    def __init__(self, forwarder: Forwarder, question: _Question, upstream: int, sent_at: float) -> None:
-        self._forwarder = forwarder
-        self.question = question
-        self.upstream = upstream
-        self.sent_at = sent_at
-
-    def answered(self, message: bytes) -> bool:
-        return self._forwarder._answered(self, message)
-
-    def lost(self, reason: str) -> None:
-        self._forwarder._lost(self, reason)
-
-    def expire(self) -> None:
-        self._forwarder._expired(self)
+    def _trouble(self, member: Member) -> None:
+        self._ranking.troubled.add(member)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from clusterdns.forward.upstreams import UpstreamCounters
+from clusterdns.forward.counters import UpstreamCounters
 from clusterdns.limits import FORWARD_PIPELINE
 from clusterdns.wire.query import HEADER_BYTES
 
@@ -19,7 +19,7 @@ W = TypeVar("W")
 class Pipeline(Generic[W]):
     """`W` is whatever waits for an answer; it comes back with it. `random_id` gives numbers from 0 to 65,535."""
 
-    __slots__ = ("_abandoned", "_counters", "_limit", "_random_id", "_tail", "_waiting", "is_broken")
+    __slots__ = ("_abandoned", "_counters", "_limit", "_random_id", "_tail", "is_broken", "waiting")
 
     def __init__(
         self,
@@ -30,22 +30,18 @@ class Pipeline(Generic[W]):
     ) -> None:
         self.is_broken = False
         """A length came that no message has."""
+        self.waiting: dict[int, W] = {}
+        """Who waits, by ID; for reading."""
         self._counters = counters
         self._random_id = random_id
         self._limit = limit
-        self._waiting: dict[int, W] = {}
         self._abandoned: set[int] = set()
         self._tail = bytearray()
 
     @property
-    def outstanding(self) -> int:
-        """How many queries are waited for."""
-        return len(self._waiting)
-
-    @property
     def is_full(self) -> bool:
         """True if no more queries fit; those given up count, as their answers may still come."""
-        return len(self._waiting) + len(self._abandoned) >= self._limit
+        return len(self.waiting) + len(self._abandoned) >= self._limit
 
     def add(self, waiter: W, body: bytes) -> tuple[int, bytes]:
         """The ID that a query got, and its frame: length, ID, and `body`, which is the message behind its ID.
@@ -54,14 +50,14 @@ class Pipeline(Generic[W]):
         """
         message_id = self._random_id()
         # "clients MUST NOT reuse the DNS Message ID of an in-flight query on that connection" (RFC 7766 section 6.2.1).
-        while message_id in self._waiting or message_id in self._abandoned:
+        while message_id in self.waiting or message_id in self._abandoned:
             message_id = self._random_id()
-        self._waiting[message_id] = waiter
+        self.waiting[message_id] = waiter
         return message_id, (len(body) + 2 << 16 | message_id).to_bytes(4, "big") + body
 
     def abandon(self, message_id: int) -> None:
         """Nobody waits for this answer any more; its ID stays in use until it arrives."""
-        if self._waiting.pop(message_id, None) is not None:
+        if self.waiting.pop(message_id, None) is not None:
             self._abandoned.add(message_id)
 
     def feed(self, chunk: bytes) -> list[tuple[W, bytes]]:
@@ -69,11 +65,13 @@ class Pipeline(Generic[W]):
 
         If `is_broken` is set afterwards, the stream has lost its meaning, and the connection must be closed.
         """
-        stream: bytes | bytearray = chunk
+        stream = chunk
         if self._tail:
             self._tail += chunk
-            stream = self._tail
+            stream = bytes(self._tail)
+            self._tail.clear()
         arrived: list[tuple[W, bytes]] = []
+        waiting = self.waiting
         start, end = 0, len(stream)
         while end - start >= 2:
             length = stream[start] << 8 | stream[start + 1]
@@ -83,24 +81,23 @@ class Pipeline(Generic[W]):
             behind = start + 2 + length
             if behind > end:
                 break
-            message_id = stream[start + 2] << 8 | stream[start + 3]
-            waiter = self._waiting.pop(message_id, None)
+            message = stream[start + 2 : behind]
+            message_id = message[0] << 8 | message[1]
+            waiter = waiting.pop(message_id, None)
             if waiter is not None:
-                arrived.append((waiter, bytes(stream[start + 2 : behind])))
+                arrived.append((waiter, message))
             elif message_id in self._abandoned:
                 self._abandoned.remove(message_id)
                 self._counters.late += 1
             else:
                 self._counters.unasked += 1
             start = behind
-        if stream is self._tail:
-            del self._tail[:start]
-        elif start < end:
+        if start < end:
             self._tail += stream[start:]
         return arrived
 
     def end(self) -> list[W]:
         """The connection is gone: everyone who still waited."""
-        waiting, self._waiting = self._waiting, {}
+        waiting, self.waiting = self.waiting, {}
         self._abandoned.clear()
         return list(waiting.values())

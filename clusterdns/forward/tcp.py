@@ -1,189 +1,52 @@
-"""Few long-lived TCP connections to one upstream, each with many queries under way (RFC 7766).
+"""Few long-lived TCP or TLS connections to one upstream (RFC 7766, RFC 7858).
 
-Queries of one turn of the event loop leave in one write, and one read brings many answers. The first connection takes
-what it can, so that writes and reads stay few; another is opened when it is busy.
+The first connection takes what it can, so that writes and reads stay few; another is used when it is busy, or says
+nothing though it was asked: servers that answer a connection's queries one by one let all wait for the slowest.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import os
+import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from clusterdns.errors import UpstreamFailure
-from clusterdns.forward.pipeline import Pipeline
-from clusterdns.forward.upstreams import Upstream, UpstreamCounters
+from clusterdns.forward.connection import Connection
+from clusterdns.forward.counters import UpstreamCounters
+from clusterdns.forward.policy import Dice
+from clusterdns.forward.tls import reason_of
+from clusterdns.forward.upstreams import Upstream
 from clusterdns.forward.waiter import Waiter
 from clusterdns.limits import (
     FORWARD_AVOID_SECONDS,
     FORWARD_BUSY,
     FORWARD_CONNECTIONS,
     FORWARD_IDLE_SECONDS,
-    FORWARD_READ_BYTES,
+    FORWARD_STALL_SECONDS,
     FORWARD_TRY_SECONDS,
 )
 
 _BUSY = FORWARD_BUSY.default_int
-_READ_BYTES = FORWARD_READ_BYTES.default_int
+_STALL = FORWARD_STALL_SECONDS.default
+_JITTER = 0.25
 
 
-class Connection(asyncio.BufferedProtocol):
-    """One connection, from the moment it is wanted. It takes messages while it is being opened, too.
+@dataclass(frozen=True, slots=True)
+class TcpSettings:
+    """What holds for all connections of a forwarder; times in seconds.
 
-    asyncio sets TCP_NODELAY itself. It would also receive into a fresh 256 KiB for each read, which costs more than all
-    else that a read does; hence a buffer of our own.
+    A connection is retired at `max_age` or up to a quarter before it, so that those opened together, when an upstream
+    restarted, do not all go together again. `source` is the address to ask from; empty for any.
     """
 
-    __slots__ = (
-        "_buffer",
-        "_frames",
-        "_has_ended",
-        "_heard_at",
-        "_idle_seconds",
-        "_idle_timer",
-        "_loop",
-        "_on_end",
-        "_paused",
-        "_pipeline",
-        "_transport",
-        "_used_at",
-        "ended",
-        "is_retired",
-    )
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        random_id: Callable[[], int],
-        counters: UpstreamCounters,
-        on_end: Callable[[Connection, str], None],
-        *,
-        idle_seconds: float,
-    ) -> None:
-        """`on_end(connection, reason)` is called once, when an open connection is gone."""
-        self.ended: asyncio.Future[None] = loop.create_future()
-        self.is_retired = False
-        self._loop = loop
-        self._on_end = on_end
-        self._idle_seconds = idle_seconds
-        self._idle_timer: asyncio.TimerHandle | None = None
-        self._pipeline: Pipeline[Waiter] = Pipeline(random_id, counters)
-        self._transport: asyncio.Transport | None = None
-        self._paused = False
-        self._has_ended = False
-        self._frames: list[bytes] = []
-        self._buffer = memoryview(bytearray(_READ_BYTES))
-        self._used_at = 0.0
-        self._heard_at = -math.inf
-
-    @property
-    def is_open(self) -> bool:
-        return self._transport is not None
-
-    @property
-    def takes_more(self) -> bool:
-        return not (self.is_retired or self._has_ended or self._paused or self._pipeline.is_full)
-
-    @property
-    def outstanding(self) -> int:
-        return self._pipeline.outstanding
-
-    def send(self, waiter: Waiter, body: bytes, now: float) -> None:
-        """Send a message, which is `body` behind an ID, with what else is sent in this turn of the loop."""
-        waiter.message_id, frame = self._pipeline.add(waiter, body)
-        waiter.reused = self._transport is not None
-        self._used_at = now
-        if self._transport is not None and not self._frames:
-            if self._pipeline.outstanding == 1:
-                # Nothing to share a write with so far, and nothing on its way: do not wait.
-                self._transport.write(frame)
-                return
-            self._loop.call_soon(self._flush)
-        self._frames.append(frame)
-
-    def abandon(self, waiter: Waiter, sent_at: float) -> None:
-        """The waiter, whose message went out at `sent_at`, waits no more."""
-        self._pipeline.abandon(waiter.message_id)
-        # Nothing at all came back since: the other end may be gone without a word (a pod deleted behind a Service
-        # address), and new queries must not wait for the same silence.
-        if self._heard_at < sent_at or self._pipeline.is_full:
-            self.retire()
-        self._close_if_over()
-
-    def retire(self) -> None:
-        """Take no more messages, and close when the last answer is there."""
-        self.is_retired = True
-        self._close_if_over()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self.is_retired = True
-        if self._transport is not None:
-            self._transport.abort()
-
-    def end(self) -> list[Waiter]:
-        """Forget everything, and return everyone who waited."""
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        self._frames.clear()
-        if not self.ended.done():
-            self.ended.set_result(None)
-        return self._pipeline.end()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._used_at = self._loop.time()
-        self._idle_timer = self._loop.call_later(self._idle_seconds, self._close_if_idle)
-        self._flush()
-        self._close_if_over()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._heard_at = self._loop.time()
-        for waiter, message in self._pipeline.feed(bytes(self._buffer[:nbytes])):
-            waiter.answered(message)
-        if self._pipeline.is_broken:
-            self.abort()
-        elif self.is_retired:
-            self._close_if_over()
-
-    def eof_received(self) -> None:
-        self._has_ended = True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._pipeline.is_broken:
-            reason = "sent a message shorter than a header"
-        elif isinstance(exc, OSError) and exc.errno:
-            reason = os.strerror(exc.errno)
-        else:
-            reason = "closed the connection"
-        self._on_end(self, reason)
-
-    def pause_writing(self) -> None:
-        self._paused = True
-
-    def resume_writing(self) -> None:
-        self._paused = False
-
-    def _flush(self) -> None:
-        if self._transport is not None and self._frames:
-            self._transport.write(b"".join(self._frames))
-            self._frames.clear()
-
-    def _close_if_over(self) -> None:
-        if self.is_retired and not self._pipeline.outstanding:
-            self.abort()
-
-    def _close_if_idle(self) -> None:
-        left = self._used_at + self._idle_seconds - self._loop.time()
-        if left <= 0 and not self._pipeline.outstanding:
-            self.abort()
-        else:
-            self._idle_timer = self._loop.call_later(left if left > 0 else self._idle_seconds, self._close_if_idle)
+    max_connections: int = FORWARD_CONNECTIONS.default_int
+    idle_seconds: float = FORWARD_IDLE_SECONDS.default
+    connect_seconds: float = FORWARD_TRY_SECONDS.default
+    max_age: float = math.inf
+    source: str = ""
+    tls: ssl.SSLContext | None = None
 
 
 class TcpConnections:
@@ -194,39 +57,53 @@ class TcpConnections:
         upstream: Upstream,
         counters: UpstreamCounters,
         random_id: Callable[[], int],
-        *,
-        max_connections: int = FORWARD_CONNECTIONS.default_int,
-        idle_seconds: float = FORWARD_IDLE_SECONDS.default,
-        connect_seconds: float = FORWARD_TRY_SECONDS.default,
+        settings: TcpSettings,
+        dice: Dice,
     ) -> None:
         self._upstream = upstream
         self._counters = counters
         self._random_id = random_id
-        self._max_connections = max_connections
-        self._idle_seconds = idle_seconds
-        self._connect_seconds = connect_seconds
+        self._settings = settings
+        self._dice = dice
         self._loop = asyncio.get_running_loop()
+        self._current: Connection | None = None
         self._usable: list[Connection] = []
         self._all: set[Connection] = set()
         self._connecting: dict[Connection, asyncio.Task[None]] = {}
         self._more_after = 0.0
-        self._is_closed = False
+        self._closing = ""
+
+    @property
+    def outstanding(self) -> int:
+        """How many queries are waited for."""
+        return sum(connection.outstanding for connection in self._all)
 
     def send(self, waiter: Waiter, body: bytes, now: float) -> Connection:
         """Send a message, and return the connection that it goes over. Raises UpstreamFailure if none can take it."""
-        connection = self._pick(now)
-        if connection.is_open:
-            self._counters.connections_reused += 1
+        connection = self._current
+        if connection is None or not connection.is_ready or _is_busy(connection, now):
+            connection = self._current = self._pick(now)
         connection.send(waiter, body, now)
+        if waiter.reused:
+            self._counters.tcp_hits += 1
+        else:
+            self._counters.tcp_misses += 1
         return connection
 
-    async def close(self) -> None:
-        """Close every connection; who still waits is told that it is lost."""
-        self._is_closed = True
+    def drop(self, reason: str) -> None:
+        """Close every connection; who still waits is told at once that it is lost."""
+        self._closing = reason
+        lost = [waiter for connection in self._all for waiter in connection.take_waiters()]
         for connection in list(self._all):
             connection.abort()
         for task in list(self._connecting.values()):
             task.cancel()
+        for waiter in lost:
+            waiter.reused = False  # it is not to be sent again here
+            waiter.lost(reason)
+
+    async def wait_closed(self) -> None:
+        """Return when every connection that was dropped is closed."""
         await asyncio.gather(*(connection.ended for connection in self._all))
 
     def _pick(self, now: float) -> Connection:
@@ -234,16 +111,16 @@ class TcpConnections:
         for connection in self._usable:
             if not connection.takes_more:
                 continue
-            if connection.is_open and connection.outstanding < _BUSY:
+            if connection.is_ready and not _is_busy(connection, now):
                 return connection
             if best is None or (connection.is_open, -connection.outstanding) > (best.is_open, -best.outstanding):
                 best = connection
         # While another one works, nothing waits for one that is only being opened.
-        if best is None or (best.outstanding >= _BUSY and now >= self._more_after):
+        if best is None or (_is_busy(best, now) and now >= self._more_after):
             self._usable = [connection for connection in self._usable if not connection.is_retired]
-            if self._is_closed:
-                raise UpstreamFailure(str(self._upstream), "we are closing")
-            if len(self._usable) < self._max_connections:
+            if self._closing:
+                raise UpstreamFailure(str(self._upstream), self._closing)
+            if len(self._usable) < self._settings.max_connections:
                 best = self._open(best)
         if best is None:
             raise UpstreamFailure(str(self._upstream), "every connection is full")
@@ -252,7 +129,12 @@ class TcpConnections:
     def _open(self, best: Connection | None) -> Connection:
         """Begin to open a connection; return the one to use meanwhile."""
         connection = Connection(
-            self._loop, self._random_id, self._counters, self._on_end, idle_seconds=self._idle_seconds
+            self._loop,
+            self._random_id,
+            self._counters,
+            self._on_end,
+            idle_seconds=self._settings.idle_seconds,
+            max_age=self._settings.max_age * (1 - _JITTER * self._dice()),
         )
         self._counters.connections_opened += 1
         self._usable.append(connection)
@@ -261,19 +143,27 @@ class TcpConnections:
         return best or connection
 
     async def _connect(self, connection: Connection) -> None:
-        reason = "we are closing"
+        upstream, settings = self._upstream, self._settings
+        reason = self._closing
         try:
-            async with asyncio.timeout(self._connect_seconds):
-                await self._loop.create_connection(lambda: connection, self._upstream.address, self._upstream.port)
+            async with asyncio.timeout(settings.connect_seconds):
+                await self._loop.create_connection(
+                    lambda: connection,
+                    upstream.address,
+                    upstream.port,
+                    ssl=settings.tls if upstream.tls else None,
+                    server_hostname=(upstream.server_name or upstream.address) if upstream.tls else None,
+                    local_addr=(settings.source, 0) if settings.source else None,
+                )
         except TimeoutError:
             reason = "no connection in time"
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
+            reason = reason_of(error)
         finally:
             del self._connecting[connection]
             if not connection.is_open:
                 self._more_after = self._loop.time() + FORWARD_AVOID_SECONDS.default
-                self._forget(connection, reason)
+                self._forget(connection, self._closing or reason)
 
     def _on_end(self, connection: Connection, reason: str) -> None:
         if connection.outstanding and not connection.is_retired:
@@ -282,12 +172,19 @@ class TcpConnections:
             for other in list(self._usable):
                 if other.is_open:
                     other.retire()
-        self._forget(connection, reason)
+        self._forget(connection, self._closing or reason)
 
     def _forget(self, connection: Connection, reason: str) -> None:
         connection.is_retired = True
         self._all.discard(connection)
         if connection in self._usable:
             self._usable.remove(connection)
+        if connection is self._current:
+            self._current = None
         for waiter in connection.end():
             waiter.lost(reason)
+
+
+def _is_busy(connection: Connection, now: float) -> bool:
+    outstanding = connection.outstanding
+    return outstanding >= _BUSY or (outstanding > 0 and now - connection.quiet_since > _STALL)

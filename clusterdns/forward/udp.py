@@ -8,12 +8,13 @@ section 9.2). Which port and which ID a query gets are both random; the kernel p
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable
 
 from clusterdns.errors import UpstreamFailure
-from clusterdns.forward.upstreams import Upstream, UpstreamCounters
+from clusterdns.forward.counters import UpstreamCounters
+from clusterdns.forward.tls import reason_of
+from clusterdns.forward.upstreams import Upstream
 from clusterdns.forward.waiter import Waiter
 from clusterdns.limits import (
     FORWARD_IDLE_SECONDS,
@@ -73,11 +74,24 @@ class UdpSocket:
             raise
         self._waiting[message_id] = waiter
 
-    def abandon(self, waiter: Waiter, _sent_at: float) -> None:
+    @property
+    def outstanding(self) -> int:
+        """How many queries are waited for."""
+        return len(self._waiting)
+
+    def abandon(self, waiter: Waiter) -> None:
         """The waiter waits no more."""
         if self._waiting.pop(waiter.message_id, None) is not None:
             self._abandoned.add(waiter.message_id)
         self._close_if_over()
+
+    def suspect(self, _sent_at: float) -> None:
+        """A message has not been answered in time; the next one may go through the same socket all the same."""
+
+    def take_waiters(self) -> list[Waiter]:
+        """Everyone who waits; nobody does any more."""
+        waiting, self._waiting = self._waiting, {}
+        return list(waiting.values())
 
     def retire(self) -> None:
         """Take no more messages, and close when the last answer is there."""
@@ -89,14 +103,12 @@ class UdpSocket:
         if self.is_open:
             self._loop.remove_reader(self._sock)
             self._sock.close()
-        waiting, self._waiting = self._waiting, {}
-        for waiter in waiting.values():
+        for waiter in self.take_waiters():
             waiter.lost(reason)
 
     def _drain(self) -> None:
+        now = self._loop.time()
         for _ in range(_BATCH):
-            if not self.is_open:
-                return
             try:
                 message = self._sock.recv(_ANSWER_BYTES)
             except BlockingIOError:
@@ -112,16 +124,19 @@ class UdpSocket:
                     self._counters.late += 1
                 else:
                     self._counters.unasked += 1
-            elif waiter.answered(message):
+            elif waiter.answered(message, now):
                 self._waiting.pop(message_id, None)
                 self._close_if_over()
             else:
                 self._counters.unasked += 1
+            # Nothing more is due: to hear that from the kernel would cost a system call for every answer.
+            if not self._waiting:
+                return
 
     def _fail(self, error: OSError) -> None:
         """Nobody listens there: every query under way has the answer that it will get."""
         self.left = 0
-        self.close(os.strerror(error.errno) if error.errno else str(error))
+        self.close(reason_of(error))
 
     def _close_if_over(self) -> None:
         if self.left <= 0 and not self._waiting:
@@ -139,8 +154,9 @@ class UdpSockets:
         *,
         count: int = FORWARD_UDP_SOCKETS.default_int,
         seconds: float = FORWARD_IDLE_SECONDS.default,
+        source: str = "",
     ) -> None:
-        """`seconds` is how long a socket is used."""
+        """`seconds` is how long a socket is used, `source` the address to ask from; empty for any."""
         self._upstream = upstream
         self._counters = counters
         self._random_id = random_id
@@ -148,7 +164,13 @@ class UdpSockets:
         self._loop = asyncio.get_running_loop()
         self._sockets: list[UdpSocket | None] = [None] * count
         self._retired: set[UdpSocket] = set()
-        self._is_closed = False
+        self._source = source
+        self._closing = ""
+
+    @property
+    def outstanding(self) -> int:
+        """How many queries are waited for."""
+        return sum(one.outstanding for one in [*self._sockets, *self._retired] if one is not None)
 
     def send(self, waiter: Waiter, body: bytes, now: float) -> UdpSocket:
         """Send a message, and return the socket that it went over. Raises UpstreamFailure if that fails."""
@@ -157,24 +179,29 @@ class UdpSockets:
         try:
             if chosen is None or chosen.left <= 0 or chosen.expires_at <= now:
                 chosen = self._replace(place, now)
+                self._counters.udp_misses += 1
+            else:
+                self._counters.udp_hits += 1
             chosen.send(waiter, body)
         except OSError as error:
-            raise UpstreamFailure(
-                str(self._upstream), os.strerror(error.errno) if error.errno else str(error)
-            ) from None
+            raise UpstreamFailure(str(self._upstream), reason_of(error)) from None
         return chosen
 
-    def close(self) -> None:
-        """Close every socket; who still waits is told that it is lost."""
-        self._is_closed = True
-        for one in [*self._sockets, *self._retired]:
-            if one is not None:
-                one.retire()
-                one.close("we are closing")
+    def drop(self, reason: str) -> None:
+        """Close every socket; who still waits is told at once that it is lost."""
+        self._closing = reason
+        every = [one for one in [*self._sockets, *self._retired] if one is not None]
+        lost = [waiter for one in every for waiter in one.take_waiters()]
+        for one in every:
+            one.close("")
+        self._sockets = [None] * len(self._sockets)
+        self._retired.clear()
+        for waiter in lost:
+            waiter.lost(reason)
 
     def _replace(self, place: int, now: float) -> UdpSocket:
-        if self._is_closed:
-            raise UpstreamFailure(str(self._upstream), "we are closing")
+        if self._closing:
+            raise UpstreamFailure(str(self._upstream), self._closing)
         old = self._sockets[place]
         if old is not None:
             old.retire()
@@ -184,6 +211,8 @@ class UdpSockets:
         family = socket.AF_INET6 if ":" in self._upstream.address else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
+            if self._source:
+                sock.bind((self._source, 0))
             sock.connect((self._upstream.address, self._upstream.port))
         except OSError:
             sock.close()

@@ -27,7 +27,7 @@ from clusterdns.limits import (
 )
 from clusterdns.wire import numbers
 
-_POLICIES = ("random", "round_robin", "sequential")
+_POLICIES = ("random", "round_robin", "sequential", "least_latency")
 _NOT_YET = ("doh_method", "resolver")
 _RCODES = {numbers.rcode_name(number): number for number in range(11)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,9 +16,13 @@ from clusterdns.corefile.parse import parse
 from clusterdns.directives import forward
 from clusterdns.directives.chain import Reply, Request, client_view, reply_with
 from clusterdns.directives.config import forward as forward_config
-from clusterdns.directives.forward import Forward, upstreams_of
+from clusterdns.directives.forward import Forward, settings_of, upstreams_of
 from clusterdns.errors import ConfigError, UpstreamFailure
 from clusterdns.flight import start
+from clusterdns.forward.checks import CheckSettings
+from clusterdns.forward.exchange import Rules
+from clusterdns.forward.forwarder import Settings
+from clusterdns.forward.tcp import TcpSettings
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.wire import numbers
 from clusterdns.wire.query import read_query
@@ -105,7 +110,7 @@ def test_names(line: str, name: str, source: str) -> None:
     ("options", "client", "expected"),
     [
         ("", "udp", "udp"),
-        ("", "tcp", "tcp"),
+        ("", "tcp", "udp"),
         ("force_tcp", "udp", "tcp"),
         ("prefer_udp", "tcp", "udp"),
         ("prefer_udp\nforce_tcp", "udp", "tcp"),
@@ -195,25 +200,6 @@ def resolv_conf(folder: Path, *servers: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("servers", "own", "found"),
-    [
-        (["10.0.0.10"], [], ["10.0.0.10:53"]),
-        (["127.0.0.53"], [], ["127.0.0.53:53"]),
-        (["169.254.20.10", "10.0.0.10"], [Upstream("169.254.20.10", 53)], ["10.0.0.10:53"]),
-        (["127.0.0.1"], [Upstream("127.0.0.1", 5353)], ["127.0.0.1:53"]),
-        (["127.0.0.1", "::1", "10.0.0.10"], [Upstream("0.0.0.0", 53)], ["[::1]:53", "10.0.0.10:53"]),
-        (["127.0.0.1", "::1"], [Upstream("::", 53)], ["127.0.0.1:53"]),
-        (["10.0.0.10", "10.0.0.10"], [], ["10.0.0.10:53"]),
-    ],
-)
-def test_name_servers_of_a_file_but_ourselves(
-    tmp_path: Path, servers: list[str], own: list[Upstream], found: list[str]
-) -> None:
-    path = resolv_conf(tmp_path, *servers)
-    assert [str(upstream) for upstream in upstreams_of(config(f"forward . {path}"), own)] == found
-
-
 def test_addresses_are_taken_as_written() -> None:
     text = "forward . 127.0.0.1 dns://10.0.0.1:5353 [2001:DB8::1]:54 127.0.0.1:53"
     assert [str(upstream) for upstream in upstreams_of(config(text), [Upstream("127.0.0.1", 53)])] == [
@@ -223,10 +209,13 @@ def test_addresses_are_taken_as_written() -> None:
     ]
 
 
-def test_only_ourselves_is_an_error(tmp_path: Path) -> None:
-    path = resolv_conf(tmp_path, "169.254.20.10")
-    with pytest.raises(ConfigError, match="names only this server; write an upstream's address"):
-        upstreams_of(config(f"forward . {path}"), [Upstream("169.254.20.10", 53)])
+def test_a_file_without_this_node(tmp_path: Path) -> None:
+    path = resolv_conf(tmp_path, "169.254.20.10", "10.0.0.10", "10.0.0.10", "10.0.0.11")
+    own = [Upstream("169.254.20.10", 53)]
+    assert [str(upstream) for upstream in upstreams_of(config(f"forward . {path} 10.0.0.11"), own)] == [
+        "10.0.0.10:53",
+        "10.0.0.11:53",
+    ]
 
 
 def test_too_many_upstreams_of_files(tmp_path: Path) -> None:
@@ -235,26 +224,122 @@ def test_too_many_upstreams_of_files(tmp_path: Path) -> None:
         upstreams_of(config(f"forward . {path}"))
 
 
-def test_tls_is_refused_until_it_works() -> None:
-    with pytest.raises(ConfigError, match=r"tls://9\.9\.9\.9 is not supported yet"):
-        upstreams_of(config("forward . tls://9.9.9.9"))
+def test_whom_tls_upstreams_must_prove_to_be() -> None:
+    with pytest.raises(ConfigError, match="not both"):
+        config("forward . tls://9.9.9.9 tls://9.9.9.10%dns.example {\ntls_servername dns.example\n}")
+    assert upstreams_of(config("forward . tls://9.9.9.9 tls://9.9.9.10%dns.example:8853")) == (
+        Upstream("9.9.9.9", 853, True),
+        Upstream("9.9.9.10", 8853, True, "dns.example"),
+    )
+    text = "forward . tls://9.9.9.9 10.0.0.1 {\ntls_servername dns.example\n}"
+    assert upstreams_of(config(text)) == (Upstream("9.9.9.9", 853, True, "dns.example"), Upstream("10.0.0.1", 53))
+
+
+def test_what_a_line_says_is_how_it_is_asked() -> None:
+    text = """forward . 10.0.0.1 {
+        max_fails 3
+        health_check 1s no_rec domain Health.local
+        read_timeout 500ms
+        expire 20s
+        max_age 5m
+        max_idle_conns 4
+        max_connect_attempts 3
+        max_concurrent 1000
+        failover SERVFAIL REFUSED
+        source_address 10.0.0.9
+        failfast_all_unhealthy_upstreams
+    }"""
+    line = config(text)
+    assert settings_of(line, upstreams_of(line)) == Settings(
+        max_in_flight=1000,
+        rules=Rules(1.8, 0.5, frozenset({2, 5})),
+        tcp=TcpSettings(4, 20, 0.5, 300, "10.0.0.9"),
+        checks=CheckSettings(1.0, 1.0, b"\6health\5local\0", False),
+        max_fails=3,
+        max_tries=3,
+        fail_fast=True,
+    )
+    assert settings_of(config("forward . 10.0.0.1"), ()) == Settings()
 
 
 @pytest.mark.parametrize(
-    ("options", "warned"),
+    ("options", "message"),
     [
-        ("force_tcp\npolicy sequential\nexpire 5s\nmax_concurrent 1000\nread_timeout 1s", []),
-        ("max_fails 3\nhealth_check 1s", ["forward: max_fails, health_check: no effect yet"]),
+        ("source_address ::1", "source_address ::1 can't be used to ask 10.0.0.1:853; write a forward line of its own"),
+        ("tls /nowhere/ca.pem", "the authority's file /nowhere/ca.pem can't be used: No such file"),
+        ("tls /nowhere/cert.pem /nowhere/key.pem", "certificate /nowhere/cert.pem and key .* can't be used: No such f"),
     ],
 )
-def test_options_without_effect_are_named(options: str, warned: list[str], caplog: pytest.LogCaptureFixture) -> None:
-    async def main() -> None:
-        async with FakeUpstream() as upstream, serving(f"forward . UPSTREAM {{\n{options}\n}}", upstream):
-            pass
+def test_what_can_not_be_used(options: str, message: str) -> None:
+    line = config(f"forward . tls://10.0.0.1 {{\n{options}\n}}")
+    with pytest.raises(ConfigError, match=message):
+        settings_of(line, upstreams_of(line))
 
-    with caplog.at_level(logging.WARNING, "clusterdns.directives.forward"):
+
+@pytest.mark.parametrize(
+    ("options", "rcode", "records", "source"),
+    [
+        ("", numbers.NXDOMAIN, 0, "first"),
+        ("next NXDOMAIN", numbers.NXDOMAIN, 0, "second"),
+        ("next NXDOMAIN", numbers.SERVFAIL, 0, "first"),
+        ("next NXDOMAIN SERVFAIL", numbers.SERVFAIL, 0, "second"),
+        ("next NXDOMAIN", numbers.NOERROR, 0, "first"),
+        ("next NOERROR", numbers.NOERROR, 1, "second"),
+        ("next_on_nodata", numbers.NOERROR, 0, "second"),
+        ("next_on_nodata", numbers.NOERROR, 1, "first"),
+        ("next_on_nodata", numbers.NXDOMAIN, 0, "first"),
+    ],
+)
+def test_next(options: str, rcode: int, records: int, source: str) -> None:
+    async def main() -> None:
+        def answer(asked: Asked) -> bytes:
+            return asked.answer(rcode=rcode, records=records)
+
+        text = f"forward . UPSTREAM {{\n{options}\n}}" if options else "forward . UPSTREAM"
+        async with FakeUpstream(answer) as one, FakeUpstream() as two, serving("forward . UPSTREAM", two) as second:
+            first = forward.build(config(text.replace("UPSTREAM", f"127.0.0.1:{one.port}")), second.handle)
+            reply = await landed(start(first.handle(request())))
+            assert (len(one.asked), len(two.asked)) == (1, 1 if source == "second" else 0)
+            assert addresses(reply.response) == (["192.0.2.1"] if records or source == "second" else [])
+            await first.forwarder.close()
+
+    virtual_time.run(main())
+
+
+def test_next_is_ignored_without_another_forward() -> None:
+    async def main() -> None:
+        text = "forward . UPSTREAM {\nnext NXDOMAIN\n}"
+        async with (
+            FakeUpstream(lambda asked: asked.answer(rcode=numbers.NXDOMAIN)) as upstream,
+            serving(text, upstream) as handler,
+        ):
+            assert (await landed(start(handler.handle(request())))).source == "forward"
+
+    virtual_time.run(main())
+
+
+def test_a_resolv_conf_is_followed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        path = resolv_conf(tmp_path, "192.0.2.1")
+        handler = forward.build(config(f"forward . {path}"), following)
+        seen = [list(map(str, handler.forwarder.upstreams))]
+        for servers in (["192.0.2.2", "192.0.2.3"], ["127.0.0.1"], ["192.0.2.4"]):
+            replaced = tmp_path / "new"
+            replaced.write_text("".join(f"nameserver {server}\n" for server in servers))
+            replaced.rename(path)
+            await asyncio.sleep(6)
+            seen.append(list(map(str, handler.forwarder.upstreams)))
+        assert seen == [["192.0.2.1:53"], *[["192.0.2.2:53", "192.0.2.3:53"]] * 2, ["192.0.2.4:53"]]
+        await handler.forwarder.close()
+        resolv_conf(tmp_path, "192.0.2.9")
+        await asyncio.sleep(6)
+        assert list(map(str, handler.forwarder.upstreams)) == ["192.0.2.4:53"]
+
+    with caplog.at_level(logging.WARNING, "clusterdns.forward.following"):
         virtual_time.run(main())
-    assert caplog.messages == warned
+    (warning,) = caplog.messages
+    assert "names only this node itself (127.0.0.1)" in warning
+    assert warning.endswith("going on with 192.0.2.2:53, 192.0.2.3:53")
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import dnslib
 
 from clusterdns.flight import Flight
-from clusterdns.forward.forwarder import Forwarder
-from clusterdns.forward.upstreams import Upstream, choose_first
+from clusterdns.forward.forwarder import Forwarder, Settings
+from clusterdns.forward.policy import Choose, choose_first
+from clusterdns.forward.upstreams import Upstream
 from clusterdns.wire.query import Query, read_query
 from clusterdns.wire.response import Response
 from tests.support.upstream import Upstream as FakeUpstream
@@ -39,11 +40,17 @@ def addresses(response: Response) -> list[str]:
     return [str(record.rdata) for record in dnslib.DNSRecord.parse(response.message).rr]
 
 
+def where(upstream: FakeUpstream) -> Upstream:
+    """An upstream of a test, as a forwarder knows it."""
+    return Upstream(upstream.host, upstream.port)
+
+
 @asynccontextmanager
-async def forwarding(*upstreams: FakeUpstream, **settings: Any) -> AsyncIterator[Forwarder]:
+async def forwarding(
+    *upstreams: FakeUpstream, settings: Settings | None = None, choose: Choose = choose_first
+) -> AsyncIterator[Forwarder]:
     """A forwarder that begins with the first upstream, closed at the end."""
-    settings.setdefault("choose", choose_first)
-    forwarder = Forwarder([Upstream(upstream.host, upstream.port) for upstream in upstreams], **settings)
+    forwarder = Forwarder([where(upstream) for upstream in upstreams], settings, choose=choose)
     try:
         yield forwarder
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import dnslib
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusterdns.forward.exchange import Exchange, Failed, Finished, Send, Step, Try
+from clusterdns.forward.exchange import Ask, Blame, Exchange, Failed, Rules, Step, Transport, Wait
 from clusterdns.wire import numbers
 from clusterdns.wire.query import read_query
+from clusterdns.wire.response import Response
 
 QUERY = read_query(bytes(dnslib.DNSRecord.question("Web.Example", "A").pack()))
 
@@ -32,43 +34,69 @@ def bare(rcode: int) -> bytes:
 
 
 CUT = reply()[:-3]
-Event = Callable[[Exchange, float], Step | None]
-
-
-def answered(message: bytes) -> Event:
-    return lambda exchange, now: exchange.answered(message, now)
-
-
-def timed_out(exchange: Exchange, now: float) -> Step | None:
-    return exchange.timed_out(now)
-
-
-def lost(exchange: Exchange, now: float) -> Step | None:
-    return exchange.lost("reset", now, reused=False)
-
-
-def lost_reused(exchange: Exchange, now: float) -> Step | None:
-    return exchange.lost("reset", now, reused=True)
-
-
-def unsent(exchange: Exchange, now: float) -> Step | None:
-    return exchange.unsent("no route", now)
-
-
-UDP_UDP: list[Try] = [(0, "udp"), (1, "udp")]
-TCP_TCP: list[Try] = [(0, "tcp"), (1, "tcp")]
 LATE = "no answer in time"
-WAIT = None
-DONE = "finished"
+WAIT = Wait.FOR_OTHERS
+IGNORED = None
+DONE = "answered"
+RULES = Rules(total_seconds=1.8, try_seconds=0.6)
+FAILOVER = Rules(total_seconds=1.8, try_seconds=0.6, failover=frozenset({numbers.SERVFAIL}))
+Place = int
+"""A try, by its place among those that were sent so far."""
+Event = Callable[[Exchange[int], list[Ask[int]], float], Step[int] | None]
 
-Events = Sequence[tuple[float, Event, Step | str | None]]
-ROWS: list[tuple[str, list[Try], Events]] = [
+
+def plan_of(*places: tuple[int, Transport]) -> list[Ask[int]]:
+    return [Ask(*place) for place in places]
+
+
+def udp(upstream: int, **changes: bool) -> Ask[int]:
+    return Ask(upstream, "udp", **changes)
+
+
+def tcp(upstream: int, **changes: bool) -> Ask[int]:
+    return Ask(upstream, "tcp", **changes)
+
+
+def answered(message: bytes, place: Place = -1) -> Event:
+    return lambda exchange, sent, now: exchange.answered(sent[place], message, now)
+
+
+def lost(place: Place = -1, *, reused: bool = False) -> Event:
+    return lambda exchange, sent, now: exchange.lost(sent[place], "reset", now, reused=reused)
+
+
+def unsent(exchange: Exchange[int], sent: list[Ask[int]], now: float) -> Step[int] | None:
+    return exchange.unsent(sent[-1], "no route", now)
+
+
+def woken(exchange: Exchange[int], sent: list[Ask[int]], now: float) -> Step[int] | None:
+    assert exchange.wake_at == pytest.approx(now)
+    return exchange.woken(now, lambda: True)
+
+
+def woken_without_budget(exchange: Exchange[int], sent: list[Ask[int]], now: float) -> Step[int] | None:
+    return exchange.woken(now, lambda: False)
+
+
+def redirect(*places: tuple[int, Transport]) -> Event:
+    return lambda exchange, sent, now: exchange.redirect(plan_of(*places), now)
+
+
+UDP_UDP: list[Ask[int]] = plan_of((0, "udp"), (1, "udp"))
+TCP_TCP: list[Ask[int]] = plan_of((0, "tcp"), (1, "tcp"))
+ONCE = plan_of((0, "udp"))
+MIXED = plan_of((0, "udp"), (1, "udp"), (0, "tcp"), (0, "udp"), (1, "udp"))
+SERVFAIL = reply(rcode=numbers.SERVFAIL)
+NXDOMAIN = reply(rcode=numbers.NXDOMAIN)
+
+Events = Sequence[tuple[float, Event, object]]
+ROWS: list[tuple[str, list[Ask[int]], Events]] = [
     ("an answer ends it", UDP_UDP, [(0.1, answered(reply()), DONE)]),
     ("the case of the name does not matter", UDP_UDP, [(0.1, answered(reply("WEB.eXample")), DONE)]),
     *[
-        (f"rcode {rcode} is passed on", tries, [(0.1, answered(reply(rcode=rcode)), DONE)])
+        (f"rcode {rcode} is passed on", plan, [(0.1, answered(reply(rcode=rcode)), DONE)])
         for rcode in (numbers.SERVFAIL, numbers.NXDOMAIN, numbers.NOTIMP, numbers.REFUSED)
-        for tries in (UDP_UDP, TCP_TCP)
+        for plan in (UDP_UDP, TCP_TCP)
     ],
     *[
         (f"rcode {rcode} without a question is passed on", UDP_UDP, [(0.1, answered(bare(rcode)), DONE)])
@@ -78,8 +106,8 @@ ROWS: list[tuple[str, list[Try], Events]] = [
         "over UDP, what answers another question is ignored",
         UDP_UDP,
         [
-            (0.1, answered(reply("other.example")), WAIT),
-            (0.2, answered(bytes(11)), WAIT),
+            (0.1, answered(reply("other.example")), IGNORED),
+            (0.2, answered(bytes(11)), IGNORED),
             (0.3, answered(reply()), DONE),
         ],
     ),
@@ -87,8 +115,12 @@ ROWS: list[tuple[str, list[Try], Events]] = [
         "over TCP, it is the upstream's failure",
         TCP_TCP,
         [
-            (0.1, answered(reply("other.example")), Send(1, "tcp", 2.0, because="answered another question")),
-            (0.2, answered(reply("other.example")), Failed(1, "answered another question")),
+            (0.1, answered(reply("other.example")), Blame("answered another question", tcp(1))),
+            (
+                0.2,
+                answered(reply("other.example")),
+                Blame("answered another question", Failed(1, "answered another question")),
+            ),
         ],
     ),
     (
@@ -98,26 +130,26 @@ ROWS: list[tuple[str, list[Try], Events]] = [
             (
                 0.1,
                 answered(bytes(dnslib.DNSRecord.question("web.example").pack())),
-                Send(1, "tcp", 2.0, because="answered another question"),
+                Blame("answered another question", tcp(1)),
             )
         ],
     ),
     (
         "TC over UDP: TCP to the same upstream",
         UDP_UDP,
-        [(0.1, answered(reply(tc=1, records=0)), Send(0, "tcp", 2.0)), (0.2, answered(reply()), DONE)],
+        [(0.1, answered(reply(tc=1, records=0)), tcp(0)), (0.2, answered(reply()), DONE)],
     ),
     ("TC over TCP is passed on", TCP_TCP, [(0.1, answered(reply(tc=1)), DONE)]),
     (
         "a datagram that is cut off is as good as TC",
         UDP_UDP,
-        [(0.1, answered(CUT), Send(0, "tcp", 2.0)), (0.2, answered(reply()), DONE)],
+        [(0.1, answered(CUT), tcp(0)), (0.2, answered(reply()), DONE)],
     ),
     (
-        "a malformed answer over TCP: the next upstream, which is asked as the list says",
-        [(0, "tcp"), (1, "udp")],
+        "a malformed answer over TCP: the next upstream, which is asked as the plan says",
+        plan_of((0, "tcp"), (1, "udp")),
         [
-            (0.1, answered(CUT), Send(1, "udp", 2.0, because="malformed answer: a record is longer than its message")),
+            (0.1, answered(CUT), Blame("malformed answer: a record is longer than its message", udp(1))),
             (0.2, answered(reply()), DONE),
         ],
     ),
@@ -125,128 +157,290 @@ ROWS: list[tuple[str, list[Try], Events]] = [
         "behind TC and a failing TCP: the next upstream over UDP",
         UDP_UDP,
         [
-            (0.1, answered(reply(tc=1)), Send(0, "tcp", 2.0)),
-            (0.2, unsent, Send(1, "udp", 2.0, because="no route")),
+            (0.1, answered(reply(tc=1)), tcp(0)),
+            (0.2, unsent, Blame("no route", udp(1))),
             (0.3, answered(reply()), DONE),
         ],
     ),
     (
+        "a truncated answer is better than none",
+        ONCE,
+        [(0.1, answered(reply(tc=1)), tcp(0)), (0.2, lost(), "blamed, and answered")],
+    ),
+    (
         "FORMERR to EDNS: once more without",
         UDP_UDP,
-        [
-            (0.1, answered(bare(numbers.FORMERR)), Send(0, "udp", 2.0, edns=False)),
-            (0.2, answered(reply()), DONE),
-        ],
+        [(0.1, answered(bare(numbers.FORMERR)), udp(0, edns=False)), (0.2, answered(reply()), DONE)],
     ),
     (
         "FORMERR without EDNS is the answer",
         TCP_TCP,
         [
-            (0.1, answered(reply(rcode=numbers.FORMERR)), Send(0, "tcp", 2.0, edns=False)),
+            (0.1, answered(bare(numbers.FORMERR)), tcp(0, edns=False)),
             (0.2, answered(reply(rcode=numbers.FORMERR)), DONE),
         ],
     ),
     (
         "the next upstream gets EDNS again",
         TCP_TCP,
+        [(0.1, answered(bare(numbers.FORMERR)), tcp(0, edns=False)), (0.7, woken, Blame(LATE, tcp(1)))],
+    ),
+    (
+        "time up: the next of the plan, until the time is up for all",
+        MIXED,
         [
-            (0.1, answered(bare(numbers.FORMERR)), Send(0, "tcp", 2.0, edns=False)),
-            (2.1, timed_out, Send(1, "tcp", 2.0, because=LATE)),
+            (0.6, woken, Blame(LATE, udp(1))),
+            (1.2, woken, Blame(LATE, tcp(0))),
+            (1.8, woken, Blame(LATE, Failed(0, LATE))),
         ],
     ),
     (
-        "time up: the next, then failure",
-        UDP_UDP,
-        [(2.0, timed_out, Send(1, "udp", 2.0, because=LATE)), (4.0, timed_out, Failed(1, LATE))],
+        "whoever was asked before may still answer",
+        MIXED,
+        [(0.6, woken, Blame(LATE, udp(1))), (0.7, answered(reply(), 0), DONE)],
     ),
     (
-        "the last try gets what is left",
-        [(0, "udp"), (0, "udp"), (0, "udp"), (0, "udp")],
+        "with nobody left to ask, there is time until the end",
+        UDP_UDP,
         [
-            (2.0, timed_out, Send(0, "udp", 2.0, because=LATE)),
-            (4.0, timed_out, Send(0, "udp", 0.5, because=LATE)),
-            (4.5, timed_out, Failed(0, LATE)),
+            (0.6, woken, Blame(LATE, udp(1))),
+            (1.2, woken, Blame(LATE, WAIT)),
+            (1.7, answered(reply(), 0), DONE),
         ],
     ),
     (
-        "no try begins behind the deadline",
+        "and an end",
+        ONCE,
+        [(0.6, woken, Blame(LATE, WAIT)), (1.8, woken, Blame(LATE, Failed(0, LATE)))],
+    ),
+    (
+        "a late try that is lost changes nothing",
+        MIXED,
+        [
+            (0.6, woken, Blame(LATE, udp(1))),
+            (0.7, lost(0), WAIT),
+            (1.2, woken, Blame(LATE, tcp(0))),
+        ],
+    ),
+    (
+        "the truncated answer of a late try is kept",
         UDP_UDP,
-        [(4.5, answered(reply(tc=1, records=0)), DONE)],
+        [
+            (0.6, woken, Blame(LATE, udp(1))),
+            (0.7, answered(reply(tc=1), 0), WAIT),
+            (0.8, lost(), "blamed, and answered"),
+        ],
+    ),
+    (
+        "a TC behind the deadline leaves no time for TCP",
+        UDP_UDP,
+        [(1.8, answered(reply(tc=1, records=0)), "blamed, and answered")],
     ),
     (
         "a reused connection that ended: once more, to the same",
         TCP_TCP,
         [
-            (0.1, lost_reused, Send(0, "tcp", 2.0)),
-            (0.2, lost_reused, Send(1, "tcp", 2.0, because="reset")),
-            (0.3, lost_reused, Send(1, "tcp", 2.0)),
-            (0.4, lost, Failed(1, "reset")),
+            (0.1, lost(reused=True), tcp(0, is_again=True)),
+            (0.2, lost(reused=True), Blame("reset", tcp(1))),
+            (0.3, lost(reused=True), tcp(1, is_again=True)),
+            (0.4, lost(), Blame("reset", Failed(1, "reset"))),
         ],
     ),
     (
         "a new connection that ended: the next",
         TCP_TCP,
-        [(0.1, lost, Send(1, "tcp", 2.0, because="reset")), (0.2, answered(reply()), DONE)],
+        [(0.1, lost(), Blame("reset", tcp(1))), (0.2, answered(reply()), DONE)],
     ),
     (
         "what can't be sent goes to the next",
         TCP_TCP,
-        [(0.0, unsent, Send(1, "tcp", 2.0, because="no route")), (0.0, unsent, Failed(1, "no route"))],
+        [(0.0, unsent, Blame("no route", tcp(1))), (0.0, unsent, Blame("no route", Failed(1, "no route")))],
+    ),
+    (
+        "other upstreams: those of the old plan are asked no more",
+        UDP_UDP,
+        [
+            (0.1, redirect((7, "udp"), (8, "udp")), None),
+            (0.1, lost(), Blame("reset", udp(7))),
+            (0.7, woken, Blame(LATE, udp(8))),
+        ],
+    ),
+    (
+        "other upstreams, while the try goes on at one that stays",
+        UDP_UDP,
+        [(0.1, redirect((0, "udp"), (8, "udp")), None), (0.2, answered(reply()), DONE)],
+    ),
+    (
+        "other upstreams when all had been asked: at once",
+        ONCE,
+        [(0.6, woken, Blame(LATE, WAIT)), (0.7, redirect((7, "tcp")), tcp(7)), (0.8, answered(reply()), DONE)],
+    ),
+    (
+        "no upstream is left",
+        ONCE,
+        [(0.1, redirect(), None), (0.1, lost(), Blame("reset", Failed(0, "reset")))],
     ),
 ]
 
+HEDGED: list[tuple[str, list[Ask[int]], Events]] = [
+    ("an answer in time needs no hedge", UDP_UDP, [(0.02, answered(reply()), DONE)]),
+    ("the hedge is first", UDP_UDP, [(0.05, woken, udp(1)), (0.06, answered(reply()), DONE)]),
+    ("the first is first", UDP_UDP, [(0.05, woken, udp(1)), (0.06, answered(reply(), 0), DONE)]),
+    (
+        "one hedge, then failures",
+        MIXED,
+        [
+            (0.05, woken, udp(1)),
+            (0.65, woken, Blame(LATE, tcp(0))),
+            (1.25, woken, Blame(LATE, udp(0))),
+            (1.8, woken, Blame(LATE, Failed(0, LATE))),
+        ],
+    ),
+    (
+        "no budget: as if there were no hedging",
+        UDP_UDP,
+        [(0.05, woken_without_budget, None), (0.6, woken, Blame(LATE, udp(1)))],
+    ),
+    (
+        "one of two is lost: the other goes on",
+        MIXED,
+        [
+            (0.05, woken, udp(1)),
+            (0.06, lost(), Blame("reset", WAIT)),
+            (0.65, woken, Blame(LATE, tcp(0))),
+        ],
+    ),
+    (
+        "both are lost: the next of the plan",
+        MIXED,
+        [
+            (0.05, woken, udp(1)),
+            (0.06, lost(0), Blame("reset", WAIT)),
+            (0.07, lost(1), Blame("reset", tcp(0))),
+        ],
+    ),
+    (
+        "lost before the hedge: no hedge any more",
+        MIXED,
+        [(0.01, lost(), Blame("reset", udp(1))), (0.61, woken, Blame(LATE, tcp(0)))],
+    ),
+    (
+        "the hedge says SERVFAIL: the first may know better",
+        UDP_UDP,
+        [(0.05, woken, udp(1)), (0.06, answered(SERVFAIL), WAIT), (0.1, answered(reply(), 0), DONE)],
+    ),
+    (
+        "both say SERVFAIL",
+        UDP_UDP,
+        [(0.05, woken, udp(1)), (0.06, answered(SERVFAIL), WAIT), (0.1, answered(SERVFAIL, 0), DONE)],
+    ),
+    (
+        "the hedge says SERVFAIL, and the first nothing",
+        UDP_UDP,
+        [
+            (0.05, woken, udp(1)),
+            (0.06, answered(SERVFAIL), WAIT),
+            (0.65, woken, Blame(LATE, WAIT)),
+            (1.8, woken, "blamed, and answered"),
+        ],
+    ),
+    ("NXDOMAIN is an answer", UDP_UDP, [(0.05, woken, udp(1)), (0.06, answered(NXDOMAIN), DONE)]),
+    (
+        "the hedge is truncated: TCP, and the first goes on",
+        UDP_UDP,
+        [
+            (0.05, woken, udp(1)),
+            (0.06, answered(reply(tc=1)), tcp(1)),
+            (0.07, answered(reply(), 0), DONE),
+        ],
+    ),
+    (
+        "other upstreams: the hedge is off",
+        UDP_UDP,
+        [(0.01, redirect((0, "udp"), (7, "udp")), None), (0.6, woken, Blame(LATE, udp(0)))],
+    ),
+]
 
-@pytest.mark.parametrize(("tries", "events"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
-def test_exchange(tries: list[Try], events: Events) -> None:
-    exchange = Exchange(QUERY, tries, deadline=4.5, try_seconds=2.0)
-    assert exchange.start(0.0) == Send(*tries[0], 2.0)
+FAILING_OVER: list[tuple[str, list[Ask[int]], Events]] = [
+    ("another rcode is the answer", MIXED, [(0.1, answered(NXDOMAIN), DONE)]),
+    ("one passes it on", MIXED, [(0.1, answered(SERVFAIL), udp(1)), (0.2, answered(reply()), DONE)]),
+    (
+        "all pass it on, each once",
+        MIXED,
+        [(0.1, answered(SERVFAIL), udp(1)), (0.2, answered(SERVFAIL), DONE)],
+    ),
+    (
+        "one passes it on, the other is silent",
+        MIXED,
+        [
+            (0.1, answered(SERVFAIL), udp(1)),
+            (0.7, woken, Blame(LATE, udp(1))),
+            (1.3, woken, Blame(LATE, WAIT)),
+            (1.8, woken, "blamed, and answered"),
+        ],
+    ),
+]
+
+CASES = [
+    *((rules, math.inf, *row) for rules, rows in ((RULES, ROWS), (FAILOVER, FAILING_OVER)) for row in rows),
+    *((RULES, 0.05, *row) for row in HEDGED),
+]
+
+
+@pytest.mark.parametrize(
+    ("rules", "hedge_after", "plan", "events"),
+    [(rules, hedge, plan, events) for rules, hedge, _, plan, events in CASES],
+    ids=[row[2] for row in CASES],
+)
+def test_exchange(rules: Rules, hedge_after: float, plan: list[Ask[int]], events: Events) -> None:
+    exchange = exchange_of(plan, rules, hedge_after)
+    sent = [exchange.start()]
+    assert sent == [plan[0]]
+    asks = [plan[0]]
     for now, event, expected in events:
-        step = event(exchange, now)
+        step = event(exchange, asks, now)
         if expected == DONE:
-            assert isinstance(step, Finished)
+            assert isinstance(step, Response)
+        elif expected == "blamed, and answered":
+            assert isinstance(step, Blame)
+            assert isinstance(step.then, Response)
         else:
             assert step == expected
+        then = step.then if isinstance(step, Blame) else step
+        if isinstance(then, Ask):
+            asks.append(then)
+
+
+def exchange_of(plan: list[Ask[int]], rules: Rules = RULES, hedge_after: float = math.inf) -> Exchange[int]:
+    return Exchange(rules, QUERY, QUERY.question.lower(), plan, 0.0, hedge_after)
 
 
 def test_the_answer_is_the_upstreams() -> None:
-    exchange = Exchange(QUERY, TCP_TCP, deadline=4.5, try_seconds=2.0)
-    exchange.start(0.0)
-    step = exchange.answered(reply(), 0.1)
-    assert isinstance(step, Finished)
-    assert step.response.message == reply()
-    assert step.response.ttl == 30
-    assert step.because == ""
+    step = exchange_of(TCP_TCP).answered(TCP_TCP[0], reply(), 0.1)
+    assert isinstance(step, Response)
+    assert step.message == reply()
+    assert step.ttl == 30
 
 
 def test_an_error_without_question_gets_the_question() -> None:
-    exchange = Exchange(QUERY, UDP_UDP, deadline=4.5, try_seconds=2.0)
-    exchange.start(0.0)
-    step = exchange.answered(bare(numbers.REFUSED), 0.1)
-    assert isinstance(step, Finished)
-    parsed = dnslib.DNSRecord.parse(step.response.message)
+    step = exchange_of(UDP_UDP).answered(UDP_UDP[0], bare(numbers.REFUSED), 0.1)
+    assert isinstance(step, Response)
+    parsed = dnslib.DNSRecord.parse(step.message)
     assert str(parsed.q.qname) == "Web.Example."
     assert parsed.header.rcode == numbers.REFUSED
-    assert step.response.question_end == len(step.response.message)
+    assert step.question_end == len(step.message)
 
 
-def test_a_truncated_answer_is_better_than_none() -> None:
-    exchange = Exchange(QUERY, [(0, "udp")], deadline=4.5, try_seconds=2.0)
-    exchange.start(0.0)
-    assert exchange.answered(reply(tc=1), 0.1) == Send(0, "tcp", 2.0)
-    step = exchange.lost("reset", 0.2, reused=False)
-    assert isinstance(step, Finished)
-    assert step.response.truncated
-    assert step.because == "reset"
+def test_nobody_to_ask() -> None:
+    assert exchange_of([]).start() == Failed(None, "there is nobody to ask")
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_an_answer_cut_anywhere_never_raises(transport: str) -> None:
+@pytest.mark.parametrize("plan", [UDP_UDP, TCP_TCP])
+def test_an_answer_cut_anywhere_never_raises(plan: list[Ask[int]]) -> None:
     whole = reply()
     for end in range(len(whole)):
-        exchange = Exchange(QUERY, UDP_UDP if transport == "udp" else TCP_TCP, deadline=4.5, try_seconds=2.0)
-        exchange.start(0.0)
-        step = exchange.answered(whole[:end], 0.1)
-        assert step is None or isinstance(step, Send)
+        step = exchange_of(plan).answered(plan[0], whole[:end], 0.1)
+        assert step is None or isinstance(step, Ask | Blame)
 
 
 HEADS = [b"", b"\x00\x07\x81\x80\x00\x01", reply()[:12], reply()[:29], reply(tc=1)[:29], reply()]
@@ -254,11 +448,10 @@ HEADS = [b"", b"\x00\x07\x81\x80\x00\x01", reply()[:12], reply()[:29], reply(tc=
 
 @given(st.sampled_from(HEADS), st.binary(max_size=600), st.booleans())
 def test_any_bytes_are_taken_for_what_they_are(head: bytes, tail: bytes, over_udp: bool) -> None:
-    exchange = Exchange(QUERY, UDP_UDP if over_udp else TCP_TCP, deadline=4.5, try_seconds=2.0)
-    exchange.start(0.0)
-    step = exchange.answered(head + tail, 0.1)
-    if isinstance(step, Finished):
+    plan = UDP_UDP if over_udp else TCP_TCP
+    step = exchange_of(plan).answered(plan[0], head + tail, 0.1)
+    if isinstance(step, Response):
         # Only what carries the question can be handed on.
-        assert step.response.message[12 : step.response.question_end].lower() == QUERY.question.lower()
+        assert step.message[12 : step.question_end].lower() == QUERY.question.lower()
     else:
-        assert step is None or isinstance(step, Send)
+        assert step is None or isinstance(step, Ask | Blame)

@@ -11,7 +11,8 @@ import dnslib
 import pytest
 
 from clusterdns.errors import UpstreamFailure
-from clusterdns.forward.forwarder import TooManyQueries
+from clusterdns.forward.forwarder import Settings, TooManyQueries
+from clusterdns.forward.tcp import TcpSettings
 from clusterdns.wire import numbers
 from clusterdns.wire.edns import ClientSubnet
 from tests.support import virtual_time
@@ -26,6 +27,11 @@ def first(what: Do | bytes, *, times: int = 1) -> Callable[[Asked], Do | bytes]:
     """Do this with the first questions, and answer those behind."""
     left = [what] * times
     return lambda asked: left.pop() if left else Do.ANSWER
+
+
+def names(upstream: Upstream) -> list[str]:
+    """What it was asked, but for health checks."""
+    return [asked.name for asked in upstream.asked if asked.name != "."]
 
 
 @both
@@ -168,14 +174,15 @@ def test_silence_is_asked_again_and_the_late_answer_dropped(transport: Transport
             # Something was heard meanwhile, so the connection stays.
             await landed(forwarder.forward(question("other.example"), transport=transport))
             await landed(flight)
-            assert 2.0 <= loop.time() <= 2.2
+            assert 0.6 <= loop.time() <= 0.7
             upstream.release()
             for _ in range(100):
                 if forwarder.counters[0].late:
                     break
                 await asyncio.sleep(0.001)
             counters = forwarder.counters[0]
-            assert (counters.requests, counters.failures, counters.late) == (3, 1, 1)
+            # Whoever answers others is not silent: the name is slow.
+            assert (counters.requests, counters.failures, counters.late) == (3, 0, 1)
 
     virtual_time.run(main())
 
@@ -185,13 +192,13 @@ def test_a_failed_upstream_is_passed_over_and_comes_back(transport: Transport) -
     async def main() -> None:
         async with Upstream(lambda asked: Do.DROP) as silent, Upstream() as well, forwarding(silent, well) as forwarder:
             await landed(forwarder.forward(question(), transport=transport))
-            assert (len(silent.asked), len(well.asked)) == (1, 1)
-            await landed(forwarder.forward(question(), transport=transport))
-            assert (len(silent.asked), len(well.asked)) == (1, 2)
+            assert (names(silent), names(well)) == (["web.example."], ["web.example."])
+            await landed(forwarder.forward(question("second.example"), transport=transport))
+            assert (names(silent), names(well)) == (["web.example."], ["web.example.", "second.example."])
             silent.script = lambda asked: Do.ANSWER
             await asyncio.sleep(3)
-            await landed(forwarder.forward(question(), transport=transport))
-            assert (len(silent.asked), len(well.asked)) == (2, 2)
+            await landed(forwarder.forward(question("third.example"), transport=transport))
+            assert names(silent) == ["web.example.", "third.example."]
 
     virtual_time.run(main())
 
@@ -205,9 +212,11 @@ def test_nobody_answers(transport: Transport) -> None:
         async with Upstream(silence) as one, Upstream(silence) as two, forwarding(one, two) as forwarder:
             with pytest.raises(UpstreamFailure, match="no answer in time"):
                 await landed(forwarder.forward(question(), transport=transport))
-            assert 4.4 <= asyncio.get_running_loop().time() <= 4.7
+            assert 1.75 <= asyncio.get_running_loop().time() <= 1.9
             assert forwarder.in_flight == 0
-            assert len(one.asked) + len(two.asked) == 3
+            other = "tcp" if transport == "udp" else "udp"
+            for upstream, tries in ((one, [transport, other]), (two, [transport])):
+                assert [asked.transport for asked in upstream.asked if asked.name == "web.example."] == tries
 
     virtual_time.run(main())
 
@@ -263,10 +272,9 @@ def test_a_connection_that_the_upstream_closed_while_idle_is_no_failure() -> Non
 def test_an_upstream_that_closes_every_connection_fails() -> None:
     async def main() -> None:
         async with Upstream(lambda asked: Do.CLOSE) as upstream, forwarding(upstream) as forwarder:
-            with pytest.raises(UpstreamFailure, match="closed the connection"):
+            with pytest.raises(UpstreamFailure):
                 await landed(forwarder.forward(question()))
-            assert len(upstream.asked) == 2
-            assert asyncio.get_running_loop().time() < 0.5
+            assert {asked.transport for asked in upstream.asked if asked.name != "."} == {"tcp", "udp"}
 
     virtual_time.run(main())
 
@@ -308,7 +316,7 @@ def test_an_upstream_that_never_accepts_is_left_for_the_next() -> None:
     async def main() -> None:
         async with Upstream(accepts=False) as stuck, Upstream() as well, forwarding(stuck, well) as forwarder:
             assert addresses(await landed(forwarder.forward(question()))) == [ADDRESS]
-            assert 2.0 <= asyncio.get_running_loop().time() <= 2.2
+            assert 0.6 <= asyncio.get_running_loop().time() <= 0.7
             assert len(well.asked) == 1
 
     virtual_time.run(main())
@@ -321,16 +329,22 @@ def test_a_connection_that_fell_silent_gets_no_more_questions() -> None:
 
         async with Upstream(script) as upstream, forwarding(upstream) as forwarder:
             assert addresses(await landed(forwarder.forward(question()))) == [ADDRESS]
-            assert [asked.connection for asked in upstream.asked] == [1, 2]
-            await landed(forwarder.forward(question()))
-            assert [asked.connection for asked in upstream.asked] == [1, 2, 2]
+            await landed(forwarder.forward(question("next.example")))
+            assert [(asked.name, asked.connection) for asked in upstream.asked if asked.name != "."] == [
+                ("web.example.", 1),
+                ("web.example.", 2),
+                ("next.example.", 2),
+            ]
 
     virtual_time.run(main())
 
 
 def test_an_idle_connection_is_closed_and_opened_again_on_demand() -> None:
     async def main() -> None:
-        async with Upstream() as upstream, forwarding(upstream, idle_seconds=10) as forwarder:
+        async with (
+            Upstream() as upstream,
+            forwarding(upstream, settings=Settings(tcp=TcpSettings(idle_seconds=10))) as forwarder,
+        ):
             await landed(forwarder.forward(question()))
             await asyncio.sleep(8)
             await landed(forwarder.forward(question()))
@@ -341,7 +355,7 @@ def test_an_idle_connection_is_closed_and_opened_again_on_demand() -> None:
             await landed(forwarder.forward(question()))
             assert upstream.connections == 2
             counters = forwarder.counters[0]
-            assert (counters.connections_opened, counters.connections_reused) == (2, 1)
+            assert (counters.connections_opened, counters.tcp_hits, counters.tcp_misses) == (2, 1, 2)
 
     virtual_time.run(main())
 
@@ -363,7 +377,10 @@ def test_ports_and_ids_of_datagrams_are_many() -> None:
 @both
 def test_no_more_questions_than_allowed(transport: Transport) -> None:
     async def main() -> None:
-        async with Upstream(lambda asked: Do.HOLD) as upstream, forwarding(upstream, max_in_flight=2) as forwarder:
+        async with (
+            Upstream(lambda asked: Do.HOLD) as upstream,
+            forwarding(upstream, settings=Settings(max_in_flight=2)) as forwarder,
+        ):
             flights = [forwarder.forward(question(name), transport=transport) for name in ("a", "b", "A")]
             with pytest.raises(TooManyQueries):
                 forwarder.forward(question("c"), transport=transport)

@@ -297,7 +297,7 @@ def test_consolidate() -> None:
         ("forward . ::1 {\n resolver 192.0.2.1\n}", "f:3:2: the option resolver of forward is not supported yet"),
         ("forward . ::1 {\n client_subnet 32\n}", "f:3:16: client_subnet takes no arguments, but has 1"),
         ("forward . ::1 {\n policy fastest\n}",
-         'f:3:9: unknown policy "fastest": write random, round_robin or sequential'),
+         'f:3:9: unknown policy "fastest": write random, round_robin, sequential or least_latency'),
         ("forward . ::1 {\n health_check 1s quick\n}", 'f:3:18: unknown option of health_check "quick"'),
         ("forward . ::1 {\n health_check 1s domain\n}", "f:3:18: domain needs a name behind it"),
         ("forward . ::1 {\n failover NOERROR\n}", 'f:3:11: unknown rcode "NOERROR"'),
