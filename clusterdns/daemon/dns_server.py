@@ -12,6 +12,7 @@ import logging
 import socket
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
@@ -21,6 +22,7 @@ from clusterdns.daemon.dns_metrics import register_dns_metrics, register_health_
 from clusterdns.daemon.endpoints import HttpEndpoints, Pages
 from clusterdns.daemon.http import Handler
 from clusterdns.daemon.lifecycle import eternal
+from clusterdns.daemon.loop_probe import LoopProbe
 from clusterdns.daemon.metrics import exposition
 from clusterdns.daemon.self_check import SelfCheck
 from clusterdns.directives.assemble import WILDCARDS, Assembly
@@ -45,16 +47,24 @@ Listeners = tuple[UdpListener, TcpListener]
 
 
 class DnsServer:
-    """Everything that one process listens on for its Corefile."""
+    """Everything that one process listens on for its Corefile, and for `pages` of its own."""
 
-    def __init__(self, servers: Sequence[ServerConfig], assembly: Assembly, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        servers: Sequence[ServerConfig],
+        assembly: Assembly,
+        registry: CollectorRegistry,
+        pages: Pages = MappingProxyType({}),
+    ) -> None:
         self._servers = servers
         self._assembly = assembly
         self._registry = registry
         self._listeners: dict[Place, Listeners] = {}
+        self._own_pages = pages
         self._endpoints = HttpEndpoints()
         self._check = SelfCheck(lambda: self.addresses if _all(self._servers, health.Config) else ())
-        self._checking: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
+        self._probing: list[asyncio.Task[None]] = []
         self._was_ready: set[str] = set()
         self._retired: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -69,12 +79,13 @@ class DnsServer:
         about to go. Meanwhile /ready says 503, but /health 200, for a restart would help nobody.
         """
         try:
-            await self._endpoints.follow(_pages(self._servers, self))
+            await self._endpoints.follow(self._pages())
             await self._listen_patiently(patience)
         except BaseException:
             await self.close()
             raise
-        self._checking = eternal("self-check", self._check.run)
+        self._background.append(eternal("self-check", self._check.run))
+        await self._probe_loops()
         self._tell_without_effect()
         _log.info("serving DNS on %s", ", ".join(map(_text, self._listeners)))
 
@@ -93,9 +104,10 @@ class DnsServer:
             # What was counted before goes on to be.
             assembly.dispatchers[place].traffic = old.dispatchers[place].traffic
         self._was_ready.clear()
+        await self._probe_loops()
         self._tell_without_effect()
         await self._close_all_but(assembly.dispatchers)
-        await self._endpoints.follow(_pages(servers, self))
+        await self._endpoints.follow(self._pages())
         retiring = asyncio.create_task(_retire(old))
         self._retired.add(retiring)
         retiring.add_done_callback(self._retired.discard)
@@ -120,12 +132,7 @@ class DnsServer:
         self._stopping = True
         await self._close_all_but(())
         await self._endpoints.close()
-        if self._checking is not None:
-            self._checking.cancel()
-            await asyncio.gather(self._checking, return_exceptions=True)
-        for retiring in self._retired:
-            retiring.cancel()
-        await asyncio.gather(*self._retired, return_exceptions=True)
+        await _cancel([*self._background, *self._probing, *self._retired])
         await _close_forwarders(self._assembly)
 
     async def _listen_patiently(self, patience: float) -> None:
@@ -165,12 +172,29 @@ class DnsServer:
             udp.close()
             await tcp.close()
 
+    async def _probe_loops(self) -> None:
+        await _cancel(self._probing)
+        parts = self._assembly.parts
+        probes = [LoopProbe(block.zones[0], forwarder, parts.sightings) for block, forwarder in parts.loops]
+        self._probing = [eternal("loop probe", probe.run) for probe in probes]
+
     def _tell_without_effect(self) -> None:
         """Once for each configuration that is new in it."""
         found = without_effect(self._servers)
         if news := [text for text in found if text not in self._told]:
             _log.warning("accepted without effect: %s", ", ".join(news))
         self._told = frozenset(found)
+
+    def _pages(self) -> Pages:
+        """What is wanted where; several server blocks may name one place, and it is the same for all of them."""
+        pages: dict[Endpoint, dict[str, Handler]] = {place: dict(paths) for place, paths in self._own_pages.items()}
+        for health_config in _all(self._servers, health.Config):
+            pages.setdefault(health_config.endpoint, {})["/health"] = self.say_health
+        for ready_config in _all(self._servers, ready.Config):
+            pages.setdefault(ready_config.endpoint, {})["/ready"] = self.say_ready
+        for prometheus_config in _all(self._servers, prometheus.Config):
+            pages.setdefault(prometheus_config.endpoint, {})["/metrics"] = self.say_metrics
+        return pages
 
     def say_health(self) -> tuple[int, str, bytes]:
         """/health: 503 with the addresses on which this server does not answer itself; restarting it may help."""
@@ -198,18 +222,6 @@ class DnsServer:
     def say_metrics(self) -> tuple[int, str, bytes]:
         """/metrics: everything that is counted."""
         return exposition(self._registry)
-
-
-def _pages(servers: Sequence[ServerConfig], server: DnsServer) -> Pages:
-    """What the Corefile wants where; several server blocks may name one place, and it is the same for all of them."""
-    pages: dict[Endpoint, dict[str, Handler]] = {}
-    for health_config in _all(servers, health.Config):
-        pages.setdefault(health_config.endpoint, {})["/health"] = server.say_health
-    for ready_config in _all(servers, ready.Config):
-        pages.setdefault(ready_config.endpoint, {})["/ready"] = server.say_ready
-    for prometheus_config in _all(servers, prometheus.Config):
-        pages.setdefault(prometheus_config.endpoint, {})["/metrics"] = server.say_metrics
-    return pages
 
 
 def _open(places: Iterable[Place]) -> dict[Place, tuple[socket.socket, socket.socket]]:
@@ -241,6 +253,12 @@ def _timeouts(servers: Sequence[ServerConfig], place: Place) -> TcpTimeouts:
 
 def _all(servers: Sequence[ServerConfig], kind: type[T]) -> list[T]:
     return [config for server in servers for config in server.all(kind)]
+
+
+async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _retire(assembly: Assembly) -> None:

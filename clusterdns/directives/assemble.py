@@ -25,11 +25,13 @@ from clusterdns.directives.config import errors as errors_config
 from clusterdns.directives.config import forward as forward_config
 from clusterdns.directives.config import hosts as hosts_config
 from clusterdns.directives.config import log as log_config
+from clusterdns.directives.config import loop as loop_config
 from clusterdns.directives.config.server import ServerConfig
 from clusterdns.directives.dispatch import Dispatcher
 from clusterdns.directives.errors import Errors
 from clusterdns.directives.hosts import Hosts, read_table
 from clusterdns.directives.log import Log
+from clusterdns.directives.loop import Loop, Sightings
 from clusterdns.errors import ConfigError, UpstreamFailure
 from clusterdns.forward.forwarder import Forwarder
 from clusterdns.forward.upstreams import Upstream
@@ -73,6 +75,9 @@ class Parts:
     forwards: list[tuple[Block, Forwarder]] = field(default_factory=list)
     autopaths: list[tuple[Block, Autopath]] = field(default_factory=list)
     hosts: list[tuple[Block, Hosts]] = field(default_factory=list)
+    loops: list[tuple[Block, Forwarder]] = field(default_factory=list)
+    """The forwards of server blocks with `loop`."""
+    sightings: Sightings = field(default_factory=Sightings)
     search_lists: list[SearchLists] = field(default_factory=list)
     ready: list[tuple[str, Callable[[], bool]]] = field(default_factory=list)
     """Directives that can be not ready yet, as /ready names them."""
@@ -241,6 +246,12 @@ def _make_hosts(config: hosts_config.Config, site: Site, following: Handler) -> 
     return hosts.handle
 
 
+def _make_loop(config: loop_config.Config, site: Site, following: Handler) -> Handler:
+    # The block's forwards stand behind, and are there already.
+    site.parts.loops += [(block, forwarder) for block, forwarder in site.parts.forwards if block == site.block]
+    return Loop(site.parts.sightings, following).handle
+
+
 def _make_forward(config: forward_config.Config, site: Site, following: Handler) -> Handler:
     handler = forward.build(config, following, own=site.own)
     site.parts.forwards.append((site.block, handler.forwarder))
@@ -257,6 +268,7 @@ def _read(path: str) -> str:
 _STANDARD: Mapping[str, Maker] = {
     "errors": _make_errors,
     "log": _make_log,
+    "loop": _make_loop,
     "autopath": _make_autopath,
     "cache": _make_cache,
     "hosts": _make_hosts,

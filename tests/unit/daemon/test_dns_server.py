@@ -14,6 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from clusterdns.corefile.reading import Endpoint
 from clusterdns.daemon.dns_server import DnsServer
 from clusterdns.demo.processes import free_ports
 from clusterdns.errors import ConfigError
@@ -164,6 +165,24 @@ def test_pages_come_and_go_with_the_corefile() -> None:
             await server.replace(*configured(block(FOUR, port)))
             with pytest.raises(aiohttp.ClientConnectorError):
                 await page(first, "/ready")
+
+    scene(body())
+
+
+def test_pages_of_the_program_s_own_stay_and_share_a_place_with_those_of_the_corefile() -> None:
+    async def body() -> None:
+        port, page_port = free_ports(2)
+        own = {Endpoint(FOUR, page_port): {"/metrics": lambda: (200, "text/plain", b"own")}}
+        server = DnsServer(*configured(block(FOUR, port, more=f"ready {FOUR}:{page_port}")), CollectorRegistry(), own)
+        await server.start()
+        try:
+            assert await page(page_port, "/ready") == (200, "OK")
+            assert await page(page_port, "/metrics") == (200, "own")
+            await server.replace(*configured(block(FOUR, port)))
+            assert await page(page_port, "/metrics") == (200, "own")
+            assert (await page(page_port, "/ready"))[0] == 404
+        finally:
+            await server.close()
 
     scene(body())
 
