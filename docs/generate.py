@@ -23,7 +23,12 @@ import externaldns.measurements
 import externaldns.providers.privatezone.emulator.service
 import nodelocal.flags
 from clusterdns import limits
-from clusterdns.daemon.dns_metrics import register_dns_metrics, register_health_metrics, register_reload_metrics
+from clusterdns.daemon.dns_metrics import (
+    register_dns_metrics,
+    register_health_metrics,
+    register_listener_metrics,
+    register_reload_metrics,
+)
 from clusterdns.daemon.flags import Flag
 from clusterdns.daemon.metrics import new_registry
 from clusterdns.daemon.reload import ReloadCounters
@@ -128,6 +133,7 @@ def families() -> dict[str, tuple[Family, ...]]:
     for program in ("nodelocal", "autopath"):
         register_dns_metrics(registries[program], lambda: Assembly({}, Parts()), list)
         register_health_metrics(registries[program], SelfCheck(list))
+        register_listener_metrics(registries[program], dict)
         register_reload_metrics(registries[program], ReloadCounters(""))
     externaldns.measurements.export(registries["externaldns"], externaldns.measurements.Measurements())
     return {program: tuple(_families(registry)) for program, registry in registries.items()}

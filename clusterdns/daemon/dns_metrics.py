@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
 from clusterdns import __version__
 from clusterdns.daemon.directive_metrics import directive_sources
+from clusterdns.daemon.forward_metrics import forward_sources
 from clusterdns.daemon.metrics import Distributions, Samples, Source, register
 from clusterdns.daemon.reload import ReloadCounters
 from clusterdns.daemon.self_check import SelfCheck
@@ -22,8 +24,13 @@ from clusterdns.directives.config.server import ServerConfig
 from clusterdns.directives.dispatch import DROPPED, Dispatcher
 from clusterdns.directives.traffic import OTHER_TYPE, SIZES, Exchange
 from clusterdns.histogram import Histogram
+from clusterdns.listen.tcp import TcpListener
+from clusterdns.listen.udp import UdpListener
 from clusterdns.wire import numbers
 from clusterdns.wire.names import name_from_text, name_to_text
+
+T = TypeVar("T")
+Listeners = tuple[UdpListener, TcpListener]
 
 VIEW = ""
 """CoreDNS's label for the `view` directive, which there is none of here."""
@@ -33,7 +40,56 @@ def register_dns_metrics(
     registry: CollectorRegistry, running: Callable[[], Assembly], servers: Callable[[], Sequence[ServerConfig]]
 ) -> None:
     """Show the counts of every dispatcher and directive of the assembly that is `running`, made from `servers`."""
-    register(registry, *_server_sources(running, servers), *directive_sources(running))
+    register(registry, *_server_sources(running, servers), *directive_sources(running), *forward_sources(running))
+
+
+def register_listener_metrics(registry: CollectorRegistry, listeners: Callable[[], Mapping[Place, Listeners]]) -> None:
+    """Show what the sockets count."""
+
+    def udp(value: Callable[[UdpListener], int]) -> Samples:
+        return _by_server(listeners().items(), lambda pair: value(pair[0]))
+
+    def tcp(value: Callable[[TcpListener], int]) -> Samples:
+        return _by_server(listeners().items(), lambda pair: value(pair[1]))
+
+    register(
+        registry,
+        Source(
+            "counter",
+            "clusterdns_udp_answers_dropped_total",
+            "Answers that a UDP socket would not take.",
+            ("server",),
+            lambda: udp(lambda listener: listener.counters.dropped_answers),
+        ),
+        Source(
+            "gauge",
+            "clusterdns_tcp_connections",
+            "Open connections of clients.",
+            ("server",),
+            lambda: tcp(lambda listener: listener.connections),
+        ),
+        Source(
+            "counter",
+            "clusterdns_tcp_connections_accepted_total",
+            "Connections of clients.",
+            ("server",),
+            lambda: tcp(lambda listener: listener.counters.accepted),
+        ),
+        Source(
+            "counter",
+            "clusterdns_tcp_connections_refused_total",
+            "Connections closed at once because there were too many.",
+            ("server",),
+            lambda: tcp(lambda listener: listener.counters.refused),
+        ),
+        Source(
+            "counter",
+            "clusterdns_tcp_connections_idle_closed_total",
+            "Connections closed because nothing came, or was read, for too long.",
+            ("server",),
+            lambda: tcp(lambda listener: listener.counters.idle_closed),
+        ),
+    )
 
 
 def register_health_metrics(registry: CollectorRegistry, check: SelfCheck) -> None:
@@ -212,11 +268,11 @@ def _exchanges(assembly: Assembly) -> Iterator[tuple[Place, Exchange, int]]:
                 yield place, exchange, count
 
 
-def _by_server(dispatchers: Iterable[tuple[Place, Dispatcher]], value: Callable[[Dispatcher], int]) -> Samples:
+def _by_server(counted: Iterable[tuple[Place, T]], value: Callable[[T], int]) -> Samples:
     # Both wildcard addresses have one label.
     found: Counter[tuple[str, ...]] = Counter()
-    for place, dispatcher in dispatchers:
-        found[server_label(place),] += value(dispatcher)
+    for place, each in counted:
+        found[server_label(place),] += value(each)
     return found.items()
 
 

@@ -18,7 +18,12 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry
 
 from clusterdns.corefile.reading import Endpoint
-from clusterdns.daemon.dns_metrics import register_dns_metrics, register_health_metrics
+from clusterdns.daemon.dns_metrics import (
+    Listeners,
+    register_dns_metrics,
+    register_health_metrics,
+    register_listener_metrics,
+)
 from clusterdns.daemon.endpoints import HttpEndpoints, Pages
 from clusterdns.daemon.http import Handler
 from clusterdns.daemon.lifecycle import eternal
@@ -43,7 +48,6 @@ _DRAIN_SECONDS = 5.0
 
 T = TypeVar("T")
 Place = tuple[str, int]
-Listeners = tuple[UdpListener, TcpListener]
 
 
 class DnsServer:
@@ -71,6 +75,7 @@ class DnsServer:
         self._told: frozenset[str] = frozenset()
         register_dns_metrics(registry, lambda: self._assembly, lambda: self._servers)
         register_health_metrics(registry, self._check)
+        register_listener_metrics(registry, lambda: self._listeners)
 
     async def start(self, patience: float = 0.0) -> None:
         """Listen on everything, or on nothing: raises ConfigError naming the address that can't be had.

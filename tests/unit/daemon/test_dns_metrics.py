@@ -118,6 +118,71 @@ def test_hits_of_both_caches_are_cache_hits() -> None:
     run(body())
 
 
+def test_upstreams_by_whom_is_asked() -> None:
+    async def body() -> None:
+        first, second = free_ports(2)
+        async with Upstream() as upstream:
+            over_tcp = f"tcp.test:{first} {{\n bind {FOUR}\n forward . {FOUR}:{upstream.port} {{\n force_tcp\n }}\n}}\n"
+            async with Running(cached(first, upstream.port) + cached(second, upstream.port) + over_tcp) as running:
+                with Client(FOUR, first) as one, Client(FOUR, second) as other:
+                    await one.ask("a.example.")
+                    await one.ask("b.example.")
+                    await other.ask("c.example.")
+                    for name in ("a", "b", "c"):
+                        await one.ask(f"{name}.tcp.test.")
+                to = f"{FOUR}:{upstream.port}"
+                # proxy_name, rcode, to
+                assert running.values("coredns_proxy_request_duration_seconds_count") == {("forward", "NOERROR", to): 6}
+                # proto, proxy_name, to
+                hits = running.values("coredns_proxy_conn_cache_hits_total")
+                misses = running.values("coredns_proxy_conn_cache_misses_total")
+                assert (hits["tcp", "forward", to], misses["tcp", "forward", to]) == (2, 1)
+                assert hits["udp", "forward", to] + misses["udp", "forward", to] == 3
+                assert running.values("coredns_proxy_healthcheck_failures_total") == {("forward", to): 0}
+                assert running.values("clusterdns_forward_requests_total") == {(to,): 6}
+                assert running.values("clusterdns_forward_upstream_down") == {(to,): 0}
+
+    run(body())
+
+
+def test_an_upstream_that_is_gone() -> None:
+    async def body() -> None:
+        port, gone = free_ports(2)
+        async with Running(cached(port, gone)) as running:
+            with Client(FOUR, port) as client:
+                await client.ask("a.example.")
+                await asyncio.sleep(10)
+                await client.ask("b.example.")
+            to = f"{FOUR}:{gone}"
+            assert running.values("clusterdns_forward_upstream_down") == {(to,): 1}
+            assert running.values("coredns_proxy_healthcheck_failures_total")["forward", to] >= 2
+            assert running.values("coredns_forward_healthcheck_broken_total")[()] >= 1
+            assert running.values("clusterdns_forward_failures_total")[to,] >= 2
+            assert running.values("coredns_forward_max_concurrent_rejects_total") == {(): 0}
+
+    run(body())
+
+
+def test_connections_of_clients() -> None:
+    async def body() -> None:
+        (port,) = free_ports(1)
+        async with Running(block(FOUR, port, more="timeouts {\n read 1s\n }")) as running:
+            server = (f"dns://{FOUR}:{port}",)
+            first, second = [await asyncio.open_connection(FOUR, port) for _ in range(2)]
+            await asyncio.sleep(0.1)
+            assert running.values("clusterdns_tcp_connections") == {server: 2}
+            second[1].close()
+            assert await first[0].read() == b""
+            first[1].close()
+            assert running.values("clusterdns_tcp_connections") == {server: 0}
+            assert running.values("clusterdns_tcp_connections_accepted_total") == {server: 2}
+            assert running.values("clusterdns_tcp_connections_idle_closed_total") == {server: 1}
+            assert running.values("clusterdns_tcp_connections_refused_total") == {server: 0}
+            assert running.values("clusterdns_udp_answers_dropped_total") == {server: 0}
+
+    run(body())
+
+
 def test_the_do_bit_is_counted() -> None:
     async def body() -> None:
         (port,) = free_ports(1)
@@ -237,6 +302,12 @@ def test_every_family_has_the_labels_that_dashboards_ask_for() -> None:
             "coredns_hosts_reload_timestamp_seconds": set(),
             "coredns_health_request_duration_seconds": set(),
             "coredns_health_request_failures": set(),
+            "coredns_forward_healthcheck_broken": set(),
+            "coredns_forward_max_concurrent_rejects": set(),
+            "coredns_proxy_request_duration_seconds": {"proxy_name", "to", "rcode"},
+            "coredns_proxy_healthcheck_failures": {"proxy_name", "to"},
+            "coredns_proxy_conn_cache_hits": {"proxy_name", "to", "proto"},
+            "coredns_proxy_conn_cache_misses": {"proxy_name", "to", "proto"},
         }
         assert {name: labels for name, labels in found.items() if name in expected} == expected
 
