@@ -77,15 +77,17 @@ class DnsServer:
         register_health_metrics(registry, self._check)
         register_listener_metrics(registry, lambda: self._listeners)
 
-    async def start(self, patience: float = 0.0) -> None:
+    async def start(self, patience: float = 0.0, stop: asyncio.Event | None = None) -> bool:
         """Listen on everything, or on nothing: raises ConfigError naming the address that can't be had.
 
         For `patience` seconds (`math.inf`: for ever) such an address is tried again instead, for whoever has it may be
-        about to go. Meanwhile /ready says 503, but /health 200, for a restart would help nobody.
+        about to go. Meanwhile /ready says 503, but /health 200, for a restart would help nobody. False if `stop` was
+        set before there was an end to that.
         """
         try:
             await self._endpoints.follow(self._pages())
-            await self._listen_patiently(patience)
+            if not await self._listen_patiently(patience, stop or asyncio.Event()):
+                return False
         except BaseException:
             await self.close()
             raise
@@ -93,6 +95,7 @@ class DnsServer:
         await self._probe_loops()
         self._tell_without_effect()
         _log.info("serving DNS on %s", ", ".join(map(_text, self._listeners)))
+        return True
 
     async def replace(self, servers: Sequence[ServerConfig], assembly: Assembly) -> None:
         """Answer by `assembly` from now on. Sockets of both configurations stay open and lose no query.
@@ -140,21 +143,25 @@ class DnsServer:
         await _cancel([*self._background, *self._probing, *self._retired])
         await _close_forwarders(self._assembly)
 
-    async def _listen_patiently(self, patience: float) -> None:
+    async def _listen_patiently(self, patience: float, stop: asyncio.Event) -> bool:
         loop = asyncio.get_running_loop()
         give_up, pause, said = loop.time() + patience, LISTEN_RETRY_SECONDS.default, ""
         while True:
             try:
                 await self._listen(self._servers, self._assembly)
-                return
+                return True
             except ConfigError as error:
                 if loop.time() >= give_up:
                     raise
                 if str(error) != said:
                     _log.warning("%s; trying again", error)
                 said = str(error)
-            await asyncio.sleep(min(pause, max(0.0, give_up - loop.time())))
-            pause = min(2 * pause, LISTEN_RETRY_SECONDS.maximum)
+            try:
+                async with asyncio.timeout(min(pause, give_up - loop.time())):
+                    await stop.wait()
+                return False
+            except TimeoutError:
+                pause = min(2 * pause, LISTEN_RETRY_SECONDS.maximum)
 
     async def _listen(self, servers: Sequence[ServerConfig], assembly: Assembly) -> None:
         """Open what is new; only when all of it is open, point every listener at `assembly`."""

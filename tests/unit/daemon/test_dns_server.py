@@ -332,7 +332,7 @@ def test_with_patience_an_address_is_had_when_it_is_free(caplog: pytest.LogCaptu
             assert record.getMessage().endswith("; trying again")
             assert await page(page_port, "/health") == (200, "OK")
             assert await page(page_port, "/ready") == (503, "not listening")
-        await starting
+        assert await starting
         try:
             assert await page(page_port, "/ready") == (200, "OK")
             with Client(FOUR, other) as client:
@@ -352,6 +352,20 @@ def test_patience_ends() -> None:
             with pytest.raises(ConfigError):
                 await server.start(patience=30)
             assert 30 <= asyncio.get_running_loop().time() - started < 31
+
+    scene(body())
+
+
+def test_patience_ends_when_the_program_is_to_stop() -> None:
+    async def body() -> None:
+        with taken(socket.SOCK_STREAM) as other:
+            server = DnsServer(*configured(block(FOUR, other)), CollectorRegistry())
+            stop = asyncio.Event()
+            starting = asyncio.create_task(server.start(math.inf, stop))
+            await asyncio.sleep(100)
+            stop.set()
+            assert not await starting
+            await server.close()
 
     scene(body())
 
