@@ -15,9 +15,21 @@ from typing import Any, NamedTuple
 
 from clusterdns.cache.message_cache import MessageCache
 from clusterdns.cache.packet_cache import PacketCache
-from clusterdns.directives import forward
+from clusterdns.directives import (
+    acl,
+    bufsize,
+    cache,
+    dns64,
+    forward,
+    loadbalance,
+    local,
+    minimal,
+    rewrite,
+    template,
+    whoami,
+)
+from clusterdns.directives import any as any_directive
 from clusterdns.directives.autopath import UNKNOWN_VIEW, Autopath
-from clusterdns.directives.cache import Cache
 from clusterdns.directives.chain import ORDER, Handler, Reply, Request, SearchLists, client_view
 from clusterdns.directives.config import autopath as autopath_config
 from clusterdns.directives.config import cache as cache_config
@@ -37,6 +49,7 @@ from clusterdns.forward.forwarder import Forwarder
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.search.resolv_conf import FileSearchList
 from clusterdns.wire.names import name_from_text, name_to_text, parents
+from clusterdns.wire.numbers import ROOT
 
 WILDCARDS = ("0.0.0.0", "::")
 
@@ -103,6 +116,8 @@ class Site:
     elsewhere: Callable[[bytes], Handler | None]
     """The chain of another server block if one is responsible for this folded name, else None."""
     parts: Parts
+    cluster_zones: tuple[bytes, ...] = ()
+    """Those of `zones` that belong to the cluster, where denials are short-lived and nothing is given stale."""
     own: Collection[Upstream] = ()
     """Where this process listens: a resolv.conf may name it, and asking it would be a loop."""
     search_lists: SearchLists | None = None
@@ -178,7 +193,7 @@ def _chain(
         best = next((name for name in parents(folded) if name in routes), None)
         return None if best is None or best in block.zones else routes[best]
 
-    site = Site(block.zones, block, clock, resolve, elsewhere, parts, own)
+    site = Site(block.zones, block, clock, resolve, elsewhere, parts, _cluster_zones(server, block.zones), own)
     handler: Handler = _nothing_answers
     for name in reversed(ORDER):
         maker = makers.get(name)
@@ -186,6 +201,15 @@ def _chain(
             assert maker is not None, f"{name} can be configured, but nothing makes it"
             handler = maker(config, site, handler)
     return handler
+
+
+def _cluster_zones(server: ServerConfig, zones: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """The zones that this block asks the cluster's DNS for, by the options that only such upstreams get.
+
+    A block for the root may have `force_tcp` from times when every upstream had it.
+    """
+    asks_cluster = any(config.force_tcp or config.client_subnet for config in server.all(forward_config.Config))
+    return tuple(zone for zone in zones if zone != ROOT) if asks_cluster else ()
 
 
 async def _nothing_answers(request: Request) -> Reply:
@@ -220,15 +244,16 @@ def _make_autopath(config: autopath_config.Config, site: Site, following: Handle
 
 
 def _make_cache(config: cache_config.Config, site: Site, following: Handler) -> Handler:
-    messages = MessageCache(
-        success_capacity=config.success.capacity,
-        success=config.success.bounds,
-        denial_capacity=config.denial.capacity,
-        denial=config.denial.bounds,
+    handler = cache.build(
+        config,
+        site.zones,
+        site.clock,
+        following,
         views_of=site.parts.views_of,
+        cluster_zones=site.cluster_zones,
     )
-    site.parts.caches.append((site.block, messages))
-    return Cache(_names(config.zones) or site.zones, messages, site.clock, following).handle
+    site.parts.caches.append((site.block, handler.messages))
+    return handler.handle
 
 
 def _make_hosts(config: hosts_config.Config, site: Site, following: Handler) -> Handler:
@@ -266,11 +291,21 @@ def _read(path: str) -> str:
 
 
 _STANDARD: Mapping[str, Maker] = {
+    "acl": acl.make,
+    "any": any_directive.make,
+    "autopath": _make_autopath,
+    "bufsize": bufsize.make,
+    "cache": _make_cache,
+    "dns64": dns64.make,
     "errors": _make_errors,
+    "forward": _make_forward,
+    "hosts": _make_hosts,
+    "loadbalance": loadbalance.make,
+    "local": local.make,
     "log": _make_log,
     "loop": _make_loop,
-    "autopath": _make_autopath,
-    "cache": _make_cache,
-    "hosts": _make_hosts,
-    "forward": _make_forward,
+    "minimal": minimal.make,
+    "rewrite": rewrite.make,
+    "template": template.make,
+    "whoami": whoami.make,
 }
