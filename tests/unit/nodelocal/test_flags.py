@@ -128,7 +128,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["-localip", V4[0], "-syncinterval=soon"],
      '-syncinterval: "soon" is not a duration: write a number with its unit, such as 30s, 1m30s or 200ms'),
     (["-localip", V4[0], "-health-port=http"], '-health-port: "http" is not a whole number'),
-    (["-localip", V4[0], "-dns.port=65536"], "-dns.port: port is 65536, but must be between 0 and 65535 "),
+    (["-localip", V4[0], "-dns.port=65536"], "-dns.port: port is 65536, but must be between 0 and 65535"),
     (["-localip", V4[0], "-metrics-listen-address=fd00::a:9353"],
      f'-metrics-listen-address: "fd00::a:9353" {TWO_THINGS}'),
     (["-localip", V4[0], "-prometheus-listen-address=:none"],
