@@ -10,6 +10,7 @@ autopath -conf /etc/coredns/Corefile [-dns.port 53]
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -85,9 +86,10 @@ async def serve(options: flags.Flags, stop: asyncio.Event) -> int:
     reloading = lifecycle.eternal("reload", reload.run)
     try:
         await clusters.start()
-        await server.start()
-        lifecycle.settle_memory()
-        await server.serve_until(stop)
+        # Whoever has our port may be about to go; waiting beats a crash loop.
+        if await server.start(math.inf, stop):
+            lifecycle.settle_memory()
+            await server.serve_until(stop)
     finally:
         reloading.cancel()
         await server.close()

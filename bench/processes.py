@@ -88,6 +88,7 @@ def start_nodelocal(folder: Path, upstream: int, *, force_tcp: bool = False) -> 
         f"    forward . 127.0.0.1:{upstream} {{\n        {'force_tcp' if force_tcp else 'prefer_udp'}\n    }}\n}}\n"
     )
     switches = ["-localip", "127.0.0.1", "-setupinterface=false", "-setupiptables=false"]
+    switches += ["-metrics-listen-address=", "-prometheus-listen-address="]
     command = [sys.executable, "-m", "nodelocal.service", "-conf", str(corefile), *switches]
     return start("nodelocal", command, port, folder / f"nodelocal-{port}.log")
 

@@ -1,9 +1,10 @@
 """nodelocal: the node's DNS cache, in NodeLocal DNSCache's place. Read this first.
 
     flags ──► template and ConfigMap ──► Corefile ──► chains: errors, log, cache, hosts, forward, …
-                                                  ──► sockets, /health, /ready, /metrics ──► answers until SIGTERM
+          ──► link, addresses and rules           ──► sockets, /health, /ready, /metrics ──► answers until SIGTERM
 
-    nodelocal -conf /etc/Corefile -localip 169.254.20.10 -setupinterface=false -setupiptables=false
+    nodelocal -conf /etc/Corefile -localip 169.254.20.10
+    nodelocal -conf Corefile -localip 127.0.0.1 -dns.port 5353 -setupinterface=false -setupiptables=false
 
 The cluster's names go upstream over TCP, with the pod's address where the Corefile's `forward` has `client_subnet`;
 answers come from the packet cache, and behind it from the message cache. A Corefile that changes, by hand or because
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import sys
 import time
@@ -24,7 +26,7 @@ from clusterdns.daemon import flags, lifecycle, logs
 from clusterdns.daemon.corefile_loader import Loaded, load_corefile
 from clusterdns.daemon.dns_metrics import register_reload_metrics
 from clusterdns.daemon.dns_server import DnsServer
-from clusterdns.daemon.metrics import new_registry
+from clusterdns.daemon.metrics import exposition, new_registry
 from clusterdns.daemon.reload import Reload
 from clusterdns.directives.assemble import WILDCARDS, Assembly, assemble
 from clusterdns.directives.config.server import STANDARD
@@ -32,8 +34,14 @@ from clusterdns.errors import ConfigError
 from nodelocal.cluster_dns import ClusterDns
 from nodelocal.config_sync import ConfigSync
 from nodelocal.flags import FLAGS, Options, options_of
+from nodelocal.interception import Interception
+from nodelocal.setup_errors import SetupErrors
+from nodelocal.setup_metrics import setup_pages, setup_source
 
 _log = logging.getLogger(__name__)
+
+_TEARDOWN_SECONDS = 10.0
+"""How long link and rules may take to go; a pod has 30 s to end, and a lame duck period may come first."""
 
 # The search walk is autopath's; there is nothing to walk with on the node.
 DIRECTIVES = {name: parser for name, parser in STANDARD.items() if name != "autopath"}
@@ -50,7 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         options = options_of(given)
         logs.setup(options.log_level, options.log_format)
-        _refuse_interception(options)
     except ConfigError as error:
         sys.stderr.write(f"nodelocal: {error}\n")
         return 2
@@ -64,16 +71,34 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
     lifecycle.write_pid_file(options.pidfile)
     cluster_dns = ClusterDns(options.cluster_dns, os.environ, kubeconfig=options.kubeconfig)
     sync = ConfigSync(options, cluster_dns, lambda path: _load(path, options))
+    errors = SetupErrors()
+    interception = Interception(options, errors)
+    cluster_dns.subscribe(interception.set_endpoints)
     try:
         await cluster_dns.start()
         if not await sync.prepare(stop):
             return 0
-        return await _serve_corefile(options, sync, stop)
+        await interception.start()
+        server, background = _make_server(options, sync, errors)
+        try:
+            # Whoever has our port may be about to go: a nodelocal of an earlier version does not share it.
+            if await server.start(math.inf, stop):
+                lifecycle.settle_memory()
+                background.append(lifecycle.eternal("interception", interception.keep))
+                await server.serve_until(stop, leaving=interception.withdraw)
+        finally:
+            for task in background:
+                task.cancel()
+            await server.close()
+            await interception.stop(_TEARDOWN_SECONDS)
     finally:
         await cluster_dns.close()
+    return 0
 
 
-async def _serve_corefile(options: Options, sync: ConfigSync, stop: asyncio.Event) -> int:
+def _make_server(options: Options, sync: ConfigSync, errors: SetupErrors) -> tuple[DnsServer, list[asyncio.Task[None]]]:
+    """The server of the Corefile as it is now, and the tasks that follow the Corefile from now on."""
+
     def make(loaded: Loaded) -> Assembly:
         addresses = options.local_addresses or WILDCARDS
         return assemble(loaded.servers, clock=time.monotonic, makers={}, default_addresses=addresses)
@@ -86,32 +111,21 @@ async def _serve_corefile(options: Options, sync: ConfigSync, stop: asyncio.Even
 
     loaded = _load(options.corefile, options)
     registry = new_registry("nodelocal", __version__)
-    server = DnsServer(loaded.servers, make(loaded), registry)
+    setup_errors = setup_source(errors, lambda: sync.errors)
+    pages = dict(setup_pages(options.metrics, __version__, setup_errors) if options.metrics else {})
+    if options.prometheus:
+        pages[options.prometheus] = {"/metrics": lambda: exposition(registry)}
+    server = DnsServer(loaded.servers, make(loaded), registry, pages)
     reload = Reload(loaded, lambda: _load(options.corefile, options), apply)
     register_reload_metrics(registry, reload.counters)
-    background = [
+    return server, [
         lifecycle.eternal("reload", reload.run),
         lifecycle.eternal("config sync", lambda: sync.watch(reload_now)),
     ]
-    try:
-        await server.start()
-        lifecycle.settle_memory()
-        await server.serve_until(stop)
-    finally:
-        for task in background:
-            task.cancel()
-        await server.close()
-    return 0
 
 
 def _load(path: str, options: Options) -> Loaded:
     return load_corefile(path, DIRECTIVES, default_port=options.dns_port)
-
-
-def _refuse_interception(options: Options) -> None:
-    for name, asked_for in (("setupinterface", options.setup_interface), ("setupiptables", options.setup_iptables)):
-        if asked_for:
-            raise ConfigError(f"this version does not do that yet: write -{name}=false", source=f"-{name}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from types import MappingProxyType
 from typing import TypeVar
@@ -125,10 +125,15 @@ class DnsServer:
         """The (address, port) pairs that answer over UDP and TCP."""
         return [udp.address for udp, _ in self._listeners.values()]
 
-    async def serve_until(self, stop: asyncio.Event) -> None:
-        """Answer until `stop` is set, and through the longest lame duck period of the Corefile; then close."""
+    async def serve_until(self, stop: asyncio.Event, leaving: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Answer until `stop` is set, and through the longest lame duck period of the Corefile; then close.
+
+        `leaving` is awaited in between: it sends clients elsewhere while those that come are still answered.
+        """
         await stop.wait()
         self._stopping = True
+        if leaving is not None:
+            await leaving()
         lameduck = max((config.lameduck for config in _all(self._servers, health.Config)), default=0.0)
         if lameduck:
             _log.info("answering for %g s more (lameduck)", lameduck)

@@ -74,6 +74,7 @@ class Suite:
             [
                 *("-conf", str(examples / "nodelocal.Corefile"), "-localip", "127.0.0.1"),
                 *("-setupinterface=false", "-setupiptables=false"),
+                *("-metrics-listen-address=", "-prometheus-listen-address="),
             ],
             environment,
             folder,

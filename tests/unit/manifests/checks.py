@@ -71,7 +71,9 @@ def _container_problems(container: Container, done: Rehearsal, version: str) -> 
     if not resources.get("requests", {}).keys() >= {"cpu", "memory"} or "memory" not in resources.get("limits", {}):
         yield "resources need requests of cpu and memory, and a limit of memory"
     yield from _port_problems(container, done.listeners)
-    yield from security_problems(container, {listener.port for listener in done.listeners})
+    yield from security_problems(
+        container, {listener.port for listener in done.listeners}, changes_the_node=done.changes_the_node
+    )
 
 
 def _port_problems(container: Container, listeners: set[Listener]) -> Iterator[str]:

@@ -28,6 +28,7 @@ import nodelocal.service
 from clusterdns.corefile import lexer
 from clusterdns.errors import ConfigError
 from clusterdns.kube.store import Cluster
+from nodelocal.flags import Options
 
 MAINS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
     {"autopath": autopath.service.main, "externaldns": externaldns.service.main, "nodelocal": nodelocal.service.main}
@@ -52,6 +53,8 @@ class Rehearsal:
     refusal: str = ""
     listeners: set[Listener] = field(default_factory=set)
     kinds: set[str] = field(default_factory=set)
+    changes_the_node: bool = False
+    """It would make an interface, or rules for packets."""
     paths: set[str] = field(default_factory=set)
     unset: set[str] = field(default_factory=set)
 
@@ -105,6 +108,7 @@ def _replacements(program: str, done: Rehearsal) -> Iterator[contextlib.Abstract
         return
     daemon = "clusterdns.daemon.dns_server"
     yield mock.patch("autopath.clusters.ClusterWatch", partial(_Watch, done, synced=True))
+    yield mock.patch("nodelocal.service.Interception", partial(_Interception, done))
     yield mock.patch("clusterdns.daemon.endpoints.HttpServer", partial(_Http, done))
     yield mock.patch(f"{daemon}.open_udp", partial(_note_listener, done, "UDP"))
     yield mock.patch(f"{daemon}.open_tcp", partial(_note_listener, done, "TCP"))
@@ -145,6 +149,15 @@ class _Watch:
 
     async def run(self) -> None:
         await asyncio.Event().wait()
+
+
+class _Interception(mock.AsyncMock):
+    """An Interception that notes what it is asked for, and leaves the machine alone."""
+
+    def __init__(self, done: Rehearsal, options: Options, errors: object) -> None:
+        super().__init__()
+        self.set_endpoints = mock.Mock()
+        done.changes_the_node = options.setup_interface or options.setup_iptables
 
 
 class _Http:

@@ -14,8 +14,8 @@ _PRIVILEGED_PORTS = 1024
 _SYSCTL = "net.ipv4.ip_unprivileged_port_start"
 
 
-def security_problems(container: Container, ports: Collection[int]) -> Iterator[str]:
-    """What is wrong for a program that listens on `ports`."""
+def security_problems(container: Container, ports: Collection[int], *, changes_the_node: bool) -> Iterator[str]:
+    """What is wrong for a program that listens on `ports` and, if so, makes interfaces and rules of the node."""
     pod, own = container.pod.get("securityContext", {}), container.spec.get("securityContext", {})
     context = {**pod, **own}
     if context.get("seccompProfile") != {"type": "RuntimeDefault"}:
@@ -28,6 +28,11 @@ def security_problems(container: Container, ports: Collection[int]) -> Iterator[
         yield "privileged is set"
     if own.get("capabilities", {}).get("drop") != ["ALL"]:
         yield "capabilities are not dropped"
+    added = own.get("capabilities", {}).get("add", [])
+    if changes_the_node and "NET_ADMIN" not in added:
+        yield "interface and rules need NET_ADMIN"
+    if not changes_the_node and "NET_ADMIN" in added:
+        yield "NET_ADMIN is added, and not needed"
     yield from _port_problems(container, context, [port for port in ports if port < _PRIVILEGED_PORTS])
 
 
@@ -36,6 +41,7 @@ def _port_problems(container: Container, context: dict[str, object], low: Collec
     pod = container.pod.get("securityContext", {})
     starts = [int(each["value"]) for each in pod.get("sysctls", ()) if each["name"] == _SYSCTL]
     added = container.spec.get("securityContext", {}).get("capabilities", {}).get("add", [])
+    added = [capability for capability in added if capability != "NET_ADMIN"]
     if starts and on_host:
         yield f"the kubelet refuses the sysctl {_SYSCTL} on the host's network"
     if low and on_host:

@@ -15,8 +15,14 @@ _BUDGET = "maxUnavailable: 1\n  selector:\n    matchLabels:\n      k8s-app: "
 _ROWS = [
     # Flags.
     ("nodelocal", "-conf=", "-config=", "nodelocal refuses to start: nodelocal: unknown flag -config"),
-    ("nodelocal", "-setupiptables=false", "-setupiptables=true", "this version does not do that yet"),
-    ("nodelocal", "- -setupiptables=false", "", "-setupiptables: this version does not do that yet"),
+    ("nodelocal", "-setupiptables=false", "-setupiptables=true", "interface and rules need NET_ADMIN"),
+    ("nodelocal", "- -setupiptables=false", "", "interface and rules need NET_ADMIN"),
+    (
+        "nodelocal",
+        "add: [NET_BIND_SERVICE]",
+        "add: [NET_ADMIN, NET_BIND_SERVICE]",
+        "NET_ADMIN is added, and not needed",
+    ),
     ("nodelocal", "-localip=$(NODE_IPS)", "-localip=node-1", '-localip: "node-1" is not an IP address'),
     ("nodelocal", "-localip=$(NODE_IPS)", "-localip=$(NODE_IP)", "uses the variable NODE_IP, which is not set"),
     ("autopath", "-conf=", "-corefile=", "autopath refuses to start: autopath: unknown flag -corefile"),
@@ -68,7 +74,7 @@ _ROWS = [
     ("externaldns", "containerPort: 7979", "containerPort: 7978", "livenessProbe: no page /healthz is on port 7978"),
     ("externaldns", "readinessProbe", "startupProbe", "there is no readinessProbe"),
     ("externaldns", '"7979"', '"7978"', "prometheus.io/port is 7978, where no other machine gets /metrics"),
-    ("nodelocal", "prometheus :9253", "prometheus", "prometheus.io/port is 9253, where no other machine gets"),
+    ("nodelocal", "prometheus :9253", "prometheus", "port 9153/TCP is listened on, but not declared"),
     # Services, selectors.
     ("autopath", "targetPort: dns-tcp", "targetPort: dns", "Service kube-dns: no container has a port dns/TCP"),
     ("autopath", "port: 9153, protocol: TCP, t", "port: 9154, protocol: TCP, t", "prometheus.io/port 9153 is none"),
