@@ -24,7 +24,7 @@ from pathlib import Path
 import dnslib
 
 from clusterdns.demo.processes import Program, free_ports
-from clusterdns.errors import MalformedMessage
+from clusterdns.errors import ConfigError, MalformedMessage
 from clusterdns.listen.respond import Peer, Send
 from clusterdns.listen.sockets import open_tcp, open_udp
 from clusterdns.listen.tcp import TcpListener
@@ -66,10 +66,24 @@ class Upstream:
         self._tcp: TcpListener | None = None
 
     async def start(self) -> None:
-        self._udp = UdpListener(open_udp("127.0.0.1", self._port), self._respond)
-        self._tcp = TcpListener(open_tcp("127.0.0.1", self._port), self._respond)
+        self._udp, self._tcp = await self._listen()
         self._udp.start()
         await self._tcp.start()
+
+    async def _listen(self) -> tuple[UdpListener, TcpListener]:
+        """Open the sockets. While it was away, a client may have got its port for a moment."""
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            while True:
+                try:
+                    udp = UdpListener(open_udp("127.0.0.1", self._port), self._respond)
+                except ConfigError:
+                    await asyncio.sleep(0.05)
+                    continue
+                try:
+                    return udp, TcpListener(open_tcp("127.0.0.1", self._port), self._respond)
+                except ConfigError:
+                    udp.close()
+                    await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
         if self._udp is not None and self._tcp is not None:
