@@ -198,7 +198,10 @@ async def _ask_udp(port: int, query: bytes) -> bytes:
         sock.setblocking(False)
         sock.connect(("127.0.0.1", port))
         await loop.sock_sendall(sock, query)
-        return await loop.sock_recv(sock, 4096)
+        # Whatever has another ID is for the garbage that was sent from this port before.
+        while (answer := await loop.sock_recv(sock, 4096))[:2] != query[:2]:
+            pass
+        return answer
 
 
 async def _ask_tcp(port: int, query: bytes) -> bytes:
