@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -17,6 +18,7 @@ from clusterdns.errors import ClusterDNSError
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.02
+_SERVER_PORTS = (20000, 32768)
 
 
 class ProcessFailure(ClusterDNSError):
@@ -119,22 +121,27 @@ async def counter(url: str, *names: str) -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that are free for UDP and TCP now, all different."""
-    held: list[socket.socket] = []
+    """Ports of 127.0.0.1 that are free for UDP and TCP now, all different.
+
+    None of those that the kernel gives to clients (ip_local_port_range starts at 32768): between now and the moment
+    when a server binds it, such a port may become somebody's for a question.
+    """
     ports: list[int] = []
-    try:
-        while len(ports) < count:
-            tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            held += [tcp, udp]
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+    while len(ports) < count:
+        port = random.randrange(*_SERVER_PORTS)
+        if port not in ports and _is_free(port):
             ports.append(port)
-    finally:
-        for sock in held:
-            sock.close()
     return ports
+
+
+def _is_free(port: int) -> bool:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+    ):
+        try:
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
