@@ -394,7 +394,7 @@ class taken:
         self._sock = socket.socket(socket.AF_INET, kind)
 
     def __enter__(self) -> int:
-        self._sock.bind((FOUR, 0))
+        self._sock.bind((FOUR, *free_ports(1)))
         if self._sock.type == socket.SOCK_STREAM:
             self._sock.listen()
         return int(self._sock.getsockname()[1])
