@@ -199,7 +199,7 @@ class Interception:
         listed = await self._list()
         revisions = {revision_in(text) for text in listed}
         ours = revisions == {self._rules.revision}
-        if self._listed is not None and not ours and revisions != {""}:
+        if self._listed is not None and revisions - {"", self._rules.revision}:
             # Of another version, or of other addresses: it came after us, so the node is its.
             if not self._replaced:
                 _log.info("another nodelocal has replaced the rules: they are its")
@@ -238,7 +238,7 @@ class Interception:
             if isinstance(error, ConfigError):
                 raise
             return False
-        if self._failed.pop(part, None):
+        if self._failed.pop(part, None) and not self._withdrawn:
             _log.info("the node's %s: in order again", part)
         return True
 

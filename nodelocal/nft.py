@@ -9,6 +9,7 @@ is no lock to wait for, as iptables has; the kernel takes one transaction after 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from clusterdns.errors import ClusterDNSError, KernelUnsupported
 from clusterdns.limits import INTERCEPTION_STEP_SECONDS
@@ -16,6 +17,8 @@ from clusterdns.limits import INTERCEPTION_STEP_SECONDS
 _FEATURE = "keeping DNS packets out of connection tracking"
 _NO_TABLE = "No such file or directory"
 _FORBIDDEN = "Operation not permitted"
+_REAP_SECONDS = 0.2
+"""For the end of a killed process, which is at once unless it hangs inside the kernel."""
 
 
 class RulesNotChanged(ClusterDNSError):
@@ -61,6 +64,9 @@ async def _run(*arguments: str, script: str = "") -> tuple[int, str, str]:
     finally:
         if process.returncode is None:
             process.kill()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_REAP_SECONDS):
+                    await process.communicate()
     return process.returncode or 0, output.decode(errors="replace"), complaint.decode(errors="replace")
 
 

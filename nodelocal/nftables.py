@@ -7,8 +7,8 @@
 
 `@alive` is a dead man's switch: an element lasts 1.5 s, and only a UDP answer that leaves from port 53 of the address
 renews it. TCP does not: a SYN-ACK or a retransmission is the kernel's, and leaves though the program hangs. When the
-program ends, the kernel itself tells (port unreachable, or reset for a SYN), and the element goes with the first such
-packet. No code of ours has to run for any of it.
+program ends, the kernel itself tells (port unreachable, or reset for a SYN), and the first such packet ends the
+element. No code of ours has to run for any of it.
 
 One table in each address family in use, named TABLE, replaced in one transaction; no table of others is read or
 changed. Tables of family `inet` can't translate addresses before Linux 5.2, `ip` and `ip6` can. There are no rules that
@@ -103,6 +103,14 @@ _SWITCH = """\
         flags dynamic,timeout
         timeout {alive_ms}ms
     }}
+    # An element of @alive that is to end at once lives on for up to a tick of the kernel, longer than a client takes to
+    # be refused twice and to give up. An element here counts at once.
+    set refused {{
+        type {address_type}
+        size 1024
+        flags dynamic,timeout
+        timeout 20ms
+    }}
     # Clients' ends of the TCP connections that were opened past nodelocal: they stay there when it is back.
     set past {{
         type {address_type} . {address_type} . inet_service
@@ -116,13 +124,17 @@ _SWITCH = """\
     chain renew {{
         @th,80,1 1 update @alive {{ {ip} saddr }}
     }}
+    chain die {{
+        update @refused {{ {ip} saddr }}
+        update @alive {{ {ip} saddr timeout 1ms }}
+    }}
     # Segments of connections with nodelocal. Dead, they may reach cluster DNS, whose reset makes the client try again;
     # while it drains they still are its own.
     chain abandoned {{
     }}
     chain queries {{
         tcp flags & (syn | ack) != syn {ip} saddr . {ip} daddr . tcp sport @past jump stay_past
-        {ip} daddr @alive notrack accept
+        {ip} daddr @alive {ip} daddr != @refused notrack accept
         tcp flags & (syn | ack) == syn update @past {{ {ip} saddr . {ip} daddr . tcp sport }} accept
         meta l4proto tcp jump abandoned
     }}
@@ -136,9 +148,8 @@ _SWITCH = """\
     }}
     chain output {{
         type filter hook output priority -300; policy accept;
-        {ip} saddr @alive {refused} update @alive {{ {ip} saddr timeout 1ms }}
-        {ip} saddr @alive tcp sport {port} tcp flags & (syn | rst | ack) == (rst | ack) tcp sequence 0 \
-update @alive {{ {ip} saddr timeout 1ms }}
+        {ip} saddr @alive {refused} jump die
+        {ip} saddr @alive tcp sport {port} tcp flags & (syn | rst | ack) == (rst | ack) tcp sequence 0 jump die
         {ip} saddr @local udp sport {port} jump renew
         {ip} saddr @local meta l4proto {{ tcp, udp }} th sport {port} notrack accept
         # Our own questions to ourselves must get there, whoever else is sent past us.

@@ -1,0 +1,158 @@
+"""A dead nodelocal is not a dead node: whatever ends it, pods resolve through cluster DNS, and when it is back by it.
+
+Pods ask through the C library with its default timeouts: 5 s, two tries.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from ipaddress import ip_address
+
+import pytest
+
+from nodelocal.nftables import Rules
+from tests.support.netns import send_signal
+from tests.support.node import (
+    CLUSTER_IP,
+    CLUSTER_IP_6,
+    LINK_LOCAL,
+    LINK_LOCAL_6,
+    LOCAL,
+    NODE,
+    PODS,
+    Lookup,
+    Node,
+    longest_gap,
+)
+from tests.support.node_asking import Connection, ask
+
+# Of the issue: the longest time without an answer.
+_GAP_SECONDS = 2.5
+# The C library's wait for an answer: whoever waited that long has lost a question or its answer.
+_TRY_SECONDS = 5.0
+_HANG = signal.SIGUSR2
+_BEFORE_SECONDS, _AFTER_SECONDS = 1.0, 2.0
+
+
+@pytest.mark.parametrize(
+    ("end", "servers"),
+    [
+        pytest.param(signal.SIGKILL, (LINK_LOCAL, CLUSTER_IP), id="killed"),
+        pytest.param(signal.SIGKILL, (LINK_LOCAL_6, CLUSTER_IP_6), id="killed, IPv6"),
+        pytest.param(signal.SIGSTOP, (LINK_LOCAL, CLUSTER_IP), id="stopped"),
+        pytest.param(_HANG, (LINK_LOCAL_6, CLUSTER_IP_6), id="hangs in its loop, IPv6"),
+    ],
+)
+def test_every_look_up_gets_its_answer(node: Node, end: signal.Signals, servers: tuple[str, str]) -> None:
+    first = node.start_nodelocal()
+    waiting = [
+        node.start_lookups(pod, server, each_second=rate, seconds=_BEFORE_SECONDS + _AFTER_SECONDS)
+        for pod, (server, rate) in enumerate(zip(servers, (200, 50), strict=True))
+    ]
+    time.sleep(_BEFORE_SECONDS)  # the pods' questions are what happens meanwhile
+    send_signal(first, end)
+    family = ip_address(servers[0]).version == 6
+    for pod, results in enumerate(waiting):
+        lookups = results()
+        assert _failures(lookups) == []
+        assert longest_gap(lookups) < _GAP_SECONDS
+        # Some were answered by nodelocal, and then some by cluster DNS, asked by the pod itself.
+        assert {lookup.address.removeprefix("::ffff:") for lookup in lookups} == {NODE[0], PODS[pod][family]}
+    assert node.alive() == set()
+    first.kill()
+    first.wait()
+    node.start_nodelocal()
+    for asking, server in zip(node.pods, servers, strict=True):
+        assert ask(asking, server) == NODE[0]
+
+
+@pytest.mark.parametrize("flags", [(), ("-skipteardown",)], ids=["by default", "without teardown"])
+def test_an_orderly_end_loses_no_question(node: Node, flags: tuple[str, ...]) -> None:
+    node.start_nodelocal(*flags)
+    waiting = [
+        node.start_lookups(pod, server, each_second=rate, seconds=_BEFORE_SECONDS + _AFTER_SECONDS)
+        for pod, (server, rate) in enumerate(((LINK_LOCAL, 200), (CLUSTER_IP, 50)))
+    ]
+    time.sleep(_BEFORE_SECONDS)
+    assert node.stop_nodelocal() == 0
+    for pod, results in enumerate(waiting):
+        lookups = results()
+        assert _failures(lookups) == []
+        assert [lookup for lookup in lookups if lookup.answered - lookup.asked >= _TRY_SECONDS] == []
+        assert {lookup.address for lookup in lookups} == {NODE[0], PODS[pod][0]}
+    assert ("nodelocaldns" in node.node.run("ip", "link")) == bool(flags)
+    node.start_nodelocal()
+    assert ask(node.pods[0], LINK_LOCAL) == NODE[0]
+
+
+@pytest.mark.xdist_group("netns-dead")
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+@pytest.mark.parametrize("server", [LINK_LOCAL, CLUSTER_IP, LINK_LOCAL_6, CLUSTER_IP_6])
+def test_dead_everyone_reaches_cluster_dns(dead: Node, server: str, tcp: bool) -> None:
+    family = ip_address(server).version == 6
+    assert ask(dead.pods[0], server, tcp=tcp) == PODS[0][family]
+    assert ask(dead.node, server, tcp=tcp) == NODE[family], (
+        "asked from the node itself, from an address that answers reach"
+    )
+    assert dead.tracked_for([server])
+
+
+@pytest.fixture(scope="module")
+def dead(serving: Node) -> Node:
+    """A node whose nodelocal was killed."""
+    assert serving.nodelocal is not None
+    send_signal(serving.nodelocal, signal.SIGKILL)
+    serving.nodelocal.wait()
+    serving.wait_until(lambda: not serving.alive(), "nobody is alive")
+    return serving
+
+
+def test_a_closed_port_on_a_local_address_changes_nothing(node: Node) -> None:
+    node.start_nodelocal()
+    for server in LOCAL:
+        with pytest.raises(ConnectionRefusedError):
+            _refused(node, server)
+    assert node.alive() == set(LOCAL)
+    assert not node.tracked_for(LOCAL, "-p", "udp", "--dport", "53")
+
+
+def _refused(node: Node, server: str) -> None:
+    """Send to a UDP port without a listener, and wait for the kernel to say so."""
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    with node.pods[0].call(lambda: socket.socket(family, socket.SOCK_DGRAM)) as sock:
+        sock.settimeout(10)
+        sock.connect((server, 5300))
+        sock.send(b"nobody is there")
+        sock.recv(1)
+
+
+def test_tcp_connections_stay_with_whom_they_began(node: Node) -> None:
+    node.start_nodelocal()
+    with Connection(node.pods[0], LINK_LOCAL) as ours:
+        assert ours.ask() == NODE[0]
+        assert node.nodelocal is not None
+        send_signal(node.nodelocal, signal.SIGSTOP)
+        node.wait_until(lambda: not node.alive(), "nobody is alive")
+        with pytest.raises(ConnectionResetError):
+            ours.ask()  # cluster DNS does not know the connection, and the client learns to try again
+    with Connection(node.pods[0], LINK_LOCAL) as past, Connection(node.pods[0], CLUSTER_IP) as past_service:
+        assert (past.ask(), past_service.ask()) == (PODS[0][0], PODS[0][0])
+        send_signal(node.nodelocal, signal.SIGCONT)
+        node.wait_until(lambda: node.alive() == set(LOCAL), "nodelocal is alive again")
+        assert ask(node.pods[0], LINK_LOCAL, tcp=True) == NODE[0]
+        assert (past.ask(), past_service.ask()) == (PODS[0][0], PODS[0][0])
+
+
+def test_withdrawn_it_still_answers_on_connections_that_are_open(node: Node) -> None:
+    node.start_nodelocal()
+    with Connection(node.pods[0], LINK_LOCAL) as ours:
+        assert ours.ask() == NODE[0]
+        node.node.run("nft", "-f", "-", given=Rules(LOCAL, 53).withdraw())
+        assert ask(node.pods[0], LINK_LOCAL) == ask(node.pods[0], LINK_LOCAL, tcp=True) == PODS[0][0]
+        assert ours.ask() == NODE[0]
+
+
+def _failures(lookups: list[Lookup]) -> list[str]:
+    return [lookup.error for lookup in lookups if lookup.error]

@@ -1,0 +1,325 @@
+"""Interception in this process, in a namespace: what it keeps, what it leaves alone, and what it does without."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusterdns import __version__
+from clusterdns.daemon import flags
+from clusterdns.errors import ConfigError
+from clusterdns.forward.upstreams import Upstream
+from clusterdns.limits import Limit
+from nodelocal.flags import FLAGS, Options, options_of
+from nodelocal.interception import Interception
+from nodelocal.nftables import TABLE, revision_in
+from nodelocal.setup_errors import SetupErrors
+from tests.support.netns import Namespace
+
+LOCAL = ("169.254.20.10", "fd00::10")
+ENDPOINTS = (Upstream("10.1.1.1", 53), Upstream("10.1.1.2", 5353), Upstream("fd00:1::1", 53))
+_PATIENCE_SECONDS = 60
+_FOREIGN = """
+table ip others {
+    chain prerouting { type nat hook prerouting priority dstnat; ip daddr 10.96.0.10 dnat to 10.1.1.1; }
+}
+"""
+
+
+def test_link_and_rules_are_made_and_removed(namespace: Namespace) -> None:
+    namespace.run("nft", "-f", "-", given=_FOREIGN)
+    foreign = namespace.run("nft", "list", "ruleset")
+
+    async def body() -> None:
+        errors = SetupErrors()
+        interception = Interception(options(), errors)
+        await interception.start()
+        assert {address for address in LOCAL if address in namespace.run("ip", "addr")} == set(LOCAL)
+        assert tables(namespace) == {("ip", "others"), ("ip", TABLE), ("ip6", TABLE)}
+        await interception.stop(10.0)
+        assert "nodelocaldns" not in namespace.run("ip", "link")
+        assert namespace.run("nft", "list", "ruleset") == foreign
+        assert set(asdict(errors).values()) == {0}
+
+    inside(namespace, body)
+
+
+def test_where_endpoints_are_known_the_way_to_them_stays_for_a_while(namespace: Namespace) -> None:
+    async def body() -> None:
+        interception = Interception(options(), SetupErrors())
+        interception.set_endpoints(ENDPOINTS)
+        await interception.start()
+        await interception.stop(10.0)
+        left = namespace.run("nft", "list", "table", "ip", TABLE)
+        assert "dnat to 10.1.1.2:5353" in left
+        assert "notrack" not in left
+        assert "169.254.20.10 expires 9m" in left
+        await Interception(options(), SetupErrors()).start()
+        assert "notrack" in namespace.run("nft", "list", "table", "ip", TABLE)
+
+    inside(namespace, body)
+
+
+@pytest.mark.parametrize(("skip", "successor"), [(True, False), (False, True), (True, True)])
+def test_what_is_to_stay_stays(namespace: Namespace, skip: bool, successor: bool) -> None:
+    async def body() -> None:
+        interception = Interception(options(f"-skipteardown={str(skip).lower()}"), SetupErrors())
+        await interception.start()
+        before = namespace.run("ip", "addr"), namespace.run("nft", "list", "ruleset")
+        await interception.stop(10.0, successor=successor)
+        assert (namespace.run("ip", "addr"), namespace.run("nft", "list", "ruleset")) == before
+
+    inside(namespace, body)
+
+
+_DAMAGE: dict[str, tuple[str, ...]] = {
+    "the link is removed": ("ip", "link", "del", "nodelocaldns"),
+    "an address is removed": ("ip", "addr", "del", "169.254.20.10/32", "dev", "nodelocaldns"),
+    "all rules are flushed": ("nft", "flush", "ruleset"),
+    "our table is emptied": ("nft", "flush", "table", "ip", TABLE),
+    "one table is deleted": ("nft", "delete", "table", "ip6", TABLE),
+}
+
+
+@pytest.mark.parametrize("damage", _DAMAGE)
+def test_what_others_change_is_put_right(namespace: Namespace, damage: str) -> None:
+    async def body() -> None:
+        # Netlink tells of links and addresses; rules are looked at once in a while.
+        interval = "1s" if "nft" in _DAMAGE[damage] else "1h"
+        interception = Interception(options("-syncinterval", interval), SetupErrors())
+        interception.set_endpoints(ENDPOINTS)
+        await interception.start()
+        async with keeping(interception):
+            before = state(namespace)
+            namespace.run(*_DAMAGE[damage])
+            assert state(namespace) != before
+            await until(lambda: state(namespace) == before)
+
+    inside(namespace, body)
+
+
+def test_endpoints_change_without_the_rest(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A question to nobody would end the element.
+    monkeypatch.setattr("nodelocal.heartbeat.Heartbeat.run", lambda self: asyncio.Event().wait())
+
+    async def body() -> None:
+        interception = Interception(options("-syncinterval", "1h"), SetupErrors())
+        await interception.start()
+        async with keeping(interception):
+            namespace.run("nft", "add", "element", "ip", TABLE, "alive", "{ 169.254.20.10 timeout 1h }")
+            for endpoints in (ENDPOINTS, ENDPOINTS[1:], ()):
+                interception.set_endpoints((*endpoints, Upstream("127.0.0.1", 53), Upstream(LOCAL[0], 53)))
+                await until(lambda wanted=endpoints: translated(namespace) == sorted(map(str, wanted)))  # type: ignore[misc]
+            assert "169.254.20.10" in namespace.run("nft", "list", "set", "ip", TABLE, "alive")
+
+    inside(namespace, body)
+
+
+def test_a_successor_takes_the_same_rules_over_as_they_are(namespace: Namespace) -> None:
+    async def body() -> None:
+        first, second = (Interception(options(), SetupErrors()) for _ in range(2))
+        first.set_endpoints(ENDPOINTS)
+        await first.start()
+        namespace.run("nft", "add", "element", "ip", TABLE, "alive", "{ 169.254.20.10 timeout 1h }")
+        await second.start()
+        assert "169.254.20.10" in namespace.run("nft", "list", "set", "ip", TABLE, "alive")
+        assert translated(namespace) == sorted(map(str, ENDPOINTS))
+        await second.stop(10.0)
+        assert "notrack" not in namespace.run("nft", "list", "ruleset")
+
+    inside(namespace, body)
+
+
+def test_a_successor_with_other_rules_replaces_them_and_keeps_them(namespace: Namespace) -> None:
+    async def body() -> None:
+        first = Interception(options("-syncinterval", "1s"), SetupErrors())
+        second = Interception(options("-health-port", "9090"), SetupErrors())
+        first.set_endpoints(ENDPOINTS)
+        await first.start()
+        async with keeping(first):
+            await second.start()
+            theirs = state(namespace)
+            checked = asyncio.Event()
+            first.set_endpoints(ENDPOINTS[:1])  # the first looks at the rules now
+            replaced = first._replace_what_differs
+
+            async def look() -> None:
+                await replaced()
+                checked.set()
+
+            first._replace_what_differs = look  # type: ignore[method-assign]
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await checked.wait()
+            assert state(namespace) == theirs
+        await first.stop(10.0)
+        assert state(namespace) == theirs, "link and rules are the second's"
+
+    inside(namespace, body)
+
+
+@pytest.mark.parametrize(
+    ("programs", "complaint"),
+    [
+        ({}, "needs the program nft (Debian package nftables)"),
+        ({"nft": "echo 'Error: Could not process rule: Operation not supported' >&2; exit 1"}, "Linux 4.18"),
+        ({"nft": "exec sleep 1000"}, "nft has not ended in 0.2 s"),
+        ({"nft": "exec sleep 1000 >&- 2>&-"}, "nft has not ended in 0.2 s"),
+    ],
+    ids=["not installed", "kernel without", "hangs", "hangs silently"],
+)
+def test_without_rules_the_program_goes_on(
+    namespace: Namespace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    programs: dict[str, str],
+    complaint: str,
+) -> None:
+    for name, script in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\nPATH={os.environ['PATH']}\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    brief = Limit("", 0.2, 0, 1, "", "")
+    monkeypatch.setattr("nodelocal.nft.INTERCEPTION_STEP_SECONDS", brief)
+
+    async def body() -> None:
+        errors = SetupErrors()
+        interception = Interception(options(), errors)
+        with monkeypatch.context() as patch:
+            patch.setenv("PATH", str(tmp_path))
+            await interception.start()
+            await interception._ensure_rules()
+            await interception.withdraw()
+            await interception.stop(10.0)
+        assert errors.iptables == 2
+        assert [record.message for record in caplog.records if complaint in record.message] != []
+        assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1, "said once"
+
+    inside(namespace, body)
+
+
+def test_the_end_comes_in_time_whatever_nft_does(
+    namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "nft").write_text("#!/bin/sh\nexec /bin/sleep 1000\n")
+    (tmp_path / "nft").chmod(0o755)
+
+    async def body() -> None:
+        interception = Interception(options(), SetupErrors())
+        await interception.start()
+        monkeypatch.setenv("PATH", str(tmp_path))
+        await interception.stop(0.1)
+        assert "could not be removed within 0.1 s" in caplog.text
+
+    inside(namespace, body)
+
+
+def test_the_end_comes_in_time_whatever_netlink_does(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = socket.socketpair()
+
+    async def body() -> None:
+        interception = Interception(options("-setupiptables=false"), SetupErrors())
+        await interception.start()
+        monkeypatch.setattr("nodelocal.interface.Interface.remove", lambda self: stuck[0].recv(1))
+        await interception.stop(0.1)
+        errors = interception._errors
+        await interception._ensure_interface()
+        assert errors.interface_check == 1, "what is stuck is not piled up"
+
+    inside(namespace, body)
+    stuck[1].send(b"x")
+    for end in stuck:
+        end.close()
+
+
+def test_a_foreign_link_ends_the_start(namespace: Namespace) -> None:
+    namespace.ip("link add nodelocaldns type veth peer name other")
+
+    async def body() -> None:
+        errors = SetupErrors()
+        with pytest.raises(ConfigError, match="-interfacename"):
+            await Interception(options(), errors).start()
+        assert errors.interface_add == 1
+
+    inside(namespace, body)
+
+
+def test_without_the_capability_the_program_goes_on(namespace: Namespace) -> None:
+    said = namespace.run("setpriv", "--bounding-set=-net_admin", "python", "-c", _UNPRIVILEGED)
+    assert [line.rpartition("needs ")[2] for line in said.splitlines()] == ["CAP_NET_ADMIN", "CAP_NET_ADMIN"]
+
+
+_UNPRIVILEGED = """
+import asyncio, logging, sys
+from tests.netns.test_interception import Interception, SetupErrors, options
+
+logging.basicConfig(stream=sys.stdout, level="INFO")
+
+async def main():
+    interception = Interception(options(), SetupErrors())
+    await interception.start()
+    await interception._ensure_interface()
+    await interception._ensure_rules()
+    await interception.stop(10.0)
+
+asyncio.run(main())
+"""
+
+
+def options(*changes: str) -> Options:
+    """nodelocal's options, of its flags."""
+    arguments = ("-localip", ",".join(LOCAL), *changes)
+    return options_of(flags.parse(FLAGS, arguments, program="nodelocal", version=__version__))
+
+
+def inside(namespace: Namespace, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine in the namespace."""
+    namespace.call(lambda: asyncio.run(body()))
+
+
+@asynccontextmanager
+async def keeping(interception: Interception) -> AsyncIterator[None]:
+    """While the block runs, `keep` does."""
+    task = asyncio.create_task(interception.keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Look again and again, as whoever looks from outside must."""
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def tables(namespace: Namespace) -> set[tuple[str, str]]:
+    listed = json.loads(namespace.run("nft", "-j", "list", "tables"))["nftables"]
+    return {(item["table"]["family"], item["table"]["name"]) for item in listed if "table" in item}
+
+
+def state(namespace: Namespace) -> tuple[list[str], str, str]:
+    """Addresses of the link, and our rules."""
+    addresses: list[str] = []
+    with suppress(AssertionError):
+        (link,) = json.loads(namespace.run("ip", "-j", "addr", "show", "nodelocaldns"))
+        addresses = sorted(each["local"] for each in link["addr_info"] if each["scope"] != "link")
+    rules = namespace.run("nft", "-s", "-t", "list", "ruleset")
+    return addresses, rules, revision_in(rules)
+
+
+def translated(namespace: Namespace) -> list[str]:
+    """Where clients are sent."""
+    rules = namespace.run("nft", "list", "ruleset")
+    return sorted(line.split("dnat to ")[1].strip() for line in rules.splitlines() if "dnat to " in line)
