@@ -152,7 +152,7 @@ class TcpConnections:
                     upstream.address,
                     upstream.port,
                     ssl=settings.tls if upstream.tls else None,
-                    server_hostname=(upstream.server_name or upstream.address) if upstream.tls else None,
+                    server_hostname=_tls_name(upstream) if upstream.tls else None,
                     local_addr=(settings.source, 0) if settings.source else None,
                 )
         except TimeoutError:
@@ -183,6 +183,11 @@ class TcpConnections:
             self._current = None
         for waiter in connection.end():
             waiter.lost(reason)
+
+
+def _tls_name(upstream: Upstream) -> str:
+    """Whom the certificate must be for; a name is also sent to the server (SNI), an address is not (RFC 6066)."""
+    return upstream.server_name or upstream.address.partition("%")[0]
 
 
 def _is_busy(connection: Connection, now: float) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -47,12 +48,13 @@ class Do(enum.Enum):
 
 @dataclass(frozen=True)
 class Asked:
-    """One question that arrived. `connection` numbers TCP connections from 1; `port` is the sender's."""
+    """One question that arrived. `connection` numbers TCP connections from 1; `port` and `address` are the sender's."""
 
     transport: Literal["udp", "tcp"]
     message: bytes
     port: int
     connection: int
+    address: str = ""
 
     @property
     def parsed(self) -> dnslib.DNSRecord:
@@ -80,11 +82,17 @@ Script = Callable[[Asked], Do | bytes]
 
 
 class Upstream:
-    """See the module. `accepts=False`: TCP connections are never completed."""
+    """See the module. `accepts=False`: TCP connections are never completed. `tls`: they speak TLS."""
 
     def __init__(
-        self, script: Script = lambda asked: Do.ANSWER, *, host: str = "127.0.0.1", accepts: bool = True
+        self,
+        script: Script = lambda asked: Do.ANSWER,
+        *,
+        host: str = "127.0.0.1",
+        accepts: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self.script = script
         self.host = host
         self.port = 0
@@ -115,7 +123,7 @@ class Upstream:
         listening, datagrams = self._bind(family)
         self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=datagrams)
         if self._accepts:
-            self._server = await loop.create_server(lambda: _Stream(self), sock=listening)
+            self._server = await loop.create_server(lambda: _Stream(self), sock=listening, ssl=self._tls)
             return
         # The kernel completes as many connections as the backlog holds: these fill it.
         self._plugs.append(listening)
@@ -239,7 +247,7 @@ class _Datagrams(asyncio.DatagramProtocol):
             if raw:
                 send(raw)
 
-        self._upstream.receive(Asked("udp", data, addr[1], 0), send, close)
+        self._upstream.receive(Asked("udp", data, addr[1], 0, addr[0]), send, close)
 
 
 class _Stream(asyncio.Protocol):
@@ -250,7 +258,7 @@ class _Stream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
         self._number = self._upstream.opened(transport)
-        self._port: int = transport.get_extra_info("peername")[1]
+        self._peer: tuple[str, int] = transport.get_extra_info("peername")[:2]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._upstream.closed(self._transport)
@@ -262,7 +270,8 @@ class _Stream(asyncio.Protocol):
             if len(self._received) < end or self._transport.is_closing():
                 return
             message, self._received = self._received[2:end], self._received[end:]
-            self._upstream.receive(Asked("tcp", message, self._port, self._number), self._send, self._close)
+            asked = Asked("tcp", message, self._peer[1], self._number, self._peer[0])
+            self._upstream.receive(asked, self._send, self._close)
 
     def _send(self, message: bytes) -> None:
         if not self._transport.is_closing():
