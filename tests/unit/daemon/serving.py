@@ -16,10 +16,12 @@ from prometheus_client import CollectorRegistry
 
 from clusterdns.corefile.parse import parse
 from clusterdns.daemon.dns_server import DnsServer
+from clusterdns.demo.processes import free_ports
 from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config.server import STANDARD, ServerConfig, load
 
 NAME = "web.example."
+FOUR, SIX = "127.0.0.1", "::1"
 
 
 def block(address: str, port: int, answer: str = "192.0.2.1", more: str = "") -> str:
@@ -78,3 +80,19 @@ async def page(port: int, path: str) -> tuple[int, str]:
     url = f"http://127.0.0.1:{port}{path}"
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         return response.status, await response.text()
+
+
+class taken:
+    """A port that another program has, without sharing it."""
+
+    def __init__(self, kind: socket.SocketKind) -> None:
+        self._sock = socket.socket(socket.AF_INET, kind)
+
+    def __enter__(self) -> int:
+        self._sock.bind((FOUR, *free_ports(1)))
+        if self._sock.type == socket.SOCK_STREAM:
+            self._sock.listen()
+        return int(self._sock.getsockname()[1])
+
+    def __exit__(self, *_: object) -> None:
+        self._sock.close()

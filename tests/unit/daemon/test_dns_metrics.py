@@ -16,9 +16,7 @@ from clusterdns.demo.processes import free_ports
 from clusterdns.directives.assemble import server_label
 from tests.support.upstream import Upstream
 from tests.support.virtual_time import run
-from tests.unit.daemon.serving import Client, block, configured
-
-FOUR, SIX = "127.0.0.1", "::1"
+from tests.unit.daemon.serving import FOUR, SIX, Client, block, configured
 
 
 def samples(registry: CollectorRegistry, name: str) -> dict[tuple[str, ...], float]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import socket
-from collections.abc import Coroutine
-from typing import Any
 
 import aiohttp
 import pytest
@@ -20,14 +17,9 @@ from clusterdns.demo.processes import free_ports
 from clusterdns.errors import ConfigError
 from tests.support.upstream import ADDRESS, Do, Upstream
 from tests.support.virtual_time import run
-from tests.unit.daemon.serving import NAME, Client, block, configured, page, serving
+from tests.unit.daemon.serving import FOUR, SIX, Client, block, configured, page, serving, taken
 
-FOUR, SIX = "127.0.0.1", "::1"
 families = pytest.mark.parametrize("address", [FOUR, SIX])
-
-
-def scene(body: Coroutine[Any, Any, None]) -> None:
-    run(body)
 
 
 @families
@@ -44,7 +36,7 @@ def test_answers_over_udp_and_tcp_from_start_to_close(address: str) -> None:
         with Client(address, port) as client, pytest.raises(ConnectionRefusedError):
             await client.ask()
 
-    scene(body())
+    run(body())
 
 
 @families
@@ -82,7 +74,7 @@ def test_a_replacement_keeps_the_sockets_and_loses_no_query(address: str) -> Non
             assert (await reader.readexactly(4))[2:] == b"\x77\x77"
             writer.close()
 
-    scene(body())
+    run(body())
 
 
 @pytest.mark.parametrize("upstream_seconds", [0.05, 0.5])
@@ -105,7 +97,7 @@ def test_a_question_that_waits_for_its_upstream_outlives_a_replacement(upstream_
                 assert upstream.open_connections == 0
                 assert not server._retired
 
-    scene(body())
+    run(body())
 
 
 def test_new_addresses_open_and_removed_ones_close() -> None:
@@ -122,7 +114,7 @@ def test_new_addresses_open_and_removed_ones_close() -> None:
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.open_connection(FOUR, first)
 
-    scene(body())
+    run(body())
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM], ids=["UDP", "TCP"])
@@ -148,7 +140,7 @@ def test_a_replacement_whose_address_is_taken_changes_nothing(kind: socket.Socke
             with Client(FOUR, new_port) as client:
                 assert await client.address_of() == "192.0.2.9"
 
-    scene(body())
+    run(body())
 
 
 def test_pages_come_and_go_with_the_corefile() -> None:
@@ -166,7 +158,7 @@ def test_pages_come_and_go_with_the_corefile() -> None:
             with pytest.raises(aiohttp.ClientConnectorError):
                 await page(first, "/ready")
 
-    scene(body())
+    run(body())
 
 
 def test_pages_of_the_program_s_own_stay_and_share_a_place_with_those_of_the_corefile() -> None:
@@ -184,7 +176,7 @@ def test_pages_of_the_program_s_own_stay_and_share_a_place_with_those_of_the_cor
         finally:
             await server.close()
 
-    scene(body())
+    run(body())
 
 
 def test_a_page_whose_port_is_taken_stops_neither_start_nor_replacement(caplog: pytest.LogCaptureFixture) -> None:
@@ -198,7 +190,7 @@ def test_a_page_whose_port_is_taken_stops_neither_start_nor_replacement(caplog: 
         assert "DNS is served without /health" in caplog.text
         assert "DNS is served without /ready" in caplog.text
 
-    scene(body())
+    run(body())
 
 
 def test_metrics_say_what_was_answered() -> None:
@@ -222,7 +214,7 @@ def test_metrics_say_what_was_answered() -> None:
                 (f"dns://{FOUR}:{port}", "NXDOMAIN"): 1,
             }
 
-    scene(body())
+    run(body())
 
 
 def test_ready_waits_for_what_is_late() -> None:
@@ -242,7 +234,7 @@ def test_ready_waits_for_what_is_late() -> None:
         finally:
             await server.close()
 
-    scene(body())
+    run(body())
 
 
 def test_ready_continuously_may_be_not_ready_again() -> None:
@@ -261,7 +253,7 @@ def test_ready_continuously_may_be_not_ready_again() -> None:
         finally:
             await server.close()
 
-    scene(body())
+    run(body())
 
 
 def test_after_the_signal_ready_says_no_at_once_and_questions_are_answered_through_the_lame_duck_period() -> None:
@@ -283,7 +275,7 @@ def test_after_the_signal_ready_says_no_at_once_and_questions_are_answered_throu
                 with pytest.raises(ConnectionRefusedError):
                     await client.ask()
 
-    scene(body())
+    run(body())
 
 
 def test_health_is_that_of_answers() -> None:
@@ -300,107 +292,7 @@ def test_health_is_that_of_answers() -> None:
             await asyncio.sleep(10)
             assert await page(page_port, "/health") == (200, "OK")
 
-    scene(body())
-
-
-@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM], ids=["UDP", "TCP"])
-def test_without_patience_an_address_that_is_taken_ends_the_start(kind: socket.SocketKind) -> None:
-    async def body() -> None:
-        port, page_port = free_ports(2)
-        with taken(kind) as other:
-            text = block(FOUR, port, more=f"health {FOUR}:{page_port}") + block(FOUR, other)
-            server = DnsServer(*configured(text), CollectorRegistry())
-            with pytest.raises(ConfigError, match=rf"127\.0\.0\.1:{other}: another program does"):
-                await server.start()
-            with pytest.raises(aiohttp.ClientConnectorError):
-                await page(page_port, "/health")
-
-    scene(body())
-
-
-def test_with_patience_an_address_is_had_when_it_is_free(caplog: pytest.LogCaptureFixture) -> None:
-    async def body() -> None:
-        (page_port,) = free_ports(1)
-        with taken(socket.SOCK_DGRAM) as other:
-            more = f"health {FOUR}:{page_port}\n ready {FOUR}:{page_port}"
-            server = DnsServer(*configured(block(FOUR, other, more=more)), CollectorRegistry())
-            starting = asyncio.create_task(server.start(patience=math.inf))
-            await asyncio.sleep(100)
-            # It said so once, and nobody is to restart it for that.
-            (record,) = caplog.records
-            assert record.getMessage().startswith(f"can't listen on UDP 127.0.0.1:{other}: another program does; stop")
-            assert record.getMessage().endswith("; trying again")
-            assert await page(page_port, "/health") == (200, "OK")
-            assert await page(page_port, "/ready") == (503, "not listening")
-        assert await starting
-        try:
-            assert await page(page_port, "/ready") == (200, "OK")
-            with Client(FOUR, other) as client:
-                assert await client.address_of(NAME) == "192.0.2.1"
-        finally:
-            await server.close()
-
-    caplog.set_level(logging.WARNING)
-    scene(body())
-
-
-def test_patience_ends() -> None:
-    async def body() -> None:
-        with taken(socket.SOCK_STREAM) as other:
-            server = DnsServer(*configured(block(FOUR, other)), CollectorRegistry())
-            started = asyncio.get_running_loop().time()
-            with pytest.raises(ConfigError):
-                await server.start(patience=30)
-            assert 30 <= asyncio.get_running_loop().time() - started < 31
-
-    scene(body())
-
-
-def test_patience_ends_when_the_program_is_to_stop() -> None:
-    async def body() -> None:
-        with taken(socket.SOCK_STREAM) as other:
-            server = DnsServer(*configured(block(FOUR, other)), CollectorRegistry())
-            stop = asyncio.Event()
-            starting = asyncio.create_task(server.start(math.inf, stop))
-            await asyncio.sleep(100)
-            stop.set()
-            assert not await starting
-            await server.close()
-
-    scene(body())
-
-
-def test_patience_can_be_interrupted() -> None:
-    async def body() -> None:
-        (page_port,) = free_ports(1)
-        with taken(socket.SOCK_STREAM) as other:
-            more = f"health {FOUR}:{page_port}"
-            server = DnsServer(*configured(block(FOUR, other, more=more)), CollectorRegistry())
-            starting = asyncio.create_task(server.start(patience=math.inf))
-            await asyncio.sleep(5)
-            starting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await starting
-            with pytest.raises(aiohttp.ClientConnectorError):
-                await page(page_port, "/health")
-
-    scene(body())
-
-
-class taken:
-    """A port that another program has, without sharing it."""
-
-    def __init__(self, kind: socket.SocketKind) -> None:
-        self._sock = socket.socket(socket.AF_INET, kind)
-
-    def __enter__(self) -> int:
-        self._sock.bind((FOUR, *free_ports(1)))
-        if self._sock.type == socket.SOCK_STREAM:
-            self._sock.listen()
-        return int(self._sock.getsockname()[1])
-
-    def __exit__(self, *_: object) -> None:
-        self._sock.close()
+    run(body())
 
 
 def test_what_has_no_effect_is_said_once_and_again_when_it_is_new(caplog: pytest.LogCaptureFixture) -> None:
@@ -410,7 +302,7 @@ def test_what_has_no_effect_is_said_once_and_again_when_it_is_new(caplog: pytest
             for more in ("debug", "debug\n pprof :6053", "pprof", "", "debug"):
                 await server.replace(*configured(block(FOUR, port, more=more)))
 
-    scene(body())
+    run(body())
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert said == [
         "accepted without effect: debug",
@@ -438,4 +330,4 @@ def test_timeouts_are_those_of_the_block_and_change_with_it() -> None:
             writer.close()
             assert loop.time() - started <= 4
 
-    scene(body())
+    run(body())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import dnslib
+import pytest
 
 from clusterdns.flight import Flight
 from clusterdns.forward.forwarder import Forwarder, Settings
@@ -15,9 +16,12 @@ from clusterdns.forward.policy import Choose, choose_first
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.wire.query import Query, read_query
 from clusterdns.wire.response import Response
+from tests.support.upstream import Asked, Do
 from tests.support.upstream import Upstream as FakeUpstream
 
 T = TypeVar("T")
+Transport = Literal["udp", "tcp"]
+both = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
 
 def question(name: str = "web.example", qtype: str = "A", *, dnssec_ok: bool = False) -> Query:
@@ -55,3 +59,32 @@ async def forwarding(
         yield forwarder
     finally:
         await forwarder.close()
+
+
+def first(what: Do | bytes, *, times: int = 1) -> Callable[[Asked], Do | bytes]:
+    """Do this with the first questions, and answer those behind."""
+    left = [what] * times
+    return lambda asked: left.pop() if left else Do.ANSWER
+
+
+def only(transport: Transport) -> Callable[[Asked], Do]:
+    """Answers over one transport, and is silent over the other."""
+    return lambda asked: Do.ANSWER if asked.transport == transport else Do.DROP
+
+
+def names(upstream: FakeUpstream) -> list[str]:
+    """What it was asked, but for health checks."""
+    return [asked.name for asked in upstream.asked if asked.name != "."]
+
+
+def checks(upstream: FakeUpstream) -> int:
+    return sum(asked.name == "." for asked in upstream.asked)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return when it holds; nothing tells a test of it."""
+    for _ in range(3000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("not within 30 s")

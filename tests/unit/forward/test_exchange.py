@@ -3,93 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 
 import dnslib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusterdns.forward.exchange import Ask, Blame, Exchange, Failed, Rules, Step, Transport, Wait
+from clusterdns.forward.exchange import Ask, Blame, Failed
 from clusterdns.wire import numbers
-from clusterdns.wire.query import read_query
 from clusterdns.wire.response import Response
+from tests.unit.forward.stepping import (
+    CUT,
+    DONE,
+    IGNORED,
+    LATE,
+    MIXED,
+    ONCE,
+    QUERY,
+    RULES,
+    TCP_TCP,
+    UDP_UDP,
+    WAIT,
+    Events,
+    answered,
+    bare,
+    check,
+    exchange_of,
+    lost,
+    plan_of,
+    redirect,
+    reply,
+    tcp,
+    udp,
+    unsent,
+    woken,
+)
 
-QUERY = read_query(bytes(dnslib.DNSRecord.question("Web.Example", "A").pack()))
-
-
-def reply(name: str = "web.example", *, rcode: int = 0, tc: int = 0, records: int = 1) -> bytes:
-    record = dnslib.DNSRecord.question(name, "A").reply()
-    record.header.id = 7
-    record.header.rcode = rcode
-    record.header.tc = tc
-    for _ in range(records if rcode == 0 else 0):
-        record.add_answer(dnslib.RR(name, dnslib.QTYPE.A, rdata=dnslib.A("192.0.2.1"), ttl=30))
-    return bytes(record.pack())
-
-
-def bare(rcode: int) -> bytes:
-    """An error without the question, as servers send it that gave up on reading."""
-    return b"\x00\x07" + (0x8000 | rcode).to_bytes(2, "big") + bytes(8)
-
-
-CUT = reply()[:-3]
-LATE = "no answer in time"
-WAIT = Wait.FOR_OTHERS
-IGNORED = None
-DONE = "answered"
-RULES = Rules(total_seconds=1.8, try_seconds=0.6)
-FAILOVER = Rules(total_seconds=1.8, try_seconds=0.6, failover=frozenset({numbers.SERVFAIL}))
-Place = int
-"""A try, by its place among those that were sent so far."""
-Event = Callable[[Exchange[int], list[Ask[int]], float], Step[int] | None]
-
-
-def plan_of(*places: tuple[int, Transport]) -> list[Ask[int]]:
-    return [Ask(*place) for place in places]
-
-
-def udp(upstream: int, **changes: bool) -> Ask[int]:
-    return Ask(upstream, "udp", **changes)
-
-
-def tcp(upstream: int, **changes: bool) -> Ask[int]:
-    return Ask(upstream, "tcp", **changes)
-
-
-def answered(message: bytes, place: Place = -1) -> Event:
-    return lambda exchange, sent, now: exchange.answered(sent[place], message, now)
-
-
-def lost(place: Place = -1, *, reused: bool = False) -> Event:
-    return lambda exchange, sent, now: exchange.lost(sent[place], "reset", now, reused=reused)
-
-
-def unsent(exchange: Exchange[int], sent: list[Ask[int]], now: float) -> Step[int] | None:
-    return exchange.unsent(sent[-1], "no route", now)
-
-
-def woken(exchange: Exchange[int], sent: list[Ask[int]], now: float) -> Step[int] | None:
-    assert exchange.wake_at == pytest.approx(now)
-    return exchange.woken(now, lambda: True)
-
-
-def woken_without_budget(exchange: Exchange[int], sent: list[Ask[int]], now: float) -> Step[int] | None:
-    return exchange.woken(now, lambda: False)
-
-
-def redirect(*places: tuple[int, Transport]) -> Event:
-    return lambda exchange, sent, now: exchange.redirect(plan_of(*places), now)
-
-
-UDP_UDP: list[Ask[int]] = plan_of((0, "udp"), (1, "udp"))
-TCP_TCP: list[Ask[int]] = plan_of((0, "tcp"), (1, "tcp"))
-ONCE = plan_of((0, "udp"))
-MIXED = plan_of((0, "udp"), (1, "udp"), (0, "tcp"), (0, "udp"), (1, "udp"))
-SERVFAIL = reply(rcode=numbers.SERVFAIL)
-NXDOMAIN = reply(rcode=numbers.NXDOMAIN)
-
-Events = Sequence[tuple[float, Event, object]]
 ROWS: list[tuple[str, list[Ask[int]], Events]] = [
     ("an answer ends it", UDP_UDP, [(0.1, answered(reply()), DONE)]),
     ("the case of the name does not matter", UDP_UDP, [(0.1, answered(reply("WEB.eXample")), DONE)]),
@@ -282,137 +231,10 @@ ROWS: list[tuple[str, list[Ask[int]], Events]] = [
     ),
 ]
 
-HEDGED: list[tuple[str, list[Ask[int]], Events]] = [
-    ("an answer in time needs no hedge", UDP_UDP, [(0.02, answered(reply()), DONE)]),
-    ("the hedge is first", UDP_UDP, [(0.05, woken, udp(1)), (0.06, answered(reply()), DONE)]),
-    ("the first is first", UDP_UDP, [(0.05, woken, udp(1)), (0.06, answered(reply(), 0), DONE)]),
-    (
-        "one hedge, then failures",
-        MIXED,
-        [
-            (0.05, woken, udp(1)),
-            (0.65, woken, Blame(LATE, tcp(0))),
-            (1.25, woken, Blame(LATE, udp(0))),
-            (1.8, woken, Blame(LATE, Failed(0, LATE))),
-        ],
-    ),
-    (
-        "no budget: as if there were no hedging",
-        UDP_UDP,
-        [(0.05, woken_without_budget, None), (0.6, woken, Blame(LATE, udp(1)))],
-    ),
-    (
-        "one of two is lost: the other goes on",
-        MIXED,
-        [
-            (0.05, woken, udp(1)),
-            (0.06, lost(), Blame("reset", WAIT)),
-            (0.65, woken, Blame(LATE, tcp(0))),
-        ],
-    ),
-    (
-        "both are lost: the next of the plan",
-        MIXED,
-        [
-            (0.05, woken, udp(1)),
-            (0.06, lost(0), Blame("reset", WAIT)),
-            (0.07, lost(1), Blame("reset", tcp(0))),
-        ],
-    ),
-    (
-        "lost before the hedge: no hedge any more",
-        MIXED,
-        [(0.01, lost(), Blame("reset", udp(1))), (0.61, woken, Blame(LATE, tcp(0)))],
-    ),
-    (
-        "the hedge says SERVFAIL: the first may know better",
-        UDP_UDP,
-        [(0.05, woken, udp(1)), (0.06, answered(SERVFAIL), WAIT), (0.1, answered(reply(), 0), DONE)],
-    ),
-    (
-        "both say SERVFAIL",
-        UDP_UDP,
-        [(0.05, woken, udp(1)), (0.06, answered(SERVFAIL), WAIT), (0.1, answered(SERVFAIL, 0), DONE)],
-    ),
-    (
-        "the hedge says SERVFAIL, and the first nothing",
-        UDP_UDP,
-        [
-            (0.05, woken, udp(1)),
-            (0.06, answered(SERVFAIL), WAIT),
-            (0.65, woken, Blame(LATE, WAIT)),
-            (1.8, woken, "blamed, and answered"),
-        ],
-    ),
-    ("NXDOMAIN is an answer", UDP_UDP, [(0.05, woken, udp(1)), (0.06, answered(NXDOMAIN), DONE)]),
-    (
-        "the hedge is truncated: TCP, and the first goes on",
-        UDP_UDP,
-        [
-            (0.05, woken, udp(1)),
-            (0.06, answered(reply(tc=1)), tcp(1)),
-            (0.07, answered(reply(), 0), DONE),
-        ],
-    ),
-    (
-        "other upstreams: the hedge is off",
-        UDP_UDP,
-        [(0.01, redirect((0, "udp"), (7, "udp")), None), (0.6, woken, Blame(LATE, udp(0)))],
-    ),
-]
 
-FAILING_OVER: list[tuple[str, list[Ask[int]], Events]] = [
-    ("another rcode is the answer", MIXED, [(0.1, answered(NXDOMAIN), DONE)]),
-    ("one passes it on", MIXED, [(0.1, answered(SERVFAIL), udp(1)), (0.2, answered(reply()), DONE)]),
-    (
-        "all pass it on, each once",
-        MIXED,
-        [(0.1, answered(SERVFAIL), udp(1)), (0.2, answered(SERVFAIL), DONE)],
-    ),
-    (
-        "one passes it on, the other is silent",
-        MIXED,
-        [
-            (0.1, answered(SERVFAIL), udp(1)),
-            (0.7, woken, Blame(LATE, udp(1))),
-            (1.3, woken, Blame(LATE, WAIT)),
-            (1.8, woken, "blamed, and answered"),
-        ],
-    ),
-]
-
-CASES = [
-    *((rules, math.inf, *row) for rules, rows in ((RULES, ROWS), (FAILOVER, FAILING_OVER)) for row in rows),
-    *((RULES, 0.05, *row) for row in HEDGED),
-]
-
-
-@pytest.mark.parametrize(
-    ("rules", "hedge_after", "plan", "events"),
-    [(rules, hedge, plan, events) for rules, hedge, _, plan, events in CASES],
-    ids=[row[2] for row in CASES],
-)
-def test_exchange(rules: Rules, hedge_after: float, plan: list[Ask[int]], events: Events) -> None:
-    exchange = exchange_of(plan, rules, hedge_after)
-    sent = [exchange.start()]
-    assert sent == [plan[0]]
-    asks = [plan[0]]
-    for now, event, expected in events:
-        step = event(exchange, asks, now)
-        if expected == DONE:
-            assert isinstance(step, Response)
-        elif expected == "blamed, and answered":
-            assert isinstance(step, Blame)
-            assert isinstance(step.then, Response)
-        else:
-            assert step == expected
-        then = step.then if isinstance(step, Blame) else step
-        if isinstance(then, Ask):
-            asks.append(then)
-
-
-def exchange_of(plan: list[Ask[int]], rules: Rules = RULES, hedge_after: float = math.inf) -> Exchange[int]:
-    return Exchange(rules, QUERY, QUERY.question.lower(), plan, 0.0, hedge_after)
+@pytest.mark.parametrize(("plan", "events"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_exchange(plan: list[Ask[int]], events: Events) -> None:
+    check(RULES, math.inf, plan, events)
 
 
 def test_the_answer_is_the_upstreams() -> None:

@@ -3,124 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Literal
 
 import pytest
 
 from clusterdns.errors import UpstreamFailure
 from clusterdns.forward.checks import CheckSettings
 from clusterdns.forward.exchange import Rules
-from clusterdns.forward.forwarder import Forwarder, Settings
+from clusterdns.forward.forwarder import Settings
 from clusterdns.forward.policy import choose_in_turn
 from clusterdns.forward.tcp import TcpSettings
-from clusterdns.forward.upstreams import Upstream
 from clusterdns.wire import numbers
 from tests.support import virtual_time
 from tests.support.upstream import ADDRESS, Asked, Do
 from tests.support.upstream import Upstream as FakeUpstream
-from tests.unit.forward.asking import addresses, forwarding, landed, question, where
-
-Transport = Literal["udp", "tcp"]
-both = pytest.mark.parametrize("transport", ["udp", "tcp"])
-
-
-def only(transport: Transport) -> Callable[[Asked], Do]:
-    """Answers over one transport, and is silent over the other."""
-    return lambda asked: Do.ANSWER if asked.transport == transport else Do.DROP
-
-
-def names(upstream: FakeUpstream) -> list[str]:
-    """What it was asked, but for health checks."""
-    return [asked.name for asked in upstream.asked if asked.name != "."]
-
-
-def checks(upstream: FakeUpstream) -> int:
-    return sum(asked.name == "." for asked in upstream.asked)
-
-
-async def warm_up(forwarder: Forwarder, transport: Transport, count: int = 300) -> None:
-    """So many quick answers that a p99 is known, and hedges have been earned."""
-    for number in range(count):
-        await landed(forwarder.forward(question(f"warm{number}.example"), transport=transport))
-    await asyncio.sleep(0.01)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Return when it holds; nothing tells a test of it."""
-    for _ in range(3000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("not within 30 s")
-
-
-@both
-def test_a_slow_answer_is_hedged_once(transport: Transport) -> None:
-    async def main() -> None:
-        async with FakeUpstream() as slow, FakeUpstream() as quick, forwarding(slow, quick) as forwarder:
-            await warm_up(forwarder, transport)
-            slow.script = lambda asked: Do.HOLD
-            began = asyncio.get_running_loop().time()
-            response = await landed(forwarder.forward(question(), transport=transport))
-            assert addresses(response) == [ADDRESS]
-            assert asyncio.get_running_loop().time() - began < 0.1
-            assert names(quick) == ["web.example."]
-            first, second = forwarder.counters
-            assert (first.hedges, second.hedges, second.hedges_won) == (0, 1, 1)
-            # Nothing was heard of the first one since: it is asked whether it is there.
-            await until(lambda: checks(slow) == 1)
-            slow.release()
-            await until(lambda: first.late == 1)
-            assert (first.failures, second.failures) == (0, 0)
-
-    virtual_time.run(main())
-
-
-@both
-def test_an_idle_system_does_not_hedge(transport: Transport) -> None:
-    async def main() -> None:
-        async with FakeUpstream() as slow, FakeUpstream() as quick, forwarding(slow, quick) as forwarder:
-            await warm_up(forwarder, transport)
-            await asyncio.sleep(60)
-            slow.script = lambda asked: Do.HOLD
-            began = asyncio.get_running_loop().time()
-            await landed(forwarder.forward(question(), transport=transport))
-            assert asyncio.get_running_loop().time() - began >= 0.6
-            assert forwarder.counters[1].hedges == 0
-
-    virtual_time.run(main())
-
-
-def test_a_stall_does_not_double_the_load() -> None:
-    async def main() -> None:
-        async with FakeUpstream() as slow, FakeUpstream() as quick, forwarding(slow, quick) as forwarder:
-            await warm_up(forwarder, "udp", 300)
-            slow.script = lambda asked: Do.HOLD
-            flights = [forwarder.forward(question(f"n{number}.example"), transport="udp") for number in range(200)]
-            await asyncio.sleep(0.3)
-            assert 15 <= forwarder.counters[1].hedges <= 25
-            slow.release()
-            for flight in flights:
-                await landed(flight)
-
-    virtual_time.run(main())
-
-
-def test_one_upstream_is_hedged_over_udp_only() -> None:
-    async def main() -> None:
-        async with FakeUpstream() as upstream, forwarding(upstream) as forwarder:
-            for transport, hedges in (("tcp", 0), ("udp", 1)):
-                await warm_up(forwarder, transport)  # type: ignore[arg-type]
-                upstream.script = lambda asked: Do.HOLD
-                flight = forwarder.forward(question(), transport=transport)  # type: ignore[arg-type]
-                await asyncio.sleep(0.1)
-                upstream.script = lambda asked: Do.ANSWER
-                upstream.release()
-                await landed(flight)
-                assert forwarder.counters[0].hedges == hedges
-
-    virtual_time.run(main())
+from tests.unit.forward.asking import (
+    Transport,
+    addresses,
+    both,
+    checks,
+    forwarding,
+    landed,
+    names,
+    only,
+    question,
+    until,
+    where,
+)
 
 
 @pytest.mark.parametrize(("asked_first", "other"), [("udp", "tcp"), ("tcp", "udp")])
@@ -277,86 +185,6 @@ def test_an_rcode_fails_over(transport: Transport) -> None:
     virtual_time.run(main())
 
 
-@both
-def test_upstreams_are_replaced(transport: Transport) -> None:
-    async def main() -> None:
-        async with (
-            FakeUpstream() as old,
-            FakeUpstream() as stays,
-            FakeUpstream() as new,
-            forwarding(old, stays) as forwarder,
-        ):
-            await landed(forwarder.forward(question(), transport=transport))
-            old.script = lambda asked: Do.HOLD
-            flights = [forwarder.forward(question(f"n{number}.example"), transport=transport) for number in range(10)]
-            await old.wait_for(11)
-            kept = forwarder.counters[1]
-            forwarder.replace_upstreams([where(new), where(stays)])
-            for flight in flights:
-                assert addresses(await landed(flight)) == [ADDRESS]
-            assert asyncio.get_running_loop().time() < 0.1
-            assert len(new.asked) == 10
-            assert forwarder.upstreams == (where(new), where(stays))
-            assert forwarder.counters[1] is kept
-            await landed(forwarder.forward(question("then.example"), transport=transport))
-            assert len(old.asked) == 11
-            assert old.open_connections == 0
-            # Whoever is gone is not checked, either.
-            await asyncio.sleep(10)
-            assert checks(old) == 0
-
-    virtual_time.run(main())
-
-
-def test_nothing_changes_for_who_stays() -> None:
-    async def main() -> None:
-        async with (
-            FakeUpstream(lambda asked: Do.HOLD) as stays,
-            FakeUpstream() as other,
-            forwarding(stays) as forwarder,
-        ):
-            flight = forwarder.forward(question())
-            await stays.wait_for(1)
-            forwarder.replace_upstreams([where(other), where(stays)])
-            await asyncio.sleep(0.1)
-            stays.release()
-            assert addresses(await landed(flight)) == [ADDRESS]
-            assert other.asked == []
-            assert stays.connections == 1
-
-    virtual_time.run(main())
-
-
-@both
-def test_nobody_is_left(transport: Transport) -> None:
-    async def main() -> None:
-        async with FakeUpstream(lambda asked: Do.HOLD) as upstream, forwarding(upstream) as forwarder:
-            flight = forwarder.forward(question(), transport=transport)
-            await upstream.wait_for(1)
-            forwarder.replace_upstreams([])
-            with pytest.raises(UpstreamFailure, match="an upstream no longer"):
-                await landed(flight)
-            with pytest.raises(UpstreamFailure, match="there is nobody to ask"):
-                await landed(forwarder.forward(question(), transport=transport))
-            upstream.script = lambda asked: Do.ANSWER
-            forwarder.replace_upstreams([where(upstream)])
-            assert addresses(await landed(forwarder.forward(question(), transport=transport))) == [ADDRESS]
-
-    virtual_time.run(main())
-
-
-def test_replaced_while_the_connection_is_being_opened() -> None:
-    async def main() -> None:
-        async with FakeUpstream(accepts=False) as stuck, FakeUpstream() as new, forwarding(stuck) as forwarder:
-            flight = forwarder.forward(question())
-            await asyncio.sleep(0.1)
-            forwarder.replace_upstreams([where(new)])
-            assert addresses(await landed(flight)) == [ADDRESS]
-            assert asyncio.get_running_loop().time() < 0.3
-
-    virtual_time.run(main())
-
-
 def test_a_connection_that_answers_nobody_gets_no_more_questions() -> None:
     async def main() -> None:
         async with FakeUpstream() as upstream, forwarding(upstream) as forwarder:
@@ -427,18 +255,5 @@ def test_what_is_counted() -> None:
             assert counters.udp_hits + counters.udp_misses == 400
             assert 8 <= counters.udp_misses <= 12
             assert counters.requests == 403
-
-    virtual_time.run(main())
-
-
-def test_an_upstream_named_twice_is_one() -> None:
-    async def main() -> None:
-        async with FakeUpstream() as upstream:
-            forwarder = Forwarder([where(upstream), where(upstream)])
-            assert forwarder.upstreams == (where(upstream),)
-            forwarder.replace_upstreams([where(upstream), where(upstream)])
-            forwarder.replace_upstreams([Upstream("192.0.2.1", 53), where(upstream)])
-            assert len(forwarder.counters) == 2
-            await forwarder.close()
 
     virtual_time.run(main())
