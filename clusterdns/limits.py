@@ -140,7 +140,6 @@ HOSTS_RELOAD_SECONDS = Limit("hosts reload", 5, 0, 86400, "seconds", "CoreDNS ho
 RELOAD_SECONDS = Limit("reload interval", 30, 2, 86400, "seconds", "CoreDNS reload")
 RELOAD_JITTER_SECONDS = Limit("reload jitter", 15, 1, 43200, "seconds", "CoreDNS reload")
 ERRORS_CONSOLIDATE_SECONDS = Limit("consolidate", 30, 0.001, 86400, "seconds", "CoreDNS errors")
-ERRORS_PATTERN_CHARACTERS = Limit("consolidate pattern", 10000, 1, 10000, "characters", "CoreDNS errors")
 LOG_MINIMUM_SECONDS = Limit("log minDuration", 0, 0, 3600, "seconds", "CoreDNS log")
 
 # Forwarding.
@@ -200,7 +199,7 @@ HEALTH_FAILED_CHECKS = Limit(
 )
 
 # Directives that change questions and answers.
-PATTERN_CHARACTERS = Limit("regular expression", 10000, 1, 10000, "characters", "CoreDNS rewrite and template")
+PATTERN_CHARACTERS = Limit("regular expression", 10000, 1, 10000, "characters", "CoreDNS rewrite, template and errors")
 BUFSIZE = Limit("bufsize", 1232, 512, 4096, "bytes", "CoreDNS bufsize, RFC 6891 section 6.2.5")
 REWRITE_TTL = Limit("ttl", 0, 0, 2147483647, "seconds", "RFC 2181 section 8")
 EXTENDED_ERROR = Limit("ederror", 0, 0, 65535, "", "RFC 8914 section 4 (INFO-CODE)")

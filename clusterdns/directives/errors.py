@@ -77,6 +77,6 @@ class Errors:
             _LEVELS[kind.level],
             "plugin/errors: %d errors like '%s' occurred in last %gs",
             count,
-            kind.pattern.pattern,
+            kind.pattern.text,
             kind.seconds,
         )

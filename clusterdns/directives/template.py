@@ -7,13 +7,13 @@ client's address in it (`{{ .Remote }}`) no cache may have.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from clusterdns.directives.chain import Handler, Reply, Request, client_view, reply_with
 from clusterdns.directives.config.go_template import Template, Values
+from clusterdns.directives.config.pattern import Pattern
 from clusterdns.directives.config.template import Config
 from clusterdns.directives.follow import follow, shared
 from clusterdns.directives.record_text import read_record
@@ -105,15 +105,15 @@ class TemplateHandler:
         return made
 
 
-def _first_match(patterns: Sequence[re.Pattern[str]], name: str) -> tuple[tuple[str, ...], dict[str, str]] | None:
+def _first_match(patterns: Sequence[Pattern], name: str) -> tuple[tuple[str, ...], dict[str, str]] | None:
     """The whole match and its groups, and the groups by name and number; without patterns the whole name matches."""
     if not patterns:
         return (name,), {"0": name}
     for pattern in patterns:
         found = pattern.search(name)
         if found is not None:
-            match = (found[0], *found.groups(""))
-            return match, {**{str(number): text for number, text in enumerate(match)}, **found.groupdict("")}
+            numbered = {str(number): text for number, text in enumerate(found)}
+            return found, numbered | {name: found[number] for name, number in pattern.names.items()}
     return None
 
 

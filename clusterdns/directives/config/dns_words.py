@@ -1,4 +1,4 @@
-"""Words of the DNS in a Corefile, read: record types, rcodes, networks of clients, regular expressions.
+"""Words of the DNS in a Corefile, read: record types, rcodes, networks of clients.
 
 As `clusterdns.corefile.reading` does for words of any directive: the value, or a ConfigError with the word's place.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import warnings
 
 import dnslib
 
 from clusterdns.corefile import reading
 from clusterdns.corefile.lexer import Token
 from clusterdns.corefile.reading import IPNetwork
-from clusterdns.limits import PATTERN_CHARACTERS
 from clusterdns.wire import numbers
 
 _RCODES = {numbers.rcode_name(number): number for number in range(11)}
@@ -50,19 +48,3 @@ def network(token: Token) -> IPNetwork:
         return ipaddress.ip_network(token.text, strict=False)
     except ValueError:
         raise token.error(f'"{token.text}" is no network: write it as 10.0.0.0/8 or 2001:db8::/32') from None
-
-
-def pattern(token: Token) -> re.Pattern[str]:
-    """A regular expression. What Go and Python would read in two ways is refused."""
-    if len(token.text) > PATTERN_CHARACTERS.maximum:
-        raise token.error(f"the pattern is longer than {PATTERN_CHARACTERS.maximum} characters")
-    try:
-        with warnings.catch_warnings():
-            # Of a set inside a set: `[[:digit:]]` is a class to Go, and two sets to Python.
-            warnings.simplefilter("error")
-            # What begins with `.*` matches at the start or nowhere. Python would look for it at every character of a
-            # name that anybody may ask for: 32 ms instead of 0.2 for a pattern with two of them.
-            text = rf"\A{token.text}" if token.text.startswith((".*", "(.*)")) else token.text
-            return re.compile(text)
-    except (re.error, Warning, OverflowError, RecursionError) as error:
-        raise token.error(f'"{token.text}" is no regular expression: {error}') from None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from dataclasses import dataclass
 
 from clusterdns.corefile import reading
-from clusterdns.corefile.lexer import Token
 from clusterdns.corefile.tree import Directive
-from clusterdns.limits import ERRORS_CONSOLIDATE_SECONDS, ERRORS_PATTERN_CHARACTERS
+from clusterdns.directives.config.pattern import Pattern, pattern
+from clusterdns.limits import ERRORS_CONSOLIDATE_SECONDS
 
 _LEVELS = ("warning", "error", "info", "debug")
 
@@ -19,7 +17,7 @@ class Consolidate:
     """Errors that match `pattern` (searched, not anchored) are counted for `seconds`, then told in one line."""
 
     seconds: float
-    pattern: re.Pattern[str]
+    pattern: Pattern
     level: str = "error"
     show_first: bool = False
 
@@ -48,7 +46,7 @@ def parse(directive: Directive) -> Config:
 
 
 def _consolidate(option: Directive) -> Consolidate:
-    length, pattern, *rest = reading.arguments(option, 2, 4)
+    length, expression, *rest = reading.arguments(option, 2, 4)
     level, show_first = "error", False
     for position, token in enumerate(rest):
         if position == 0 and token.text != "show_first":
@@ -56,16 +54,4 @@ def _consolidate(option: Directive) -> Consolidate:
         else:
             reading.keyword(token, ("show_first",), "option of consolidate")
             show_first = True
-    return Consolidate(reading.seconds(length, ERRORS_CONSOLIDATE_SECONDS), _pattern(pattern), level, show_first)
-
-
-def _pattern(token: Token) -> re.Pattern[str]:
-    if len(token.text) > ERRORS_PATTERN_CHARACTERS.maximum:
-        raise token.error(f"the pattern is longer than {ERRORS_PATTERN_CHARACTERS.maximum} characters")
-    try:
-        with warnings.catch_warnings():
-            # Python warns of what it may read in another way one day: a set inside a set, which Go reads as a class.
-            warnings.simplefilter("error")
-            return re.compile(token.text)
-    except (re.error, Warning, OverflowError, RecursionError) as error:
-        raise token.error(f'"{token.text}" is no regular expression: {error}') from None
+    return Consolidate(reading.seconds(length, ERRORS_CONSOLIDATE_SECONDS), pattern(expression), level, show_first)

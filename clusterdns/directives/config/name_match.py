@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from clusterdns.corefile import reading
 from clusterdns.corefile.lexer import Token
-from clusterdns.directives.config import dns_words
+from clusterdns.directives.config.pattern import Pattern, pattern
 
 Kind = Literal["exact", "prefix", "suffix", "substring", "regex"]
 KINDS: tuple[Kind, ...] = ("exact", "prefix", "suffix", "substring", "regex")
@@ -26,7 +26,7 @@ class NameMatch:
 
     kind: Kind
     text: str = ""
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
 
     def matches(self, name: str) -> bool:
         """True if the name is one of those meant."""
@@ -47,7 +47,7 @@ class NameMatch:
         """
         if self.pattern is not None:
             found = self.pattern.search(name)
-            return None if found is None else _GROUP.sub(lambda group: found[int(group[1])] or "", to)
+            return None if found is None else _GROUP.sub(lambda group: found[int(group[1])], to)
         if not self.matches(name):
             return None
         if self.kind == "prefix":
@@ -70,7 +70,7 @@ def name_match(kind: Kind, token: Token, *, whole: bool = True) -> NameMatch:
     Without `whole`, a prefix or substring is what was written, without a last dot of ours.
     """
     if kind == "regex":
-        return NameMatch(kind, pattern=dns_words.pattern(token))
+        return NameMatch(kind, pattern=pattern(token))
     return NameMatch(kind, _part(token, whole or kind in ("exact", "suffix")))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from clusterdns.corefile.lexer import Token
 from clusterdns.corefile.tree import Directive
 from clusterdns.directives.config import dns_words, go_template
 from clusterdns.directives.config.go_template import Template, Values
+from clusterdns.directives.config.pattern import Pattern, pattern
 from clusterdns.directives.record_text import read_record
 from clusterdns.limits import EXTENDED_ERROR
 from clusterdns.wire import numbers
@@ -30,7 +30,7 @@ class Config:
 
     qtype: int | None
     zones: tuple[str, ...] = ()
-    patterns: tuple[re.Pattern[str], ...] = ()
+    patterns: tuple[Pattern, ...] = ()
     answer: tuple[Template, ...] = ()
     additional: tuple[Template, ...] = ()
     authority: tuple[Template, ...] = ()
@@ -45,12 +45,12 @@ def parse(directive: Directive) -> Config:
     # Queries of other classes are refused before they come here.
     if qclass.text.upper() not in ("IN", "ANY"):
         raise qclass.error(f'"{qclass.text}" is no class that is served here: write IN or ANY')
-    patterns: list[re.Pattern[str]] = []
+    patterns: list[Pattern] = []
     templates: dict[str, list[tuple[Token, Template]]] = {section: [] for section in _SECTIONS}
     rcode, ederror, fallthrough = numbers.NOERROR, None, None
     for option in reading.options(directive, _OPTIONS):
         if option.name == "match":
-            patterns += [dns_words.pattern(token) for token in reading.arguments(option, 1)]
+            patterns += [pattern(token) for token in reading.arguments(option, 1)]
         elif option.name in templates:
             for token in reading.arguments(option, 1):
                 templates[option.name].append((token, go_template.parse(token)))
@@ -79,9 +79,9 @@ def parse(directive: Directive) -> Config:
     )
 
 
-def _check(token: Token, template: Template, patterns: Sequence[re.Pattern[str]]) -> None:
+def _check(token: Token, template: Template, patterns: Sequence[Pattern]) -> None:
     """Refuse what could not come to a record for any question."""
-    names = {name for pattern in patterns for name in pattern.groupindex}
+    names = {name for pattern in patterns for name in pattern.names}
     groups = max((pattern.groups for pattern in patterns), default=0)
     for number in template.match_numbers():
         if number > groups:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 
 import pytest
 
 from clusterdns.directives.config.errors import Consolidate
+from clusterdns.directives.config.pattern import compile_pattern
 from clusterdns.directives.errors import Errors
 from clusterdns.errors import UpstreamFailure
 from tests.support.chain import FOUND, NXDOMAIN, FakeHandler, Says, answer, request
@@ -72,9 +72,9 @@ class Timers:
             call()
 
 
-TIMEOUTS = Consolidate(30, re.compile("no answer within"), "warning")
-FIRST = Consolidate(60, re.compile("no answer within"), "error", show_first=True)
-REFUSALS = Consolidate(10, re.compile("refused"), "info")
+TIMEOUTS = Consolidate(30, compile_pattern("no answer within"), "warning")
+FIRST = Consolidate(60, compile_pattern("no answer within"), "error", show_first=True)
+REFUSALS = Consolidate(10, compile_pattern("refused"), "info")
 _TOLD = "plugin/errors: 2 web.shop.svc.cluster.local. A: upstream 192.0.2.1:53: "
 
 # What is configured; errors by time; what is on the log at which time.

@@ -1,13 +1,10 @@
-"""Words of the DNS in a Corefile: types, rcodes, networks and regular expressions."""
+"""Words of the DNS in a Corefile: types, rcodes and networks."""
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_network
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from clusterdns.corefile.lexer import Position, Token
 from clusterdns.directives.config import dns_words
@@ -60,21 +57,3 @@ def test_networks(text: str, network: str) -> None:
 def test_no_networks(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^f:1:1: .* is no network"):
         dns_words.network(_token(text))
-
-
-@pytest.mark.parametrize("text", ["(", "a{2,1}", "(?P<a>.)(?P<a>.)", "[[:alpha:]]", "*", "(?<a>.)", "a" * 10001])
-def test_no_patterns(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"^f:1:1: "):
-        dns_words.pattern(_token(text))
-
-
-_NAMES = st.text(alphabet="ab-.", max_size=12)
-
-
-@pytest.mark.parametrize(
-    "text", ["(.*)-(a*)", ".*a", "(.*)b|a-", ".*?-", "(.*){2}a", "(.*)", "(.*)?b", "a(.*)", "(.*)+-"]
-)
-@given(name=_NAMES)
-def test_a_pattern_that_starts_with_anything_means_what_it_did(text: str, name: str) -> None:
-    ours, plain = dns_words.pattern(_token(text)).search(name), re.search(text, name)
-    assert (ours and (ours[0], ours.groups())) == (plain and (plain[0], plain.groups()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from clusterdns.corefile.lexer import Position, Token
 from clusterdns.corefile.parse import parse
 from clusterdns.directives.config import go_template, template
 from clusterdns.directives.config.go_template import Field, Group, Match, ParseInt, Template, Values
+from clusterdns.directives.config.pattern import compile_pattern
 from clusterdns.directives.config.template import Config
 from clusterdns.errors import ConfigError
 
@@ -42,7 +42,7 @@ def _template(text: str) -> Template:
         ("template ANY ANY", Config(None)),
         ("template in aaaa Example.org 10.0.0.0/8", Config(28, ("example.org.", "10.in-addr.arpa."))),
         ("template IN A {\n rcode NXDOMAIN\n}", Config(1, rcode=3)),
-        ("template IN A {\n match a b\n match c\n}", Config(1, patterns=tuple(map(re.compile, "abc")))),
+        ("template IN A {\n match a b\n match c\n}", Config(1, patterns=tuple(map(compile_pattern, "abc")))),
         ("template IN A {\n fallthrough\n}", Config(1, fallthrough=(".",))),
         ("template IN A {\n fallthrough a b\n}", Config(1, fallthrough=("a.", "b."))),
         ("template IN A {\n ederror 21\n}", Config(1, ederror=(21, ""))),
@@ -60,7 +60,7 @@ def _template(text: str) -> Template:
             GROUPS,
             Config(
                 1,
-                patterns=(re.compile("(?P<a>.)(.)"),),
+                patterns=(compile_pattern("(?P<a>.)(.)"),),
                 answer=(Template((Group("a"), Match(2), Group("2"), " A 10.0.0.1")),),
             ),
         ),
