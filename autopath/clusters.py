@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from autopath.index import ClusterIndex
-from autopath.kubernetes import Config, index_over
+from autopath.kubernetes import index_over
 from clusterdns.daemon.lifecycle import eternal
-from clusterdns.errors import ConfigError
+from clusterdns.directives.config.kubernetes import Config
+from clusterdns.kube.access import Access
+from clusterdns.kube.label_selector import read_label_selector
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.store import Cluster
@@ -28,11 +30,20 @@ _POLL_SECONDS = 0.02
 
 
 class Origin(NamedTuple):
-    """Where a cluster's objects come from; all empty for the cluster that this pod runs in."""
+    """Where a cluster's objects come from, and which of them do."""
 
     manifests: str
-    kubeconfig: str
-    context: str
+    access: Access
+    labels: str
+    namespace_labels: str
+
+    @property
+    def selectors(self) -> dict[str, str]:
+        """The label selectors, by kind."""
+        kinds = ("Service", "EndpointSlice", "Pod", "ServiceImport") if self.labels else ()
+        return dict.fromkeys(kinds, self.labels) | (
+            {"Namespace": self.namespace_labels} if self.namespace_labels else {}
+        )
 
 
 @dataclass(slots=True)
@@ -51,7 +62,7 @@ class Source:
 
     def index_for(self, config: Config) -> ClusterIndex:
         """The index for a directive; those that need the same one share it, also after a reload."""
-        wanted = (config.namespaces, config.endpoints, config.endpoint_pod_names)
+        wanted = (config.namespaces, bool(config.namespace_labels), config.endpoints, config.endpoint_pod_names)
         if wanted not in self._indexes:
             self._indexes[wanted] = index_over(self.cluster, config, wall_clock=time.time)
         return self._indexes[wanted]
@@ -69,12 +80,9 @@ class Clusters:
         self._tasks: dict[Origin, tuple[frozenset[str], asyncio.Task[None]]] = {}
 
     def source_for(self, config: Config) -> Source:
-        """The source that a directive names. Raises ConfigError for what can't be watched yet."""
-        if config.endpoint:
-            raise ConfigError("kubernetes: endpoint is not supported yet; use kubeconfig, or the pod's service account")
-        if config.labels:
-            raise ConfigError("kubernetes: labels is not supported yet; remove it")
-        source = self._sources.setdefault(Origin(config.manifests, config.kubeconfig, config.context), Source())
+        """The source that a directive names."""
+        origin = Origin(config.manifests, config.access, config.labels, config.namespace_labels)
+        source = self._sources.setdefault(origin, Source())
         source.kinds |= set(config.kinds)
         source.startup_seconds = max(source.startup_seconds, config.startup_timeout)
         return source
@@ -109,14 +117,15 @@ class Clusters:
 
     def _fill(self, origin: Origin, cluster: Cluster, kinds: frozenset[str]) -> asyncio.Task[None]:
         if origin.manifests:
-            folder = ManifestFolder(Path(origin.manifests), cluster)
+            selectors = {kind: read_label_selector(text) for kind, text in origin.selectors.items()}
+            folder = ManifestFolder(Path(origin.manifests), cluster, selectors=selectors)
             folder.load()
             return eternal(f"manifests {origin.manifests}", folder.watch)
         watch = ClusterWatch(
             cluster,
-            origin.kubeconfig or None,
+            origin.access,
             kinds,
-            context=origin.context or None,
             field_selectors={"Pod": UNFINISHED_PODS},
+            label_selectors=origin.selectors,
         )
         return eternal("kubernetes watch", watch.run)

@@ -165,10 +165,14 @@ class ClusterIndex:
         *,
         wall_clock: Callable[[], float],
         namespaces: Iterable[str] = (),
+        chosen_namespaces: bool = False,
         endpoints: bool = True,
         with_pod_names: bool = False,
     ) -> None:
-        """Only `namespaces` are seen, all if there are none. Without `endpoints` slices are never looked at."""
+        """Only `namespaces` are seen, all if there are none. With `chosen_namespaces` the store of namespaces holds
+        only those that the operator's labels choose, and Services elsewhere are not exposed. Without `endpoints`
+        slices are never looked at.
+        """
         self.services: dict[bytes, IndexedService] = {}
         self.namespaces: set[bytes] = set()
         self.services_at: AddressOwners[IndexedService] = AddressOwners()
@@ -176,11 +180,16 @@ class ClusterIndex:
         self.serial = int(wall_clock())
         self._wall_clock = wall_clock
         self._exposed = frozenset(namespaces)
+        self._chosen = chosen_namespaces
         self._with_pod_names = with_pod_names
         cluster.namespaces.subscribe(self._namespace_changed)
         cluster.services.subscribe(self._service_changed)
         if endpoints:
             cluster.endpoint_slices.subscribe(self._slice_changed)
+
+    def exposes(self, row: IndexedService) -> bool:
+        """Whether the Service's namespace is one of those that are answered for now: labels may change."""
+        return not self._chosen or row.key[row.key[0] + 2 :] in self.namespaces
 
     def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
         if old is not None:

@@ -5,179 +5,24 @@
                 ▼
              next directive
 
-It stands behind the cache, and its answers pass that by: they are current by watch. Options are CoreDNS's; ours is
-`manifests DIR`, a folder of Kubernetes manifests in place of an API server.
+It stands behind the cache, and its answers pass that by: they are current by watch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 
 from autopath.external_names import SOURCE, Chase, Zone
 from autopath.index import ClusterIndex
 from autopath.reverse import ReverseZone
-from autopath.zone import ClusterZone, PodMode, start_of_authority
-from clusterdns.corefile import reading
-from clusterdns.corefile.tree import Directive
+from autopath.zone import ClusterZone, start_of_authority
 from clusterdns.directives.chain import Handler, Reply, Request, reply_with
-from clusterdns.errors import ConfigError
+from clusterdns.directives.config.kubernetes import Config, is_reverse
 from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.store import Cluster
-from clusterdns.limits import KUBERNETES_STARTUP_SECONDS, KUBERNETES_TTL
 from clusterdns.wire import numbers
-from clusterdns.wire.names import is_at_or_below, name_from_text
+from clusterdns.wire.names import is_at_or_below, name_from_text, name_to_text
 from clusterdns.wire.records import Record
-
-_REVERSE = (name_from_text("in-addr.arpa"), name_from_text("ip6.arpa"))
-_NOT_YET = (
-    "apiserver_burst",
-    "apiserver_max_inflight",
-    "apiserver_qps",
-    "multicluster",
-    "namespace_labels",
-    "tls",
-    "zonal",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """One directive as configured. Zones are text, lower case with a last dot; an empty string is "not given".
-
-    `primary_zone` is the first that is no reverse zone: names that the directive makes are in it. `fallthrough` lists
-    the zones whose denials the next directive may turn into answers. `labels` is a selector for the API server.
-    `startup_timeout` is in seconds.
-    """
-
-    zones: tuple[str, ...] = ()
-    primary_zone: str = ""
-    manifests: str = ""
-    kubeconfig: str = ""
-    context: str = ""
-    endpoint: str = ""
-    namespaces: tuple[str, ...] = ()
-    labels: str = ""
-    pods: PodMode = PodMode.DISABLED
-    endpoint_pod_names: bool = False
-    ttl: int = KUBERNETES_TTL.default_int
-    endpoints: bool = True
-    fallthrough: tuple[str, ...] = ()
-    ignore_empty_service: bool = False
-    startup_timeout: float = KUBERNETES_STARTUP_SECONDS.default
-
-    def serving(self, zones: Sequence[str]) -> Config:
-        """This Config for `zones` (those of the server block), unless it has zones of its own.
-
-        Raises ConfigError if all of them are reverse zones.
-        """
-        if self.zones:
-            return self
-        primary = next((zone for zone in zones if not _is_reverse(zone)), None)
-        if primary is None:
-            raise ConfigError("kubernetes needs a zone that is no reverse zone, such as cluster.local")
-        return replace(self, zones=tuple(zones), primary_zone=primary)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of objects that the answers are made of; until all are synced there are none."""
-        return (
-            "Namespace",
-            "Service",
-            *(("EndpointSlice",) if self.endpoints else ()),
-            *(("Pod",) if self.pods is PodMode.VERIFIED else ()),
-        )
-
-
-def parse(directive: Directive) -> Config:
-    """Read `kubernetes [ZONES...] { options }`; without zones, `Config.serving` has still to be asked."""
-    config = Config()
-    if zones := reading.zones(directive.args):
-        try:
-            config = config.serving(zones)
-        except ConfigError as error:
-            raise directive.position.error(error.message) from None
-    for option in reading.options(directive, _OPTIONS, not_yet=_NOT_YET):
-        config = _OPTIONS[option.name](config, option)
-        if config.manifests and (config.kubeconfig or config.endpoint or config.labels):
-            raise option.position.error(
-                "manifests stand in for an API server: remove manifests, or kubeconfig, endpoint and labels"
-            )
-    return config
-
-
-def _manifests(config: Config, option: Directive) -> Config:
-    (token,) = reading.arguments(option, 1, 1)
-    return replace(config, manifests=reading.path(token))
-
-
-def _kubeconfig(config: Config, option: Directive) -> Config:
-    file, *context = reading.arguments(option, 1, 2)
-    return replace(config, kubeconfig=reading.path(file), context=context[0].text if context else "")
-
-
-def _endpoint(config: Config, option: Directive) -> Config:
-    (token,) = reading.arguments(option, 1, 1)
-    if not token.text.startswith(("http://", "https://")):
-        raise token.error(f'"{token.text}" is no URL of an API server: write it as https://10.96.0.1:443')
-    return replace(config, endpoint=token.text)
-
-
-def _namespaces(config: Config, option: Directive) -> Config:
-    return replace(config, namespaces=tuple(token.text for token in reading.arguments(option, 1)))
-
-
-def _labels(config: Config, option: Directive) -> Config:
-    return replace(config, labels=" ".join(token.text for token in reading.arguments(option, 1)))
-
-
-def _pods(config: Config, option: Directive) -> Config:
-    (token,) = reading.arguments(option, 1, 1)
-    return replace(config, pods=PodMode(reading.keyword(token, [mode.value for mode in PodMode], "mode of pods")))
-
-
-def _endpoint_pod_names(config: Config, option: Directive) -> Config:
-    return replace(config, endpoint_pod_names=reading.flag(option))
-
-
-def _ttl(config: Config, option: Directive) -> Config:
-    (token,) = reading.arguments(option, 1, 1)
-    return replace(config, ttl=reading.integer(token, KUBERNETES_TTL))
-
-
-def _noendpoints(config: Config, option: Directive) -> Config:
-    return replace(config, endpoints=not reading.flag(option))
-
-
-def _fallthrough(config: Config, option: Directive) -> Config:
-    return replace(config, fallthrough=reading.zones(option.args) or (".",))
-
-
-def _ignore(config: Config, option: Directive) -> Config:
-    (token,) = reading.arguments(option, 1, 1)
-    reading.keyword(token, ("empty_service",), "thing to ignore")
-    return replace(config, ignore_empty_service=True)
-
-
-def _startup_timeout(config: Config, option: Directive) -> Config:
-    (token,) = reading.arguments(option, 1, 1)
-    return replace(config, startup_timeout=reading.seconds(token, KUBERNETES_STARTUP_SECONDS))
-
-
-_OPTIONS: dict[str, Callable[[Config, Directive], Config]] = {
-    "endpoint": _endpoint,
-    "endpoint_pod_names": _endpoint_pod_names,
-    "fallthrough": _fallthrough,
-    "ignore": _ignore,
-    "kubeconfig": _kubeconfig,
-    "labels": _labels,
-    "manifests": _manifests,
-    "namespaces": _namespaces,
-    "noendpoints": _noendpoints,
-    "pods": _pods,
-    "startup_timeout": _startup_timeout,
-    "ttl": _ttl,
-}
 
 
 def index_over(cluster: Cluster, config: Config, *, wall_clock: Callable[[], float]) -> ClusterIndex:
@@ -186,6 +31,7 @@ def index_over(cluster: Cluster, config: Config, *, wall_clock: Callable[[], flo
         cluster,
         wall_clock=wall_clock,
         namespaces=config.namespaces,
+        chosen_namespaces=bool(config.namespace_labels),
         endpoints=config.endpoints,
         with_pod_names=config.endpoint_pod_names,
     )
@@ -220,7 +66,7 @@ class Kubernetes:
         primary = name_from_text(config.primary_zone)
         self._zones: list[ClusterZone | ReverseZone] = [
             ReverseZone(name, self._index, ttl=config.ttl, primary=primary)
-            if _is_below_reverse(name)
+            if is_reverse(name_to_text(name))
             else ClusterZone(
                 name,
                 self._index,
@@ -281,11 +127,3 @@ class Kubernetes:
     def _authority_of(self, zone: Zone, name: bytes) -> Record:
         """The SOA for a denial of `name`, whose spelling of the zone it takes over."""
         return start_of_authority(name[len(name) - len(zone.name) :], zone.name, self._ttl, self._index.serial)
-
-
-def _is_reverse(zone: str) -> bool:
-    return _is_below_reverse(name_from_text(zone))
-
-
-def _is_below_reverse(name: bytes) -> bool:
-    return any(is_at_or_below(name, reverse) for reverse in _REVERSE)

@@ -43,12 +43,13 @@ class ReverseZone:
         return Decision(True, [Record(name, numbers.PTR, self._ttl, host) for host in hosts])
 
     def _hosts_at(self, address: str) -> list[bytes]:
-        services = self._index.services_at.at(address)
+        services = [row for row in self._index.services_at.at(address) if self._index.exposes(row)]
         if services:
             return [services[0].key + self._svc]
         hosts: dict[bytes, None] = {}
         for indexed in self._index.slices_at.at(address):
             label = indexed.label_of(address)
-            if label is not None and indexed.service.service is not None:
-                hosts[bytes((len(label),)) + label + indexed.service.key + self._svc] = None
+            row = indexed.service
+            if label is not None and row.service is not None and self._index.exposes(row):
+                hosts[bytes((len(label),)) + label + row.key + self._svc] = None
         return [host for host in hosts if len(host) <= MAX_NAME]

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from autopath import kubernetes
 from autopath.clients import PodSearchLists
 from autopath.clusters import Clusters
-from autopath.zone import PodMode
 from clusterdns import __version__
 from clusterdns.daemon import flags, lifecycle, logs
 from clusterdns.daemon.corefile_loader import Loaded, load_corefile
@@ -28,6 +27,8 @@ from clusterdns.daemon.metrics import new_registry
 from clusterdns.daemon.reload import Reload
 from clusterdns.directives.assemble import Assembly, Maker, Site, assemble
 from clusterdns.directives.chain import Handler
+from clusterdns.directives.config import kubernetes as kubernetes_config
+from clusterdns.directives.config.kubernetes import PodMode
 from clusterdns.directives.config.server import STANDARD
 from clusterdns.errors import ConfigError
 from clusterdns.limits import PORT
@@ -42,7 +43,7 @@ FLAGS = (
     flags.Flag("log-level", "text", "info", "debug, info, warning or error"),
     flags.Flag("log-format", "text", "text", "text or json"),
 )
-DIRECTIVES = {**STANDARD, "kubernetes": kubernetes.parse}
+DIRECTIVES = {**STANDARD, "kubernetes": kubernetes_config.parse}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,7 +101,7 @@ async def serve(options: flags.Flags, stop: asyncio.Event) -> int:
 def _kubernetes_maker(clusters: Clusters) -> Maker:
     """Makes `kubernetes` handlers, which answer from what `clusters` fills."""
 
-    def make(config: kubernetes.Config, site: Site, following: Handler) -> Handler:
+    def make(config: kubernetes_config.Config, site: Site, following: Handler) -> Handler:
         config = config.serving([name_to_text(zone) for zone in site.zones])
         source = clusters.source_for(config)
         handler = kubernetes.Kubernetes(

@@ -14,12 +14,12 @@ Where this departs from CoreDNS or from the specification, docs/kubernetes-dns.m
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from autopath.addresses import from_dashed, pack
 from autopath.decision import NODATA, NXDOMAIN, Decision
 from autopath.index import ClusterIndex, IndexedService, ServiceKind
+from clusterdns.directives.config.kubernetes import PodMode
 from clusterdns.kube.objects import EndpointPort, Pod, ServicePort
 from clusterdns.wire import numbers
 from clusterdns.wire.names import MAX_NAME, labels
@@ -32,14 +32,6 @@ _SOA_MAXIMUM_TTL = 300
 _SIZES = {numbers.A: 4, numbers.AAAA: 16}
 
 Port = ServicePort | EndpointPort
-
-
-class PodMode(enum.Enum):
-    """The option `pods`: no pod names at all, any address of an existing namespace, or those of real pods only."""
-
-    DISABLED = "disabled"
-    INSECURE = "insecure"
-    VERIFIED = "verified"
 
 
 PodAt = Callable[[str], Pod | None]
@@ -123,7 +115,7 @@ class ClusterZone:
 
     def _is_served(self, row: IndexedService) -> bool:
         """False where the name does not exist, for any type."""
-        if row.service is None:
+        if row.service is None or not self._index.exposes(row):
             return False
         if row.kind is ServiceKind.EXTERNAL_NAME:
             return row.target is not None

@@ -176,6 +176,9 @@ FORWARD_FOLLOW_SECONDS = Limit("look at a resolv.conf again", 5, 1, 3600, "secon
 
 # The cluster's zones.
 KUBERNETES_STARTUP_SECONDS = Limit("startup_timeout", 5, 0, 3600, "seconds", "CoreDNS kubernetes")
+KUBERNETES_QPS = Limit("apiserver_qps", 0, 0, 100000, "requests per second", "CoreDNS kubernetes (0: no limit)")
+KUBERNETES_BURST = Limit("apiserver_burst", 1, 1, 100000, "requests", "CoreDNS kubernetes")
+KUBERNETES_MAX_INFLIGHT = Limit("apiserver_max_inflight", 0, 0, 100000, "requests", "CoreDNS kubernetes (0: no limit)")
 
 # Turns of the event loop.
 TCP_BATCH = Limit("queries of a TCP connection per wake-up", 64, 1, 4096, "queries", "this project, as for UDP")

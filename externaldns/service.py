@@ -27,6 +27,7 @@ from clusterdns.daemon import lifecycle, logs
 from clusterdns.daemon.http import HttpServer
 from clusterdns.daemon.metrics import exposition, new_registry
 from clusterdns.errors import ConfigError
+from clusterdns.kube.access import Access
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
@@ -131,9 +132,8 @@ async def fill(config: Config, cluster: Cluster) -> None:
     else:
         kinds = frozenset(store.kind for store in ServiceSource(cluster).stores)
         selectors = {"Pod": UNFINISHED_PODS}
-        watch = ClusterWatch(
-            cluster, config.cluster.kubeconfig, kinds, config.source.namespace, field_selectors=selectors
-        )
+        access = Access(config.cluster.kubeconfig or "")
+        watch = ClusterWatch(cluster, access, kinds, config.source.namespace, field_selectors=selectors)
         await watch.run()
 
 

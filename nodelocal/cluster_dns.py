@@ -23,6 +23,7 @@ from clusterdns.corefile.lexer import Position, Token
 from clusterdns.daemon.lifecycle import eternal
 from clusterdns.errors import ConfigError
 from clusterdns.forward.upstreams import Upstream
+from clusterdns.kube.access import Access
 from clusterdns.kube.api import ApiServer
 from clusterdns.kube.objects import EndpointPort, EndpointSlice, Service, ServicePort
 from clusterdns.kube.store import Cluster
@@ -184,7 +185,8 @@ class ClusterDns:
         if self._kubeconfig is None and not self._in_cluster:
             self._why_not_watched = _NO_API_SERVER
             return
-        server = ApiServer(self._kubeconfig)
+        access = Access(self._kubeconfig or "")
+        server = ApiServer(access)
         try:
             await server.connect()
         except ConfigError as error:
@@ -196,7 +198,7 @@ class ClusterDns:
             store.subscribe(lambda old, new: self._look())
         watch = ClusterWatch(
             self._cluster,
-            self._kubeconfig,
+            access,
             frozenset({"Service", "EndpointSlice"}),
             self._namespace,
             field_selectors={"Service": f"metadata.name={self._target.service}"},

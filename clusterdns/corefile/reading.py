@@ -21,6 +21,7 @@ from clusterdns.limits import PORT, Limit
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _ADDRESS_CHARACTERS = re.compile(r"[0-9A-Za-z.:]+(%[0-9A-Za-z._-]+)?")
+_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 
 
@@ -98,6 +99,13 @@ def integer(token: Token, limit: Limit) -> int:
     if not is_integer(token.text):
         raise token.error(f'{limit.name} needs a whole number, not "{token.text}"')
     return int(_within(token, limit, int(token.text)))
+
+
+def number(token: Token, limit: Limit) -> float:
+    """A number within `limit`, with or without a decimal point."""
+    if not _NUMBER.fullmatch(token.text):
+        raise token.error(f'{limit.name} needs a number, not "{token.text}"')
+    return _within(token, limit, float(token.text))
 
 
 def is_integer(text: str) -> bool:

@@ -17,7 +17,9 @@ import aiohttp
 import yaml
 
 from clusterdns.errors import ConfigError, KubeApiError
+from clusterdns.kube.access import IN_CLUSTER, Access
 from clusterdns.kube.decode import decode_status
+from clusterdns.kube.pace import Pace
 from clusterdns.limits import KUBE_CONNECT_SECONDS, KUBE_LIST_SECONDS, KUBE_WATCH_LINE_BYTES
 
 _HEADERS = {
@@ -33,13 +35,12 @@ _BAD_CONFIGURATION = (yaml.YAMLError, OSError, ValueError, LookupError, TypeErro
 class ApiServer:
     """One API server, and one session to it. Connects when first used, and anew after the server refused who we are.
 
-    `kubeconfig` is a path; None is the service account of the pod that this runs in. `context` names one of the
-    kubeconfig's contexts, None its current one.
+    `pace` is shared by those that ask the same server, so that its limits hold for all of them.
     """
 
-    def __init__(self, kubeconfig: str | None, context: str | None = None) -> None:
-        self._kubeconfig = kubeconfig
-        self._context = context
+    def __init__(self, access: Access = IN_CLUSTER, pace: Pace | None = None) -> None:
+        self._access = access
+        self._pace = pace or Pace(access)
         self._client: Any = None
 
     async def connect(self) -> None:
@@ -47,28 +48,40 @@ class ApiServer:
         # Imported here: it costs 20 MB and 0.3 s, which a program fed from manifests need not pay.
         from kubernetes.aio import client, config
 
+        access = self._access
         settings = client.Configuration()
-        self._check_file()
+        self._check_files()
         try:
-            if self._kubeconfig is None:
-                config.load_incluster_config(client_configuration=settings)
-            else:
+            if access.kubeconfig:
                 await config.load_kube_config(
-                    self._kubeconfig, self._context, client_configuration=settings, persist_config=False
+                    access.kubeconfig, access.context or None, client_configuration=settings, persist_config=False
                 )
+            elif access.endpoint:
+                settings.host = access.endpoint.rstrip("/")
+                settings.cert_file, settings.key_file = access.certificate or None, access.key or None
+                settings.ssl_ca_cert = access.authority or None
+            else:
+                config.load_incluster_config(client_configuration=settings)
             self._client = client.ApiClient(settings)
             self._client.user_agent = "clusterdns"
         except (config.ConfigException, *_BAD_CONFIGURATION) as error:
-            if self._kubeconfig is None:
-                raise ConfigError(
-                    f"not in a cluster ({error}): give a kubeconfig file or a folder of manifests"
-                ) from None
-            raise ConfigError(f"not a usable kubeconfig: {error}", source=self._kubeconfig) from None
+            if access.kubeconfig:
+                raise ConfigError(f"not a usable kubeconfig: {error}", source=access.kubeconfig) from None
+            if access.endpoint:
+                raise ConfigError(f"not usable for TLS: {error}", source=access.endpoint) from None
+            raise ConfigError(f"not in a cluster ({error}): give a kubeconfig file or a folder of manifests") from None
 
-    def _check_file(self) -> None:
-        # The client only logs that a file is missing, then fails on the configuration that it does not have.
-        if self._kubeconfig is not None and not Path(self._kubeconfig).expanduser().is_file():
-            raise ConfigError("no such kubeconfig file", source=self._kubeconfig)
+    def _check_files(self) -> None:
+        access = self._access
+        for path, what in (
+            (access.kubeconfig, "kubeconfig"),
+            (access.certificate, "certificate"),
+            (access.key, "key"),
+            (access.authority, "certificate authority"),
+        ):
+            # The client only logs that a file is missing, then fails on the configuration that it does not have.
+            if path and not Path(path).expanduser().is_file():
+                raise ConfigError(f"no such {what} file", source=path)
 
     async def close(self) -> None:
         """Close the connections. A request after that connects anew."""
@@ -80,8 +93,9 @@ class ApiServer:
         """The body of a GET. Raises KubeApiError."""
         timeout = aiohttp.ClientTimeout(total=KUBE_LIST_SECONDS.default, sock_connect=KUBE_CONNECT_SECONDS.default)
         try:
-            response = await self._open(path, query, timeout)
-            return await response.read()
+            async with self._pace.request():
+                response = await self._open(path, query, timeout)
+                return await response.read()
         except (aiohttp.ClientError, OSError) as error:
             raise _no_answer(error) from None
 
@@ -96,7 +110,8 @@ class ApiServer:
         response = None
         rest = b""
         try:
-            response = await self._open(path, query, timeout)
+            async with self._pace.request():
+                response = await self._open(path, query, timeout)
             async for chunk in response.content.iter_any():
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:

@@ -25,6 +25,7 @@ from clusterdns.kube.raw import (
     RawNode,
     RawPod,
     RawService,
+    RawServiceImport,
     RawStatus,
 )
 from clusterdns.kube.trim import (
@@ -34,6 +35,7 @@ from clusterdns.kube.trim import (
     trim_node,
     trim_pod,
     trim_service,
+    trim_service_import,
 )
 
 
@@ -104,6 +106,7 @@ _CODECS: dict[str, _Codec] = {
     "EndpointSlice": _codec(RawEndpointSlice, trim_endpoint_slice),
     "Pod": _codec(RawPod, trim_pod),
     "Node": _codec(RawNode, trim_node),
+    "ServiceImport": _codec(RawServiceImport, trim_service_import),
 }
 _LOOSE_PAGE = msgspec.json.Decoder(RawList[msgspec.Raw])
 _EVENT = msgspec.json.Decoder(RawEvent)

@@ -9,13 +9,14 @@ import msgspec
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One kind; `group` is empty for the core group."""
+    """One kind; `group` is empty for the core group. A server need not have an `optional` one."""
 
     name: str
     plural: str
     group: str = ""
     version: str = "v1"
     namespaced: bool = True
+    optional: bool = False
 
     @property
     def api_version(self) -> str:
@@ -38,5 +39,7 @@ KINDS: dict[str, Kind] = {
         Kind("EndpointSlice", "endpointslices", group="discovery.k8s.io"),
         Kind("Pod", "pods"),
         Kind("Node", "nodes", namespaced=False),
+        # Multi-Cluster Services API, a custom resource.
+        Kind("ServiceImport", "serviceimports", group="multicluster.x-k8s.io", version="v1alpha1", optional=True),
     )
 }

@@ -13,8 +13,9 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -22,6 +23,7 @@ import yaml
 from clusterdns.errors import ConfigError
 from clusterdns.kube.decode import MalformedObject, decode_document
 from clusterdns.kube.kinds import KINDS
+from clusterdns.kube.label_selector import LabelSelector
 from clusterdns.kube.objects import Key, KubeObject, Namespace
 from clusterdns.kube.store import Cluster
 
@@ -31,6 +33,8 @@ POLL_SECONDS = 0.2
 """How often the folder is looked at. A stat of each file costs microseconds; inotify does not see network mounts."""
 
 _DEEPEST = 100
+
+_EVERYTHING = LabelSelector()
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -58,11 +62,17 @@ _BROKEN_YAML = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeErr
 
 
 class ManifestFolder:
-    """The manifests of one folder (not of folders inside it), and the stores that they fill."""
+    """The manifests of one folder (not of folders inside it), and the stores that they fill.
 
-    def __init__(self, path: Path, cluster: Cluster) -> None:
+    Of a kind in `selectors` only the objects that match are taken, as an API server would send them.
+    """
+
+    def __init__(
+        self, path: Path, cluster: Cluster, *, selectors: Mapping[str, LabelSelector] = MappingProxyType({})
+    ) -> None:
         self._path = path
         self._cluster = cluster
+        self._selectors = selectors
         self._seen: Signature | None = None
 
     def load(self) -> None:
@@ -131,7 +141,8 @@ class ManifestFolder:
 
     def _apply(self, contents: Contents) -> None:
         for kind, objects in contents.items():
-            self._cluster.store(kind).replace(objects)
+            selector = self._selectors.get(kind, _EVERYTHING)
+            self._cluster.store(kind).replace(each for each in objects if selector.matches(each.labels))
 
 
 def _warn_at(place: str) -> Callable[[str], None]:

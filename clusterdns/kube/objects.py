@@ -70,6 +70,8 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     node_name: str = ""
     target_kind: str = ""
     target_name: str = ""
+    zone: str = ""
+    """Where it runs: topology.kubernetes.io/zone of its node."""
 
 
 class EndpointPort(msgspec.Struct, frozen=True, gc=False):
@@ -81,12 +83,25 @@ class EndpointPort(msgspec.Struct, frozen=True, gc=False):
 
 
 class EndpointSlice(KubeObject, frozen=True, gc=False, kw_only=True):
-    """A slice of a Service's endpoints; `service` is the label kubernetes.io/service-name."""
+    """A slice of a Service's endpoints; `service` is the label kubernetes.io/service-name.
+
+    A slice of a multi-cluster Service has its name in `imported`, and in `source_cluster` where its endpoints run.
+    """
 
     service: str = ""
+    imported: str = ""
+    source_cluster: str = ""
     address_type: str = "IPv4"
     endpoints: tuple[Endpoint, ...] = ()
     ports: tuple[EndpointPort, ...] = ()
+
+
+class ServiceImport(KubeObject, frozen=True, gc=False, kw_only=True):
+    """A multi-cluster Service as one cluster sees it; `ips` are its addresses, none if it is headless."""
+
+    headless: bool = False
+    ips: tuple[str, ...] = ()
+    ports: tuple[ServicePort, ...] = ()
 
 
 class Pod(KubeObject, frozen=True, gc=False, kw_only=True):

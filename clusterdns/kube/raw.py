@@ -3,7 +3,8 @@
 API server or manifest -> raw (here) -> trim -> store. Anything not named here is skipped by the decoder without
 becoming a Python object: that is what keeps 10 KB of Pod from ever existing in memory as more than bytes.
 Every field may be absent, and nearly every one may be null (`"endpoints": null` is what Go writes for an empty
-slice), hence the many `| None`. Source of the shapes: Kubernetes API reference, v1 and discovery.k8s.io/v1.
+slice), hence the many `| None`. Source of the shapes: Kubernetes API reference, v1 and discovery.k8s.io/v1;
+Multi-Cluster Services API, v1alpha1.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ class RawEndpoint(Struct, gc=False):
     conditions: RawEndpointConditions | None = None
     hostname: str | None = None
     node_name: str | None = field(default=None, name="nodeName")
+    zone: str | None = None
     target: RawTargetReference | None = field(default=None, name="targetRef")
 
 
@@ -96,6 +98,17 @@ class RawEndpointSlice(Struct, gc=False):
     address_type: str | None = field(default=None, name="addressType")
     endpoints: list[RawEndpoint] | None = None
     ports: list[RawEndpointPort] | None = None
+
+
+class RawServiceImportSpec(Struct, gc=False):
+    type: str | None = None
+    ips: list[str] | None = None
+    ports: list[RawServicePort] | None = None
+
+
+class RawServiceImport(Struct, gc=False):
+    metadata: RawMetadata
+    spec: RawServiceImportSpec | None = None
 
 
 class RawDnsOption(Struct, gc=False):

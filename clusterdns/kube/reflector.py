@@ -52,9 +52,11 @@ Step = ListPage | WatchFrom | Pause
 class Reflector:
     """Keeps one store equal to what the server has; `trouble` says why it can't at present, empty when it can."""
 
-    def __init__(self, store: Store[KubeObject], dice: Callable[[], float]) -> None:
+    def __init__(self, store: Store[KubeObject], dice: Callable[[], float], *, optional: bool = False) -> None:
+        """`optional`: a server without the kind has no object of it, and what needs them need not wait."""
         self._store = store
         self._dice = dice
+        self._optional = optional
         self._version = ""
         """Resource version that the store is at; empty: a list is needed."""
         self._continue = ""
@@ -142,6 +144,9 @@ class Reflector:
             # 400: the continue token or the version is not accepted; 404: the resource came or went with its API;
             # 200: what came can't be read, and would not be better the next time.
             self._start_over()
+            # Once there have been such objects, a 404 is a server that has not found its feet yet: they stay.
+            if error.status == 404 and self._optional and not self._store.synced:
+                self._store.keep(frozenset())
         self.trouble = str(error)
         self._pause = self._backoff()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, Generic, TypeVar
 
-from clusterdns.kube.objects import EndpointSlice, Key, KubeObject, Namespace, Node, Pod, Service
+from clusterdns.kube.objects import EndpointSlice, Key, KubeObject, Namespace, Node, Pod, Service, ServiceImport
 
 T = TypeVar("T", bound=KubeObject)
 
@@ -85,9 +85,9 @@ class Cluster:
         self.endpoint_slices: Store[EndpointSlice] = Store("EndpointSlice")
         self.pods: Store[Pod] = Store("Pod")
         self.nodes: Store[Node] = Store("Node")
-        self._by_kind: dict[str, Store[Any]] = {
-            store.kind: store for store in (self.namespaces, self.services, self.endpoint_slices, self.pods, self.nodes)
-        }
+        self.service_imports: Store[ServiceImport] = Store("ServiceImport")
+        stores = (self.namespaces, self.services, self.endpoint_slices, self.pods, self.nodes, self.service_imports)
+        self._by_kind: dict[str, Store[Any]] = {store.kind: store for store in stores}
 
     def store(self, kind: str) -> Store[Any]:
         """The store of the objects of that kind: `Service`, `Pod` ... KeyError for a kind that is not kept."""

@@ -2,7 +2,7 @@
 
 API server or manifest -> raw -> trim (here) -> store. An address that is none is left out and its place and text
 told to `note`; everything else about the object still counts. Pure: no I/O, no clock.
-Source of the defaults: Kubernetes API reference, v1 and discovery.k8s.io/v1.
+Source of the defaults: Kubernetes API reference, v1 and discovery.k8s.io/v1; Multi-Cluster Services API, v1alpha1.
 """
 
 from __future__ import annotations
@@ -10,7 +10,17 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable
 
-from clusterdns.kube.objects import Endpoint, EndpointPort, EndpointSlice, Namespace, Node, Pod, Service, ServicePort
+from clusterdns.kube.objects import (
+    Endpoint,
+    EndpointPort,
+    EndpointSlice,
+    Namespace,
+    Node,
+    Pod,
+    Service,
+    ServiceImport,
+    ServicePort,
+)
 from clusterdns.kube.raw import (
     RawCondition,
     RawDnsConfig,
@@ -24,6 +34,9 @@ from clusterdns.kube.raw import (
     RawPodSpec,
     RawPodStatus,
     RawService,
+    RawServiceImport,
+    RawServiceImportSpec,
+    RawServicePort,
     RawServiceSpec,
 )
 
@@ -31,6 +44,8 @@ Note = Callable[[str], None]
 """Called with one sentence for each part of an object that was left out: "status.podIP: '10.0.0.300' is not ..."."""
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+IMPORTED_SERVICE_LABEL = "multicluster.kubernetes.io/service-name"
+SOURCE_CLUSTER_LABEL = "multicluster.kubernetes.io/source-cluster"
 
 # kubectl apply keeps a whole copy of the manifest in this annotation. Nothing here ever reads it.
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -38,6 +53,7 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _NO_POD_SPEC = RawPodSpec()
 _NO_POD_STATUS = RawPodStatus()
 _NO_SERVICE_SPEC = RawServiceSpec()
+_NO_IMPORT_SPEC = RawServiceImportSpec()
 
 
 def canonical_address(text: str) -> str | None:
@@ -88,10 +104,7 @@ def trim_service(raw: RawService, note: Note) -> Service:
         external_name=(spec.external_name or "") if kind == "ExternalName" else "",
         external_ips=_addresses(spec.external_ips or (), "spec.externalIPs", note),
         load_balancer=_ingress(raw.status.load_balancer if raw.status else None, note),
-        ports=tuple(
-            ServicePort(port.name or "", port.port, port.protocol or "TCP", port.node_port or 0)
-            for port in spec.ports or ()
-        ),
+        ports=_service_ports(spec.ports),
         publish_not_ready_addresses=bool(spec.publish_not_ready),
         external_traffic_policy=spec.external_traffic_policy or "",
         created=meta.created or "",
@@ -112,9 +125,27 @@ def trim_endpoint_slice(raw: RawEndpointSlice, note: Note) -> EndpointSlice:
         labels=labels,
         annotations=_annotations(meta),
         service=labels.get(SERVICE_NAME_LABEL, ""),
+        imported=labels.get(IMPORTED_SERVICE_LABEL, ""),
+        source_cluster=labels.get(SOURCE_CLUSTER_LABEL, ""),
         address_type=address_type,
         endpoints=endpoints,
         ports=tuple(EndpointPort(port.name or "", port.port, port.protocol or "TCP") for port in raw.ports or ()),
+    )
+
+
+def trim_service_import(raw: RawServiceImport, note: Note) -> ServiceImport:
+    meta, spec = raw.metadata, raw.spec or _NO_IMPORT_SPEC
+    headless = spec.type == "Headless"
+    return ServiceImport(
+        name=meta.name,
+        namespace=meta.namespace or "",
+        uid=meta.uid or "",
+        resource_version=meta.resource_version or "",
+        labels=meta.labels or {},
+        annotations=_annotations(meta),
+        headless=headless,
+        ips=() if headless else _addresses(spec.ips or (), "spec.ips", note),
+        ports=_service_ports(spec.ports),
     )
 
 
@@ -174,6 +205,12 @@ def _annotations(meta: RawMetadata) -> dict[str, str]:
     return annotations
 
 
+def _service_ports(ports: Iterable[RawServicePort] | None) -> tuple[ServicePort, ...]:
+    return tuple(
+        ServicePort(port.name or "", port.port, port.protocol or "TCP", port.node_port or 0) for port in ports or ()
+    )
+
+
 def _addresses(given: Iterable[str], where: str, note: Note) -> tuple[str, ...]:
     """Canonical addresses of those in `given` that are addresses, in their order, each once."""
     return tuple(dict.fromkeys(found for text in given if (found := _one_address(text, where, note))))
@@ -214,6 +251,7 @@ def _endpoint(raw: RawEndpoint, note: Note) -> Endpoint:
         node_name=raw.node_name or "",
         target_kind=(target.kind or "") if target else "",
         target_name=(target.name or "") if target else "",
+        zone=raw.zone or "",
     )
 
 

@@ -13,11 +13,14 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
 
 from clusterdns.errors import KubeApiError
+from clusterdns.kube.access import Access
 from clusterdns.kube.api import ApiServer
 from clusterdns.kube.decode import MalformedObject, Unreadable, decode_event, decode_page
 from clusterdns.kube.kinds import KINDS, Kind
+from clusterdns.kube.pace import Pace
 from clusterdns.kube.reflector import ListPage, Pause, Reflector, WatchFrom
 from clusterdns.kube.store import Cluster
 from clusterdns.limits import KUBE_LIST_PAGE, KUBE_WATCH_SILENCE_SECONDS
@@ -31,30 +34,29 @@ UNFINISHED_PODS = "status.phase!=Succeeded,status.phase!=Failed"
 class ClusterWatch:
     """Keeps the stores of `kinds` equal to what an API server has.
 
-    `kubeconfig` is a path, None the pod's own service account; `context` one of its contexts, None the current one.
-    `namespace` limits namespaced kinds to one namespace. `field_selectors` has a field selector by kind.
-    `dice` returns random numbers in [0, 1): they spread the requests of many nodes over time.
+    `namespace` limits namespaced kinds to one namespace; selectors are by kind. `dice` returns random numbers in
+    [0, 1): they spread the requests of many nodes over time.
     """
 
     def __init__(
         self,
         cluster: Cluster,
-        kubeconfig: str | None,
+        access: Access,
         kinds: frozenset[str],
         namespace: str = "",
         *,
-        context: str | None = None,
-        field_selectors: Mapping[str, str] | None = None,
+        field_selectors: Mapping[str, str] = MappingProxyType({}),
+        label_selectors: Mapping[str, str] = MappingProxyType({}),
         dice: Callable[[], float] = random.random,
     ) -> None:
-        selectors = field_selectors or {}
+        pace = Pace(access)
         self._watches = [
             _KindWatch(
                 KINDS[name],
-                Reflector(cluster.store(name), dice),
-                ApiServer(kubeconfig, context),
+                Reflector(cluster.store(name), dice, optional=KINDS[name].optional),
+                ApiServer(access, pace),
                 KINDS[name].path(namespace),
-                {"fieldSelector": selectors[name]} if selectors.get(name) else {},
+                _selection(field_selectors.get(name, ""), label_selectors.get(name, "")),
             )
             for name in sorted(kinds)
         ]
@@ -72,6 +74,10 @@ class ClusterWatch:
         finally:
             for watch in self._watches:
                 await watch.server.close()
+
+
+def _selection(fields: str, labels: str) -> dict[str, str]:
+    return ({"fieldSelector": fields} if fields else {}) | ({"labelSelector": labels} if labels else {})
 
 
 class _KindWatch:

@@ -20,6 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from clusterdns.kube.kinds import KINDS, Kind
+from clusterdns.kube.label_selector import read_label_selector
 
 BOOKMARK_SECONDS = 60.0
 """How often a watch gets a bookmark; a real server's is about this."""
@@ -61,7 +62,7 @@ class _Watch:
 
     kind: Kind
     namespace: str
-    selector: str
+    query: dict[str, str]
     version: int
     outgoing: asyncio.Queue[bytes | bool | None] = field(default_factory=asyncio.Queue)
 
@@ -78,6 +79,8 @@ class ApiServerDouble:
         """HTTP status by plural ("pods"), or by "" for everything: such requests are refused."""
         self.before_answer: Callable[[Request], None] = lambda request: None
         """Called with each request before it is answered."""
+        self.without: set[str] = set()
+        """Plurals that this server does not have, as where their custom resource is not installed."""
         self._objects: dict[tuple[str, str, str], Object] = {}
         self._history: list[_Change] = []
         self._snapshots: dict[int, list[Object]] = {}
@@ -221,7 +224,7 @@ class ApiServerDouble:
         self.before_answer(asked)
         await self._tell()
         found = _collection(request.path)
-        if found is None:
+        if found is None or found[0].plural in self.without:
             return web.Response(status=404, text="404 page not found\n")
         kind, namespace = found
         if token != self.token:
@@ -247,9 +250,7 @@ class ApiServerDouble:
             items = [
                 each
                 for (its_kind, its_namespace, _), each in sorted(self._objects.items())
-                if its_kind == kind.name
-                and namespace in ("", its_namespace)
-                and _matches(each, query.get("fieldSelector", ""))
+                if its_kind == kind.name and namespace in ("", its_namespace) and _matches(each, query)
             ]
         metadata: Object = {"resourceVersion": str(version)}
         page = items[start : start + limit] if limit else items
@@ -276,7 +277,7 @@ class ApiServerDouble:
             status = _status_object(410, f"too old resource version: {version} ({self._oldest})")
             await response.write(_line("ERROR", status))
             return response
-        watch = _Watch(kind, namespace, query.get("fieldSelector", ""), version)
+        watch = _Watch(kind, namespace, dict(query), version)
         for change in self._history:
             if line := _event(watch, change):
                 watch.outgoing.put_nowait(line)
@@ -334,8 +335,8 @@ def _event(watch: _Watch, change: _Change) -> bytes | None:
     any_state = change.new or change.old or {}
     if watch.namespace and any_state["metadata"].get("namespace") != watch.namespace:
         return None
-    before = change.old if change.old is not None and _matches(change.old, watch.selector) else None
-    after = change.new if change.new is not None and _matches(change.new, watch.selector) else None
+    before = change.old if change.old is not None and _matches(change.old, watch.query) else None
+    after = change.new if change.new is not None and _matches(change.new, watch.query) else None
     shown = copy.deepcopy(after or before)
     if shown is None:
         return None
@@ -344,9 +345,11 @@ def _event(watch: _Watch, change: _Change) -> bytes | None:
     return _line("DELETED" if after is None else "ADDED" if before is None else "MODIFIED", shown)
 
 
-def _matches(shown: Object, selector: str) -> bool:
-    """Field selectors: `status.phase!=Failed,spec.nodeName=node-a`."""
-    for term in filter(None, selector.split(",")):
+def _matches(shown: Object, query: Mapping[str, str]) -> bool:
+    """Label selectors, and field selectors: `status.phase!=Failed,spec.nodeName=node-a`."""
+    if not read_label_selector(query.get("labelSelector", "")).matches(shown["metadata"].get("labels", {})):
+        return False
+    for term in filter(None, query.get("fieldSelector", "").split(",")):
         path, operator, wanted = term.partition("!=") if "!=" in term else term.partition("=")
         value: Any = shown
         for part in path.split("."):

@@ -9,9 +9,10 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
-from autopath.kubernetes import Config, Kubernetes, index_over, parse
+from autopath.kubernetes import Kubernetes, index_over
 from clusterdns.corefile.parse import parse as parse_corefile
 from clusterdns.directives.chain import Handler, Reply, Request
+from clusterdns.directives.config.kubernetes import Config, parse
 from clusterdns.flight import start
 from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.store import Cluster

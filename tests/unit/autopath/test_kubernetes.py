@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from autopath.kubernetes import Config, parse
-from autopath.zone import PodMode
 from clusterdns.corefile.parse import parse as parse_corefile
+from clusterdns.directives.config.kubernetes import Config, PodMode, parse
 from clusterdns.errors import ConfigError
+from clusterdns.kube.access import Access
 from clusterdns.wire.response import Kind
 from tests.support import coredns_answers
 from tests.unit.autopath.asking import Elsewhere, ask, config, directive, reply_to
@@ -20,9 +20,18 @@ PLAIN = Config(zones=("cluster.local.",), primary_zone="cluster.local.")
 OPTIONS = [
     ("", PLAIN),
     ("manifests /etc/manifests", replace(PLAIN, manifests="/etc/manifests")),
-    ("kubeconfig /etc/kubeconfig", replace(PLAIN, kubeconfig="/etc/kubeconfig")),
-    ("kubeconfig /etc/kubeconfig blue", replace(PLAIN, kubeconfig="/etc/kubeconfig", context="blue")),
-    ("endpoint https://10.96.0.1:443", replace(PLAIN, endpoint="https://10.96.0.1:443")),
+    ("kubeconfig /etc/kubeconfig", replace(PLAIN, access=Access("/etc/kubeconfig"))),
+    ("kubeconfig /etc/kubeconfig blue", replace(PLAIN, access=Access("/etc/kubeconfig", "blue"))),
+    ("endpoint https://10.96.0.1:443", replace(PLAIN, access=Access(endpoint="https://10.96.0.1:443"))),
+    (
+        "endpoint https://10.96.0.1\ntls /cert /key /ca",
+        replace(PLAIN, access=Access(endpoint="https://10.96.0.1", certificate="/cert", key="/key", authority="/ca")),
+    ),
+    ("apiserver_qps 2.5", replace(PLAIN, access=Access(qps=2.5))),
+    ("apiserver_qps 50\napiserver_burst 100", replace(PLAIN, access=Access(qps=50, burst=100))),
+    ("apiserver_max_inflight 3", replace(PLAIN, access=Access(max_inflight=3))),
+    ("namespace_labels istio-injection=enabled", replace(PLAIN, namespace_labels="istio-injection=enabled")),
+    ("manifests /x\nlabels a=b", replace(PLAIN, manifests="/x", labels="a=b")),
     ("namespaces shop data", replace(PLAIN, namespaces=("shop", "data"))),
     ("labels environment in (production, qa)", replace(PLAIN, labels="environment in (production, qa)")),
     ("pods disabled", PLAIN),
@@ -91,7 +100,17 @@ ERRORS = [
     ("endpoint_pod_name", "3:1", 'did you mean "endpoint_pod_names"?'),
     ("falltrough", "3:1", 'did you mean "fallthrough"?'),
     ("ttl 5\nmanifest /x", "4:1", 'did you mean "manifests"?'),
-    ("tls a b c", "3:1", "the option tls of kubernetes is not supported yet"),
+    ("tls a b", "3:1", "tls takes 3 arguments, but has 2"),
+    ("tls a b c d", "3:11", "tls takes 3 arguments, but has 4"),
+    ("apiserver_qps many", "3:15", "apiserver_qps needs a number"),
+    ("apiserver_qps -1", "3:15", "between 0 and 100000"),
+    ("apiserver_burst 0", "3:17", "between 1 and 100000"),
+    ("apiserver_max_inflight 1.5", "3:24", "whole number"),
+    ("labels environment in production", "3:8", "values in parentheses are missing behind environment"),
+    ("namespace_labels =a", "3:18", "no label"),
+    ("namespaces a\nnamespace_labels b", "4:1", "both choose namespaces"),
+    ("endpoint https://a\nkubeconfig /y", "4:1", "both name an API server"),
+    ("manifests /x\napiserver_qps 1", "4:1", "manifests stand in for an API server"),
     ("multicluster clusterset.local", "3:1", "not supported yet"),
     ("pods veryfied", "3:6", 'did you mean "verified"?'),
     ("pods", "3:1", "pods takes 1 argument, but has 0"),
@@ -112,7 +131,6 @@ ERRORS = [
     ("fallthrough a..b", "3:13", "label"),
     ("manifests /x\nkubeconfig /y", "4:1", "remove manifests, or kubeconfig"),
     ("endpoint https://a\nmanifests /x", "4:1", "remove manifests, or kubeconfig"),
-    ("manifests /x\nlabels a=b", "4:1", "remove manifests, or kubeconfig"),
     ("ttl 5 {\n}", "3:1", "ttl has no options"),
 ]
 

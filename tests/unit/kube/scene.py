@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from clusterdns.kube.access import Access
 from clusterdns.kube.store import Cluster, Store
 from clusterdns.kube.watcher import ClusterWatch
 from clusterdns.limits import KUBE_LIST_PAGE
@@ -58,7 +59,7 @@ async def watching(
         server.put("Service", "db", "data", spec={"clusterIP": "None"})
         prepare(server)
         cluster = Cluster()
-        watch = ClusterWatch(cluster, server.kubeconfig(folder), kinds, dice=lambda: 0.0, **more)
+        watch = ClusterWatch(cluster, Access(server.kubeconfig(folder)), kinds, dice=lambda: 0.0, **more)
         task = asyncio.create_task(watch.run())
         try:
             yield Scene(server, cluster, folder)

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from clusterdns.errors import KubeApiError
+from clusterdns.errors import ConfigError, KubeApiError
 from clusterdns.kube import api
+from clusterdns.kube.access import Access
 from clusterdns.kube.api import ApiServer
 from clusterdns.limits import Limit
 from tests.support import recording, virtual_time
@@ -50,7 +51,7 @@ def ask(folder: Path, answer: list[bytes], question: Callable[[ApiServer], Corou
         listener = await asyncio.start_server(accept, "127.0.0.1", 0)
         double = ApiServerDouble()
         double._port = listener.sockets[0].getsockname()[1]
-        server = ApiServer(double.kubeconfig(folder))
+        server = ApiServer(Access(double.kubeconfig(folder)))
         try:
             return await question(server)
         finally:
@@ -113,7 +114,7 @@ def test_refusals(tmp_path: Path, answer: list[bytes], status: int, reason: str,
 def test_connection_refused(tmp_path: Path) -> None:
     async def main() -> None:
         async with ApiServerDouble() as double:
-            server = ApiServer(double.kubeconfig(tmp_path))
+            server = ApiServer(Access(double.kubeconfig(tmp_path)))
         try:
             with pytest.raises(KubeApiError, match="0 NoAnswer: Cannot connect to host"):
                 await get(server)
@@ -196,7 +197,7 @@ def test_in_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         async with ApiServerDouble(certificate(tmp_path)) as double:
             monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
             monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(double.port))
-            server = ApiServer(None)
+            server = ApiServer()
             try:
                 assert b'"ServiceList"' in await get(server)
                 token.write_text("second-token")
@@ -224,7 +225,7 @@ def test_another_authority_is_not_trusted(tmp_path: Path, monkeypatch: pytest.Mo
         async with ApiServerDouble(certificate(tmp_path / "theirs")) as double:
             monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
             monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(double.port))
-            server = ApiServer(None)
+            server = ApiServer()
             try:
                 with pytest.raises(KubeApiError, match="certificate verify failed"):
                     await get(server)
@@ -233,3 +234,44 @@ def test_another_authority_is_not_trusted(tmp_path: Path, monkeypatch: pytest.Mo
                 await server.close()
 
     virtual_time.run(main())
+
+
+def test_an_endpoint_with_a_client_certificate(tmp_path: Path) -> None:
+    context = certificate(tmp_path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(tmp_path / "ca.crt")
+    authority = str(tmp_path / "ca.crt")
+
+    async def main() -> None:
+        async with ApiServerDouble(context) as double:
+            double.token = ""
+            endpoint = f"https://127.0.0.1:{double.port}"
+            ours = ApiServer(
+                Access(endpoint=f"{endpoint}/", certificate=authority, key=str(tmp_path / "key"), authority=authority)
+            )
+            nobody = ApiServer(Access(endpoint=endpoint, authority=authority))
+            try:
+                assert b'"ServiceList"' in await get(ours)
+                with pytest.raises(KubeApiError, match="0 NoAnswer"):
+                    await get(nobody)
+                assert len(double.requests) == 1
+            finally:
+                await ours.close()
+                await nobody.close()
+
+    virtual_time.run(main())
+
+
+BAD_FILES = [
+    (
+        Access(endpoint="https://a", certificate="/gone", key="/gone", authority="/gone"),
+        "/gone: no such certificate file",
+    ),
+    (Access(endpoint="https://a", authority=__file__), "https://a: not usable for TLS"),
+]
+
+
+@pytest.mark.parametrize(("access", "message"), BAD_FILES)
+def test_files_that_are_of_no_use(access: Access, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        asyncio.run(ApiServer(access).connect())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clusterdns.errors import ConfigError
+from clusterdns.kube.access import Access
 from clusterdns.kube.objects import KubeObject
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
@@ -121,7 +122,7 @@ def test_server_ends_the_watch(tmp_path: Path) -> None:
 
 
 def run_watch(kubeconfig: str | None, context: str | None = None) -> None:
-    watch = ClusterWatch(Cluster(), kubeconfig, SERVICES, context=context)
+    watch = ClusterWatch(Cluster(), Access(kubeconfig or "", context or ""), SERVICES)
     virtual_time.run(watch.run())
 
 
@@ -161,7 +162,7 @@ def test_not_in_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_unknown_kind_is_refused() -> None:
     with pytest.raises(KeyError):
-        ClusterWatch(Cluster(), None, frozenset({"Secret"}))
+        ClusterWatch(Cluster(), Access(), frozenset({"Secret"}))
 
 
 def test_objects_are_trimmed_ones(tmp_path: Path) -> None:
@@ -172,3 +173,44 @@ def test_objects_are_trimmed_ones(tmp_path: Path) -> None:
         assert [each.headless for each in scene.cluster.services] == [True, False]
 
     play(tmp_path, script)
+
+
+def test_label_selectors(tmp_path: Path) -> None:
+    """What is not selected is not sent; what loses its label goes, as the server says."""
+
+    def prepare(server: ApiServerDouble) -> None:
+        server.put("Service", "front", "shop", metadata={"labels": {"tier": "front"}})
+
+    async def script(scene: Scene) -> None:
+        await scene.services("front")
+        await scene.server.watched("Service")
+        scene.server.put("Service", "late", "shop", metadata={"labels": {"tier": "front"}})
+        scene.server.put("Service", "never", "shop")
+        await scene.services("front", "late")
+        scene.server.put("Service", "front", "shop", metadata={"labels": {"tier": "back"}})
+        await scene.services("late")
+
+    play(tmp_path, script, label_selectors={"Service": "tier=front"}, prepare=prepare)
+
+
+def test_a_kind_that_the_server_does_not_have(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing waits for it, it is said once, and it is found when it is there at last."""
+
+    def prepare(server: ApiServerDouble) -> None:
+        server.without.add("serviceimports")
+
+    async def script(scene: Scene) -> None:
+        asked = lambda: len(scene.server.asked("serviceimports", watch=False))  # noqa: E731
+        await scene.server.until(lambda: asked() == 5)
+        assert scene.cluster.service_imports.synced
+        scene.server.without.clear()
+        scene.server.put("ServiceImport", "web", "shop", spec={"type": "ClusterSetIP", "ips": ["10.112.0.1"]})
+        await until(scene.cluster.service_imports, lambda: names(scene.cluster.service_imports) == ["web"])
+        scene.server.without.add("serviceimports")
+        scene.server.cut_watches()
+        await scene.server.until(lambda: asked() == 8)
+        assert names(scene.cluster.service_imports) == ["web"]
+
+    play(tmp_path, script, frozenset({"ServiceImport"}), prepare=prepare)
+    said = [record.message for record in caplog.records if record.name == "clusterdns.kube.watcher"]
+    assert [text.partition(":")[0] for text in said] == ["no current serviceimports, the last known stay in use"] * 2

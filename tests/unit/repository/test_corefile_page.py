@@ -11,7 +11,6 @@ import pytest
 
 import autopath.service
 import nodelocal.service
-from autopath import kubernetes
 from autopath.clusters import Clusters
 from clusterdns.corefile import reading
 from clusterdns.corefile.parse import parse
@@ -19,6 +18,7 @@ from clusterdns.corefile.tree import Directive
 from clusterdns.directives import forward
 from clusterdns.directives.chain import ORDER, Reply, Request
 from clusterdns.directives.config import forward as forward_config
+from clusterdns.directives.config import kubernetes as kubernetes_config
 from clusterdns.directives.config.server import REPEATABLE, Parser, load
 from clusterdns.errors import ConfigError
 from tests.unit.repository import markdown, tree
@@ -184,25 +184,16 @@ def test_what_has_no_effect_is_an_option(name: str) -> None:
     assert named(SECTIONS[name], "No effect yet") <= set(options(SECTIONS[name]))
 
 
-@pytest.mark.parametrize(("option", "arguments"), [("endpoint", "https://192.0.2.1"), ("labels", "a=b")])
-def test_what_kubernetes_refuses_at_start(option: str, arguments: str) -> None:
-    assert option in named(SECTIONS["kubernetes"], "Refused at start")
-    config = config_of(f"kubernetes cluster.local {{\n{option} {arguments}\n}}")
-    assert isinstance(config, kubernetes.Config)
-    with pytest.raises(ConfigError, match=option):
-        Clusters().source_for(config)
-
-
 @pytest.mark.parametrize("option", options(SECTIONS["kubernetes"]))
 def test_what_kubernetes_does_not_refuse(option: str) -> None:
-    if option in named(SECTIONS["kubernetes"], "Refused at start"):
-        return
     words = {
         "manifests": "cluster/", "kubeconfig": "config", "namespaces": "shop", "pods": "verified", "ttl": "30",
-        "ignore": "empty_service", "startup_timeout": "1s",
+        "ignore": "empty_service", "startup_timeout": "1s", "endpoint": "https://192.0.2.1", "tls": "cert key ca",
+        "labels": "a=b", "namespace_labels": "a=b", "apiserver_qps": "5", "apiserver_burst": "10",
+        "apiserver_max_inflight": "2",
     }  # fmt: skip
     config = config_of(f"kubernetes cluster.local {{\n{option} {words.get(option, '')}\n}}")
-    assert isinstance(config, kubernetes.Config)
+    assert isinstance(config, kubernetes_config.Config)
     Clusters().source_for(config)
 
 

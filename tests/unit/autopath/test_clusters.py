@@ -1,0 +1,116 @@
+"""Clusters as directives name them: what is shared, and which objects of a cluster are seen at all."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from autopath.clusters import Clusters
+from autopath.kubernetes import Kubernetes
+from clusterdns.kube.objects import Namespace
+from tests.unit.autopath.asking import Elsewhere, ask, config
+
+MANIFESTS = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {team: front}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {clusterIP: 10.96.1.10}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: plain, namespace: shop}
+spec: {clusterIP: 10.96.1.11}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: data, labels: {app: db}}
+spec: {clusterIP: None}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: db-a, namespace: data, labels: {app: db, kubernetes.io/service-name: db}}
+addressType: IPv4
+endpoints: [{addresses: [10.244.1.1]}]
+"""
+
+WEB, PLAIN, DB, DATA = "web.shop.svc", "plain.shop.svc", "db.data.svc", "data.svc"
+ADDRESSES = ("10.1.96.10.in-addr.arpa.", "11.1.96.10.in-addr.arpa.", "1.1.244.10.in-addr.arpa.")
+
+# (options, names that exist, addresses that have a name)
+CHOICES = [
+    ("", [WEB, PLAIN, DB, DATA], [10, 11, 1]),
+    ("labels app=web", [WEB, DATA], [10]),
+    ("labels app in (web, db)", [WEB, DB, DATA], [10, 1]),
+    ("labels !app", [PLAIN, DATA], [11]),
+    ("namespace_labels team=front", [WEB, PLAIN], [10, 11]),
+    ("namespace_labels !team", [DB, DATA], [1]),
+    ("namespace_labels team=front\nlabels app", [WEB], [10]),
+    ("namespaces data", [DB, DATA], [1]),
+    ("namespaces data\nlabels app=web", [DATA], []),
+]
+
+
+def directive(folder: Path, options: str) -> tuple[Kubernetes, Clusters]:
+    configured = config(f"manifests {folder}\n{options}")
+    clusters = Clusters()
+    source = clusters.source_for(configured)
+
+    async def fill() -> None:
+        await clusters.start()
+        await clusters.close()
+
+    asyncio.run(fill())
+    behind = Elsewhere().handle
+    index = source.index_for(configured)
+    return Kubernetes(configured, source.cluster, index, source.pods, resolve=behind, following=behind), clusters
+
+
+@pytest.mark.parametrize(("options", "names", "addresses"), CHOICES, ids=[row[0] for row in CHOICES])
+def test_chosen_objects(tmp_path: Path, options: str, names: list[str], addresses: list[int]) -> None:
+    (tmp_path / "cluster.yaml").write_text(MANIFESTS)
+    handler, _ = directive(tmp_path, options)
+    exist = [name for name in (WEB, PLAIN, DB, DATA) if ask(handler, f"{name}.cluster.local A").rcode == "NOERROR"]
+    assert exist == names
+    named = [int(address.split(".")[0]) for address in ADDRESSES if ask(handler, f"{address} PTR").answer]
+    assert named == addresses
+
+
+def test_a_namespace_that_loses_its_label_goes(tmp_path: Path) -> None:
+    (tmp_path / "cluster.yaml").write_text(MANIFESTS)
+    handler, clusters = directive(tmp_path, "namespace_labels team=front")
+    (source,) = clusters._sources.values()
+    assert ask(handler, f"{WEB}.cluster.local A").rdata() == ["A 10.96.1.10"]
+    # As the API server sends it to a watch with a selector.
+    source.cluster.namespaces.delete(("", "shop"))
+    assert ask(handler, f"{WEB}.cluster.local A").rcode == "NXDOMAIN"
+    assert ask(handler, f"{ADDRESSES[0]} PTR").rcode == "NXDOMAIN"
+    source.cluster.namespaces.put(Namespace(name="shop"))
+    assert ask(handler, f"{WEB}.cluster.local A").rdata() == ["A 10.96.1.10"]
+
+
+# (options of two directives, whether they share one source, whether they share one index)
+PAIRS = [
+    ("manifests /a", "manifests /a\npods verified\nttl 30", True, True),
+    ("manifests /a", "manifests /a\nnamespaces shop", True, False),
+    ("manifests /a", "manifests /a\nendpoint_pod_names", True, False),
+    ("manifests /a", "manifests /b", False, False),
+    ("manifests /a", "manifests /a\nlabels app", False, False),
+    ("manifests /a", "manifests /a\nnamespace_labels app", False, False),
+    ("kubeconfig /a", "kubeconfig /a blue", False, False),
+    ("endpoint https://a", "endpoint https://a\ntls c k a", False, False),
+    ("", "apiserver_qps 5", False, False),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "source", "index"), PAIRS)
+def test_what_directives_share(first: str, second: str, source: bool, index: bool) -> None:
+    clusters = Clusters()
+    sources = [clusters.source_for(config(options)) for options in (first, second)]
+    indexes = [each.index_for(config(options)) for each, options in zip(sources, (first, second), strict=True)]
+    assert (sources[0] is sources[1], indexes[0] is indexes[1]) == (source, index)
