@@ -200,7 +200,9 @@ def test_a_kind_that_the_server_does_not_have(tmp_path: Path, caplog: pytest.Log
         server.without.add("serviceimports")
 
     async def script(scene: Scene) -> None:
-        asked = lambda: len(scene.server.asked("serviceimports", watch=False))  # noqa: E731
+        def asked() -> int:
+            return len(scene.server.asked("serviceimports", watch=False))
+
         await scene.server.until(lambda: asked() == 5)
         assert scene.cluster.service_imports.synced
         scene.server.without.clear()
