@@ -230,8 +230,8 @@ INTERCEPTION_ALIVE_SECONDS = Limit(
     "a DNS address counts as answered after an answer", 1.5, 1.5, 1.5, "seconds", "this project"
 )
 INTERCEPTION_ASK_SECONDS = Limit("pause between questions to ourselves", 0.5, 0.5, 0.5, "seconds", "this project")
-INTERCEPTION_TCP_SECONDS = Limit(
-    "silence after which a connection past us may come to us", 30, 30, 30, "seconds", "this project"
+INTERCEPTION_FLOW_SECONDS = Limit(
+    "silence after which a client that was sent past us is forgotten", 30, 30, 30, "seconds", "as conntrack, for UDP"
 )
 INTERCEPTION_LEAVE_SECONDS = Limit(
     "clients go to cluster DNS after an orderly end", 600, 600, 600, "seconds", "this project: longer than an update"

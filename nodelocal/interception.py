@@ -15,13 +15,13 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from clusterdns.errors import ClusterDNSError, ConfigError
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import (
-    INTERCEPTION_ENDPOINTS,
     INTERCEPTION_RETRY_SECONDS,
     INTERCEPTION_SETTLE_SECONDS,
     INTERCEPTION_STEP_SECONDS,
@@ -29,7 +29,7 @@ from clusterdns.limits import (
 from nodelocal import nft
 from nodelocal.flags import Options
 from nodelocal.heartbeat import Heartbeat
-from nodelocal.nftables import TABLE, Rules, revision_in
+from nodelocal.nftables import TABLE, Elsewhere, Rules, revision_in
 from nodelocal.setup_errors import SetupErrors
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ class Interception:
         self._rules = Rules(options.local_addresses, options.dns_port, options.health_port)
         self._heartbeat = Heartbeat(options.local_addresses, options.dns_port)
         self._interface: Interface | None = None
-        self._endpoints: tuple[Upstream, ...] = ()
+        self._elsewhere = Elsewhere()
         self._listed: tuple[str, ...] | None = None
         """Our tables as nft showed them after our last change; None: not ours, or not known."""
-        self._translated: tuple[Upstream, ...] = ()
-        """The endpoints that are in them."""
+        self._in_place = Elsewhere()
+        """Where they send clients."""
         self._withdrawn = False
         self._changing = asyncio.Lock()
         self._at_netlink = threading.Lock()
@@ -68,9 +68,11 @@ class Interception:
         self._failed: dict[Part, ClusterDNSError] = {}
         self._replaced = False
         self._started = False
+        self.set_servers(options.cluster_dns.servers)
 
     async def start(self) -> None:
         """Make link, addresses and rules. Raises ConfigError if the link's name is taken by a foreign one."""
+        self._wake.clear()  # for what was set before
         if self._options.setup_interface:
             # Its netlink library takes 0.2 s to load.
             from nodelocal.interface import Interface
@@ -88,21 +90,20 @@ class Interception:
             group.create_task(self._look_after())
 
     def set_endpoints(self, endpoints: Iterable[Upstream]) -> None:
-        """Where clients are sent while nodelocal does not answer: cluster DNS servers, addresses of pods or hosts.
+        """Where clients are sent while nodelocal does not answer: cluster DNS servers themselves, no Service."""
+        self._change(replace(self._elsewhere, endpoints=self._usable(endpoints)))
 
-        Not a Service's, unless kube-proxy works by IPVS: the kernel translates a connection once.
-        """
-        usable = (each for each in endpoints if self._is_elsewhere(each.address))
-        self._endpoints = tuple(dict.fromkeys(usable))[: INTERCEPTION_ENDPOINTS.default_int]
-        self._wake.set()
+    def set_servers(self, servers: Iterable[Upstream]) -> None:
+        """Where they are sent while no endpoint is known: cluster DNS by any address, of a Service, too."""
+        self._change(replace(self._elsewhere, servers=self._usable(servers)))
 
     async def withdraw(self) -> None:
         """Send clients to cluster DNS from now on. Go on answering for a moment: some questions are here already.
 
-        Nothing happens where no cluster DNS server is known: then whoever still answers is the best there is.
+        Nothing happens where no other place is known: then whoever still answers is the best there is.
         """
         async with self._changing:
-            if self._withdrawn or self._listed is None or not self._endpoints:
+            if self._withdrawn or self._listed is None or not self._elsewhere:
                 return
             self._withdrawn = True
             if await self._try("rules", lambda: nft.apply(self._rules.withdraw())):
@@ -129,7 +130,7 @@ class Interception:
                 if any(revision_in(text) not in ("", expected) for text in await self._list()):
                     _log.info("another nodelocal has replaced the rules: link and rules are its")
                     return
-                script = self._rules.leave(self._endpoints) if self._endpoints else self._rules.remove()
+                script = self._rules.leave(self._elsewhere) if self._elsewhere else self._rules.remove()
                 await self._try("rules", lambda: nft.apply(script))
         if self._interface is not None:
             interface = self._interface
@@ -139,6 +140,7 @@ class Interception:
         loop = asyncio.get_running_loop()
         with ExitStack() as stack:
             follow = self._follow_changes(loop, stack)
+            await self._keep_interface(follow)  # it may have changed before netlink told us
             while True:
                 pause = self._options.sync_seconds
                 if any(error.retryable for error in self._failed.values()):
@@ -149,10 +151,13 @@ class Interception:
                         # Whoever changes something seldom changes one thing.
                         await asyncio.sleep(INTERCEPTION_SETTLE_SECONDS.default)
                 self._wake.clear()
-                with suppress(ConfigError):  # said, and counted
-                    await self._ensure_interface()
-                follow()
+                await self._keep_interface(follow)
                 await self._ensure_rules()
+
+    async def _keep_interface(self, follow: Callable[[], None]) -> None:
+        with suppress(ConfigError):  # said, and counted
+            await self._ensure_interface()
+        follow()
 
     def _follow_changes(self, loop: asyncio.AbstractEventLoop, stack: ExitStack) -> Callable[[], None]:
         """Wake when netlink tells of our link; returns what is to be called when the link may be another one."""
@@ -206,16 +211,16 @@ class Interception:
             self._replaced = True
             return
         self._replaced = False
-        endpoints = self._endpoints
+        elsewhere = self._elsewhere
         if not ours or (self._listed is not None and listed != self._listed):
-            await nft.apply(self._rules.install(endpoints))
+            await nft.apply(self._rules.install(elsewhere))
             _log.info("rules are in place (nft list table %s %s)", self._rules.families[0], TABLE)
-        elif endpoints != self._translated:
-            await nft.apply(self._rules.change_endpoints(endpoints))
+        elif elsewhere != self._in_place:
+            await nft.apply(self._rules.change(elsewhere))
         elif self._listed is not None:
             return
         # Else a nodelocal of the same rules is about to hand over: they stay as they are, with who is alive in them.
-        self._translated = endpoints
+        self._in_place = elsewhere
         self._listed = await self._list()
 
     async def _list(self) -> tuple[str, ...]:
@@ -275,8 +280,18 @@ class Interception:
         except TimeoutError:
             raise StillAtIt(f"the kernel needs more than {INTERCEPTION_STEP_SECONDS.default:g} s for it") from None
 
-    def _is_elsewhere(self, address: str) -> bool:
-        """Whether packets to an address leave the node, or may."""
-        return (
-            "%" not in address and not ip_address(address).is_loopback and address not in self._options.local_addresses
+    def _change(self, elsewhere: Elsewhere) -> None:
+        self._elsewhere = elsewhere
+        self._wake.set()
+
+    def _usable(self, servers: Iterable[Upstream]) -> tuple[Upstream, ...]:
+        """Each once, and only those whose packets leave the node, or may."""
+        return tuple(
+            dict.fromkeys(
+                server
+                for server in servers
+                if "%" not in server.address
+                and not ip_address(server.address).is_loopback
+                and server.address not in self._options.local_addresses
+            )
         )

@@ -4,6 +4,7 @@
                       │ no                                                                    its address in @alive)
                       ▼
             conntrack ──► kube-proxy's DNAT of a ClusterIP ──► ours, of what kube-proxy left ──► cluster DNS
+            (where no endpoint of cluster DNS is known, packets to our own address get its Service's before all that)
 
 `@alive` is a dead man's switch: an element lasts 1.5 s, and only a UDP answer that leaves from port 53 of the address
 renews it. TCP does not: a SYN-ACK or a retransmission is the kernel's, and leaves though the program hangs. When the
@@ -29,8 +30,8 @@ from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import (
     INTERCEPTION_ALIVE_SECONDS,
     INTERCEPTION_ENDPOINTS,
+    INTERCEPTION_FLOW_SECONDS,
     INTERCEPTION_LEAVE_SECONDS,
-    INTERCEPTION_TCP_SECONDS,
 )
 
 TABLE = "clusterdns-nodelocal"
@@ -51,6 +52,10 @@ class _Family:
     address_type: str
     loopback: str
     refused: str
+
+    def only(self, servers: Sequence[Upstream]) -> list[Upstream]:
+        """Those of this family."""
+        return [server for server in servers if _FAMILIES[ip_address(server.address).version] is self]
 
 
 # RFC 792, RFC 4443: behind eight bytes of ICMP, the packet that could not be delivered. Its header is compared at fixed
@@ -79,7 +84,43 @@ table {ip} {table} {{
         type {address_type}
         {lasting}elements = {{ {local} }}
     }}
-{switch}    chain cluster_dns {{
+    # Clients' ends of what was sent to a server under the server's own address: the answers get ours back.
+    set asked {{
+        type inet_proto . {address_type} . inet_service
+        size 65535
+        flags dynamic,timeout
+        timeout {flow_seconds}s
+    }}
+{switch}\
+    chain aside {{
+{aside}    }}
+    chain back {{
+{back}    }}
+    chain queries {{
+{decide}\
+        jump aside
+    }}
+    chain prerouting {{
+        type filter hook prerouting priority -300; policy accept;
+        # What the node asks itself was decided upon when it left.
+        iifname != "lo" {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump queries
+    }}
+    # Of type route: where a packet to one of the node's own addresses gets another address, it has to leave the node.
+    chain output {{
+        type route hook output priority -300; policy accept;
+{observe}\
+        {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump queries
+    }}
+    # Behind every translation (srcnat: 100).
+    chain input {{
+        type filter hook input priority 300; policy accept;
+        jump back
+    }}
+    chain postrouting {{
+        type filter hook postrouting priority 300; policy accept;
+        jump back
+    }}
+    chain cluster_dns {{
 {endpoints}    }}
     chain nat_prerouting {{
         type nat hook prerouting priority {dnat}; policy accept;
@@ -92,7 +133,7 @@ table {ip} {table} {{
     # Who asks a local address from the node itself does so from that address, which nobody else could answer to.
     chain nat_postrouting {{
         type nat hook postrouting priority {snat}; policy accept;
-        {ip} saddr @local ct status dnat masquerade
+        {ip} saddr @local oifname != "lo" masquerade
     }}
 }}
 """
@@ -116,7 +157,7 @@ _SWITCH = """\
         type {address_type} . {address_type} . inet_service
         size 65535
         flags dynamic,timeout
-        timeout {tcp_seconds}s
+        timeout {flow_seconds}s
     }}
     chain {revision} {{
     }}
@@ -132,35 +173,45 @@ _SWITCH = """\
     # while it drains they still are its own.
     chain abandoned {{
     }}
-    chain queries {{
-        tcp flags & (syn | ack) != syn {ip} saddr . {ip} daddr . tcp sport @past jump stay_past
-        {ip} daddr @alive {ip} daddr != @refused notrack accept
-        tcp flags & (syn | ack) == syn update @past {{ {ip} saddr . {ip} daddr . tcp sport }} accept
-        meta l4proto tcp jump abandoned
-    }}
     chain stay_past {{
         update @past {{ {ip} saddr . {ip} daddr . tcp sport }}
+        jump aside
         accept
     }}
-    chain prerouting {{
-        type filter hook prerouting priority -300; policy accept;
-        {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump queries
-    }}
-    chain output {{
-        type filter hook output priority -300; policy accept;
+"""
+_DECIDE = """\
+        tcp flags & (syn | ack) != syn {ip} saddr . {ip} daddr . tcp sport @past jump stay_past
+        {ip} daddr @alive {ip} daddr != @refused notrack accept
+        tcp flags & (syn | ack) == syn update @past {{ {ip} saddr . {ip} daddr . tcp sport }}
+        tcp flags & (syn | ack) != syn jump abandoned
+"""
+_OBSERVE = """\
         {ip} saddr @alive {refused} jump die
         {ip} saddr @alive tcp sport {port} tcp flags & (syn | rst | ack) == (rst | ack) tcp sequence 0 jump die
         {ip} saddr @local udp sport {port} jump renew
         {ip} saddr @local meta l4proto {{ tcp, udp }} th sport {port} notrack accept
         # Our own questions to ourselves must get there, whoever else is sent past us.
         {ip} saddr {loopback} {ip} daddr @local udp dport {port} notrack accept
-        {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump queries
-{health}    }}
 """
 _HEALTH = """\
         {ip} daddr @local tcp dport {health_port} notrack accept
         {ip} saddr @local tcp sport {health_port} notrack accept
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Where clients are sent while nodelocal does not answer: to `endpoints`, or where none is known, to a server.
+
+    Endpoints are cluster DNS servers themselves. `servers` may be Services, too: a connection is translated only once,
+    so that packets to them are not; they get the server's address, and kube-proxy does with them as with all others.
+    """
+
+    endpoints: tuple[Upstream, ...] = ()
+    servers: tuple[Upstream, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.endpoints or self.servers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,24 +232,22 @@ class Rules:
 
     @property
     def revision(self) -> str:
-        """Name of a chain without rules. A table that has it has these rules, apart from the endpoints in them."""
-        text = "".join(self._table(family, local, self._switch(family, ""), ()) for family, local in self._by_family())
+        """Name of a chain without rules. A table that has it has these rules, apart from who is elsewhere."""
+        nobody = Elsewhere()
+        text = "".join(self._table(family, local, nobody, "-") for family, local in self._by_family())
         return _REVISION + hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def install(self, endpoints: Sequence[Upstream] = ()) -> str:
+    def install(self, elsewhere: Elsewhere) -> str:
         """Make or replace the tables. Nobody is alive then, until an answer leaves."""
-        return "".join(
-            self._table(family, local, self._switch(family, self.revision), endpoints)
-            for family, local in self._by_family()
-        )
+        return "".join(self._table(family, local, elsewhere, self.revision) for family, local in self._by_family())
 
-    def change_endpoints(self, endpoints: Sequence[Upstream]) -> str:
-        """Send to other cluster DNS servers who is sent there from now on; who is alive stays so."""
+    def change(self, elsewhere: Elsewhere) -> str:
+        """Send clients elsewhere than before from now on; who is alive stays so."""
         lines = []
-        for family, _ in self._by_family():
-            chain = f"{family.keyword} {TABLE} cluster_dns"
-            lines.append(f"flush chain {chain}")
-            lines += [f"add rule {chain} {rule}" for rule in _translate(family, endpoints)]
+        for family, local in self._by_family():
+            for chain, rules in self._ways(family, local, elsewhere).items():
+                lines.append(f"flush chain {family.keyword} {TABLE} {chain}")
+                lines += [f"add rule {family.keyword} {TABLE} {chain} {rule}" for rule in rules]
         return "\n".join(lines) + "\n"
 
     def withdraw(self) -> str:
@@ -216,13 +265,13 @@ class Rules:
             ]
         return "\n".join(lines) + "\n"
 
-    def leave(self, endpoints: Sequence[Upstream]) -> str:
-        """Leave nothing but the way to cluster DNS, until the next nodelocal starts, or INTERCEPTION_LEAVE_SECONDS.
+    def leave(self, elsewhere: Elsewhere) -> str:
+        """Leave nothing but the way elsewhere, until the next nodelocal starts, or for INTERCEPTION_LEAVE_SECONDS.
 
-        Clients of an address that no Service has would be without DNS during an update, else. Without endpoints, and
-        when the time is over, nothing matches any more.
+        Clients of an address that no Service has would be without DNS during an update, else. When the time is over,
+        nothing matches any more.
         """
-        return "".join(self._table(family, local, "", endpoints) for family, local in self._by_family())
+        return "".join(self._table(family, local, elsewhere) for family, local in self._by_family())
 
     def remove(self) -> str:
         """Take the tables away, whether or not they are there."""
@@ -235,36 +284,51 @@ class Rules:
                 found.append((family, local))
         return found
 
-    def _switch(self, family: _Family, revision: str) -> str:
-        """The dead man's switch: everything that depends on who is alive."""
-        health = _HEALTH.format(ip=family.keyword, health_port=self.health_port) if self.health_port else ""
-        return _SWITCH.format(
-            ip=family.keyword,
-            address_type=family.address_type,
-            alive_ms=int(INTERCEPTION_ALIVE_SECONDS.default * 1000),
-            tcp_seconds=INTERCEPTION_TCP_SECONDS.default_int,
-            revision=revision,
-            port=self.port,
-            loopback=family.loopback,
-            refused=family.refused.format(port=self.port),
-            health=health,
-        )
+    def _table(self, family: _Family, local: Sequence[str], elsewhere: Elsewhere, revision: str = "") -> str:
+        """One family's table; without a revision, it has no dead man's switch, and its addresses go after a while."""
+        values = {
+            "ip": family.keyword,
+            "table": TABLE,
+            "address_type": family.address_type,
+            "local": ", ".join(local),
+            "lasting": "",
+            "alive_ms": int(INTERCEPTION_ALIVE_SECONDS.default * 1000),
+            "flow_seconds": INTERCEPTION_FLOW_SECONDS.default_int,
+            "revision": revision,
+            "port": self.port,
+            "health_port": self.health_port,
+            "loopback": family.loopback,
+            "refused": family.refused.format(port=self.port),
+            "dnat": _DNAT_PRIORITY,
+            "snat": _SNAT_PRIORITY,
+        }
+        parts = dict.fromkeys(("switch", "decide", "observe"), "")
+        if revision:
+            observe = _OBSERVE + (_HEALTH if self.health_port else "")
+            parts = {"switch": _SWITCH, "decide": _DECIDE, "observe": observe}
+            parts = {name: part.format_map(values) for name, part in parts.items()}
+        else:
+            values["lasting"] = f"flags timeout\n        timeout {INTERCEPTION_LEAVE_SECONDS.default_int}s\n        "
+        ways = self._ways(family, local, elsewhere).items()
+        chains = {chain: "".join(f"        {rule}\n" for rule in rules) for chain, rules in ways}
+        chains["endpoints"] = chains.pop("cluster_dns")
+        return _TABLE.format_map(values | parts | chains)
 
-    def _table(self, family: _Family, local: Sequence[str], switch: str, endpoints: Sequence[Upstream]) -> str:
-        """One family's table; without a switch, its addresses are translated for a while only."""
-        for_a_while = f"flags timeout\n        timeout {INTERCEPTION_LEAVE_SECONDS.default_int}s\n        "
-        return _TABLE.format(
-            ip=family.keyword,
-            table=TABLE,
-            address_type=family.address_type,
-            lasting="" if switch else for_a_while,
-            local=", ".join(local),
-            switch=switch,
-            port=self.port,
-            endpoints="".join(f"        {rule}\n" for rule in _translate(family, endpoints)),
-            dnat=_DNAT_PRIORITY,
-            snat=_SNAT_PRIORITY,
-        )
+    def _ways(self, family: _Family, local: Sequence[str], elsewhere: Elsewhere) -> dict[str, list[str]]:
+        """The rules of the chains that send clients elsewhere, by chain."""
+        endpoints = family.only(elsewhere.endpoints)[: INTERCEPTION_ENDPOINTS.default_int]
+        ways: dict[str, list[str]] = {"cluster_dns": _translate(family, endpoints), "aside": [], "back": []}
+        # No rule changes a port here; clients of the other addresses have kube-proxy.
+        servers = [server for server in family.only(elsewhere.servers) if server.port == self.port]
+        if servers and not endpoints:
+            ip, server = family.keyword, servers[0].address
+            ours = next((address for address in local if ip_address(address).is_link_local), local[0])
+            ways["aside"] = [
+                f"{ip} daddr {ours} update @asked {{ meta l4proto . {ip} saddr . th sport }} {ip} daddr set {server}"
+            ]
+            theirs = f"{ip} saddr {server} meta l4proto {{ tcp, udp }} th sport {self.port}"
+            ways["back"] = [f"{theirs} meta l4proto . {ip} daddr . th dport @asked {ip} saddr set {ours}"]
+        return ways
 
 
 def revision_in(listing: str) -> str:
@@ -282,11 +346,9 @@ def _translate(family: _Family, endpoints: Sequence[Upstream]) -> list[str]:
     One rule for each, as kube-proxy has, because ports may differ and a map from numbers to addresses with ports needs
     Linux 5.6.
     """
-    own = [each for each in endpoints if _FAMILIES[ip_address(each.address).version] is family]
-    own = own[: INTERCEPTION_ENDPOINTS.default_int]
     rules = []
-    for index, endpoint in enumerate(own):
-        left = len(own) - index
+    for index, endpoint in enumerate(endpoints):
+        left = len(endpoints) - index
         chance = f"numgen random mod {left} 0 " if left > 1 else ""
         to = f"[{endpoint.address}]" if family.keyword == "ip6" else endpoint.address
         rules.append(f"meta l4proto {{ tcp, udp }} {chance}dnat to {to}:{endpoint.port}")

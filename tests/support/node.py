@@ -2,7 +2,7 @@
 
     pod 1 ── 10.244.1.0/24 ──┐
     pod 2 ── 10.244.2.0/24 ──┤ node ── 10.244.9.0/24 ── cluster DNS: .2 and .3
-                             │   kube-proxy: 10.96.0.10 to .2, fd00:96::a to fd00:244:9::2
+                             │   kube-proxy: 10.96.0.10 and .99 to .2, fd00:96::a and ::63 to fd00:244:9::2
                              └── nodelocal: 169.254.20.10, 10.96.0.10, fd00::10, fd00:96::a
 
 The cluster DNS answers with the address of the client that it sees: a pod's, if the pod asked it directly, and the
@@ -21,19 +21,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from nodelocal.nftables import TABLE
+from clusterdns.forward.upstreams import Upstream
+from nodelocal.nftables import TABLE, Elsewhere, Rules
 from tests.support.netns import Namespace, Namespaces, send_signal, shell
 
 LINK_LOCAL, CLUSTER_IP = "169.254.20.10", "10.96.0.10"
 LINK_LOCAL_6, CLUSTER_IP_6 = "fd00::10", "fd00:96::a"
 LOCAL = (LINK_LOCAL, CLUSTER_IP, LINK_LOCAL_6, CLUSTER_IP_6)
+SERVICE = ("10.96.0.99", "fd00:96::63")
+"""The Service by which nodelocal reaches cluster DNS, as CLUSTER_IP is its own."""
 ENDPOINTS = ("10.244.9.2", "10.244.9.3", "fd00:244:9::2", "fd00:244:9::3")
 NODE = ("10.244.9.1", "fd00:244:9::1")
 PODS = (("10.244.1.2", "fd00:244:1::2"), ("10.244.2.2", "fd00:244:2::2"))
 
 _KUBE_PROXY = """
 table {ip} kube-proxy {{
-    chain service {{ {ip} daddr {service} meta l4proto {{ tcp, udp }} th dport 53 dnat to {endpoint}; }}
+    chain service {{ {ip} daddr {{ {services} }} meta l4proto {{ tcp, udp }} th dport 53 dnat to {endpoint}; }}
     chain prerouting {{ type nat hook prerouting priority dstnat; jump service; }}
     chain output {{ type nat hook output priority -100; jump service; }}
 }}
@@ -41,7 +44,7 @@ table {ip} kube-proxy {{
 _COREFILE = """.:53 {{
     errors
     cache 30
-    forward . {endpoint}
+    forward . {server}
 }}
 """
 _PATIENCE_SECONDS = 60.0
@@ -73,8 +76,11 @@ class Node:
         self.node.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         # A node has a way to everywhere.
         self.node.ip("route add default via 10.244.9.2", "route add default via fd00:244:9::2")
-        for ip, service, endpoint in (("ip", CLUSTER_IP, "10.244.9.2"), ("ip6", CLUSTER_IP_6, "fd00:244:9::2")):
-            self.node.run("nft", "-f", "-", given=_KUBE_PROXY.format(ip=ip, service=service, endpoint=endpoint))
+        for ip, services, endpoint in (
+            ("ip", f"{CLUSTER_IP}, {SERVICE[0]}", "10.244.9.2"),
+            ("ip6", f"{CLUSTER_IP_6}, {SERVICE[1]}", "fd00:244:9::2"),
+        ):
+            self.node.run("nft", "-f", "-", given=_KUBE_PROXY.format(ip=ip, services=services, endpoint=endpoint))
         self._cluster_dns.start("python", "-m", "tests.support.echo_dns", *ENDPOINTS)
         self.nodelocal: subprocess.Popen[str] | None = None
 
@@ -99,7 +105,7 @@ class Node:
     def start_nodelocal(self, *flags: str) -> subprocess.Popen[str]:
         """Start nodelocal on the node, and wait until it is alive at every address."""
         corefile = self._folder / "Corefile"
-        corefile.write_text(_COREFILE.format(endpoint=ENDPOINTS[0]))
+        corefile.write_text(_COREFILE.format(server=SERVICE[0]))
         with (self._folder / "nodelocal.log").open("a") as log:
             self.nodelocal = self.node.start(
                 *(
@@ -115,7 +121,7 @@ class Node:
                     "-localip",
                     ",".join(LOCAL),
                     "-upstreamsvc",
-                    ",".join(map(_bracketed, ENDPOINTS)),
+                    ",".join(SERVICE),
                     "-health-port",
                     "0",
                 ),
@@ -124,6 +130,11 @@ class Node:
             )
         self.wait_until(lambda: self.alive() == set(LOCAL), "nodelocal is alive at every address")
         return self.nodelocal
+
+    def know_endpoints(self) -> None:
+        """Change the rules as nodelocal does when it learns of the endpoints of cluster DNS."""
+        endpoints = tuple(Upstream(address, 53) for address in ENDPOINTS)
+        self.node.run("nft", "-f", "-", given=Rules(LOCAL, 53).change(Elsewhere(endpoints)))
 
     def stop_nodelocal(self) -> int:
         """SIGTERM; its exit code."""
@@ -194,7 +205,3 @@ def longest_gap(lookups: Sequence[Lookup]) -> float:
     end = max(lookup.asked for lookup in lookups)
     times = sorted(lookup.answered for lookup in lookups if not lookup.error)
     return max((later - earlier for earlier, later in itertools.pairwise(times) if earlier < end), default=0.0)
-
-
-def _bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address

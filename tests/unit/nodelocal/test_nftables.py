@@ -9,7 +9,7 @@ import pytest
 
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import INTERCEPTION_ENDPOINTS
-from nodelocal.nftables import TABLE, Rules, revision_in
+from nodelocal.nftables import TABLE, Elsewhere, Rules, revision_in
 
 RULES = Rules(("169.254.20.10", "10.96.0.10", "fd00::10"), 53)
 V4 = (Upstream("10.1.1.1", 53), Upstream("10.1.1.2", 5353), Upstream("10.1.1.3", 53))
@@ -27,7 +27,7 @@ V6 = (Upstream("fd00:1::1", 53),)
 def test_a_table_for_each_family_in_use_replaced_as_a_whole(local: tuple[str, ...], families: tuple[str, ...]) -> None:
     rules = Rules(local, 53)
     assert rules.families == families
-    commands = re.findall(r"^(\w+) table (\w+) (\S+)|^table (\w+) (\S+) {", rules.install(), re.MULTILINE)
+    commands = re.findall(r"^(\w+) table (\w+) (\S+)|^table (\w+) (\S+) {", rules.install(Elsewhere()), re.MULTILINE)
     assert [tuple(filter(None, each)) for each in commands] == [
         step for ip in families for step in (("add", ip, TABLE), ("delete", ip, TABLE), (ip, TABLE))
     ]
@@ -37,14 +37,14 @@ def test_a_table_for_each_family_in_use_replaced_as_a_whole(local: tuple[str, ..
 
 
 def test_each_family_has_its_own_addresses() -> None:
-    v4, v6 = RULES.install(V4 + V6).split("add table ip6 ")
+    v4, v6 = RULES.install(Elsewhere(V4 + V6)).split("add table ip6 ")
     assert "elements = { 169.254.20.10, 10.96.0.10 }" in v4
     assert "elements = { fd00::10 }" in v6
     assert "fd00" not in v4
     assert "10." not in v6
 
 
-@pytest.mark.parametrize("end", ["install", "change_endpoints", "leave"])
+@pytest.mark.parametrize("end", ["install", "change", "leave"])
 @pytest.mark.parametrize(
     ("endpoints", "wanted"),
     [
@@ -63,18 +63,18 @@ def test_each_family_has_its_own_addresses() -> None:
     ids=["none", "one", "three", "both families"],
 )
 def test_every_endpoint_is_as_likely(end: str, endpoints: tuple[Upstream, ...], wanted: list[str]) -> None:
-    script = getattr(RULES, end)(endpoints)
+    script = getattr(RULES, end)(Elsewhere(endpoints))
     found = [line.split("meta l4proto { tcp, udp } ")[1] for line in script.splitlines() if "dnat to" in line]
     assert found == wanted
 
 
 def test_no_more_endpoints_than_the_limit() -> None:
-    many = [Upstream(f"10.1.{number // 256}.{number % 256}", 53) for number in range(1000)]
-    assert RULES.install(many).count("dnat to") == INTERCEPTION_ENDPOINTS.default
+    many = tuple(Upstream(f"10.1.{number // 256}.{number % 256}", 53) for number in range(1000))
+    assert RULES.install(Elsewhere(many)).count("dnat to") == INTERCEPTION_ENDPOINTS.default
 
 
 def test_the_revision_names_the_rules_but_not_the_endpoints() -> None:
-    assert revision_in(RULES.install()) == revision_in(RULES.install(V4)) == RULES.revision
+    assert revision_in(RULES.install(Elsewhere())) == revision_in(RULES.install(Elsewhere(V4))) == RULES.revision
     others = [
         replace(RULES, local=("169.254.20.10",)),
         replace(RULES, port=5353),
@@ -83,25 +83,25 @@ def test_the_revision_names_the_rules_but_not_the_endpoints() -> None:
     assert len({RULES.revision, *(rules.revision for rules in others)}) == 4
 
 
-@pytest.mark.parametrize("listing", ["", "table ip x {\n\tchain input {\n\t}\n}\n", RULES.leave(V4)])
+@pytest.mark.parametrize("listing", ["", "table ip x {\n\tchain input {\n\t}\n}\n", RULES.leave(Elsewhere(V4))])
 def test_a_table_without_revision_is_nobodys(listing: str) -> None:
     assert revision_in(listing) == ""
 
 
 def test_the_probes_of_the_node_are_untracked_where_there_are_any() -> None:
-    assert "8080" not in RULES.install()
-    assert replace(RULES, health_port=8080).install().count("port 8080 notrack") == 4
+    assert "8080" not in RULES.install(Elsewhere())
+    assert replace(RULES, health_port=8080).install(Elsewhere()).count("port 8080 notrack") == 4
 
 
 def test_all_rules_are_about_the_port_that_is_served() -> None:
-    script = replace(RULES, port=5353).install()
+    script = replace(RULES, port=5353).install(Elsewhere())
     assert not re.search(r"\b53\b", script)
     assert "th dport 5353" in script
 
 
 def test_what_is_left_is_for_a_while_and_tracks_as_ever() -> None:
-    left = RULES.leave(V4)
-    assert left.count("timeout 600s") == 2
+    left = RULES.leave(Elsewhere(V4))
+    assert left.count("flags timeout\n        timeout 600s") == 2
     assert "notrack" not in left
 
 
@@ -111,3 +111,35 @@ def test_withdrawn_nobody_is_alive_and_nobody_comes_alive() -> None:
         assert f"flush set {ip} {TABLE} alive" in script
         assert f"flush chain {ip} {TABLE} renew" in script
         assert f"delete chain {ip} {TABLE} {RULES.revision}" in script
+
+
+SERVERS = (Upstream("10.96.0.99", 53), Upstream("fd00:96::63", 53), Upstream("10.96.0.98", 53))
+
+
+@pytest.mark.parametrize(
+    ("local", "port", "elsewhere", "wanted"),
+    [
+        (("169.254.20.10",), 53, Elsewhere((), SERVERS), [("169.254.20.10", "10.96.0.99")]),
+        (("10.96.0.10", "169.254.20.10"), 53, Elsewhere((), SERVERS), [("169.254.20.10", "10.96.0.99")]),
+        (("10.96.0.10", "10.96.0.11"), 53, Elsewhere((), SERVERS), [("10.96.0.10", "10.96.0.99")]),
+        (
+            ("169.254.20.10", "fd00::10"),
+            53,
+            Elsewhere((), SERVERS),
+            [("169.254.20.10", "10.96.0.99"), ("fd00::10", "fd00:96::63")],
+        ),
+        # IPv4 clients go to an endpoint; of IPv6 none is known.
+        (("169.254.20.10", "fd00::10"), 53, Elsewhere(V4, SERVERS), [("fd00::10", "fd00:96::63")]),
+        (("169.254.20.10",), 5353, Elsewhere((), SERVERS), []),
+        (("169.254.20.10",), 53, Elsewhere(), []),
+    ],
+)
+def test_without_endpoints_packets_get_a_servers_address_and_answers_ours(
+    local: tuple[str, ...], port: int, elsewhere: Elsewhere, wanted: list[tuple[str, str]]
+) -> None:
+    rules = Rules(local, port)
+    for script in (rules.install(elsewhere), rules.change(elsewhere), rules.leave(elsewhere)):
+        there = re.findall(r"daddr (\S+) update @asked .* daddr set (\S+)$", script, re.MULTILINE)
+        back = re.findall(r"saddr (\S+) .* @asked .* saddr set (\S+)$", script, re.MULTILINE)
+        assert there == wanted
+        assert back == [(server, address) for address, server in wanted]
