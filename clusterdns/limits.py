@@ -196,6 +196,8 @@ HTTP_RETRY_SECONDS = Limit("try again to serve HTTP", 2, 0.1, 60, "seconds", "th
 LISTEN_RETRY_SECONDS = Limit(
     "pause before an address that is taken is tried again", 0.5, 0.5, 8, "seconds", "this project: doubles"
 )
+DRAIN_SECONDS = Limit("answers of what has come before the end", 5, 5, 5, "seconds", "a client waits no longer")
+DRAIN_QUIET_SECONDS = Limit("silence that ends a server that is to end", 0.2, 0.2, 0.2, "seconds", "this project")
 HEALTH_CHECK_SECONDS = Limit("self-check of health", 1, 1, 60, "seconds", "CoreDNS health")
 HEALTH_FAILED_CHECKS = Limit(
     "failed self-checks before /health says so", 3, 1, 60, "checks", "this project: a datagram may be lost"

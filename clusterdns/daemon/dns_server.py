@@ -11,7 +11,7 @@ import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -35,7 +35,7 @@ from clusterdns.directives.config import health, prometheus, ready, timeouts
 from clusterdns.directives.config.no_effect import without_effect
 from clusterdns.directives.config.server import ServerConfig
 from clusterdns.errors import ConfigError
-from clusterdns.limits import LISTEN_RETRY_SECONDS
+from clusterdns.limits import DRAIN_QUIET_SECONDS, DRAIN_SECONDS, LISTEN_RETRY_SECONDS
 from clusterdns.listen.sockets import open_tcp, open_udp
 from clusterdns.listen.tcp import TcpListener, TcpTimeouts
 from clusterdns.listen.udp import UdpListener
@@ -43,8 +43,6 @@ from clusterdns.listen.udp import UdpListener
 _log = logging.getLogger(__name__)
 
 _TEXT = "text/plain; charset=utf-8"
-_DRAIN_SECONDS = 5.0
-"""How long queries of a replaced configuration may still wait for their upstreams; a client waits no longer."""
 
 T = TypeVar("T")
 Place = tuple[str, int]
@@ -126,7 +124,8 @@ class DnsServer:
         return [udp.address for udp, _ in self._listeners.values()]
 
     async def serve_until(self, stop: asyncio.Event, leaving: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Answer until `stop` is set, and through the longest lame duck period of the Corefile; then close.
+        """Answer until `stop` is set, through the longest lame duck period of the Corefile, and until nobody asks any
+        more, but for that no longer than DRAIN_SECONDS; then close.
 
         `leaving` is awaited in between: it sends clients elsewhere while those that come are still answered.
         """
@@ -138,6 +137,9 @@ class DnsServer:
         if lameduck:
             _log.info("answering for %g s more (lameduck)", lameduck)
             await asyncio.sleep(lameduck)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS.default):
+                await self._drain()
         await self.close()
 
     async def close(self) -> None:
@@ -147,6 +149,21 @@ class DnsServer:
         await self._endpoints.close()
         await _cancel([*self._background, *self._probing, *self._retired])
         await _close_forwarders(self._assembly)
+
+    async def _drain(self) -> None:
+        """Until every query has its answer and no new one has come for DRAIN_QUIET_SECONDS.
+
+        Connections that are open may ask on: whoever wants to ask more when they end, connects anew (RFC 7766 section
+        6.2.4).
+        """
+        asked = -1
+        while (now := self._asked()) != asked or any(each.waiting for each in self._assembly.dispatchers.values()):
+            asked = now
+            await asyncio.sleep(DRAIN_QUIET_SECONDS.default)
+
+    def _asked(self) -> int:
+        """A number that grows with every datagram and connection."""
+        return sum(udp.counters.batches + tcp.counters.accepted for udp, tcp in self._listeners.values())
 
     async def _listen_patiently(self, patience: float, stop: asyncio.Event) -> bool:
         loop = asyncio.get_running_loop()
@@ -281,7 +298,7 @@ async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
 async def _retire(assembly: Assembly) -> None:
     """Let the queries of a replaced configuration end, then close its connections."""
     waited = 0.0
-    while waited < _DRAIN_SECONDS and any(forwarder.in_flight for _, forwarder in assembly.parts.forwards):
+    while waited < DRAIN_SECONDS.default and any(forwarder.in_flight for _, forwarder in assembly.parts.forwards):
         await asyncio.sleep(0.1)
         waited += 0.1
     await _close_forwarders(assembly)

@@ -52,6 +52,11 @@ class Dispatcher:
         """The zones of its server blocks."""
         return self._chains.keys()
 
+    @property
+    def waiting(self) -> int:
+        """How many queries have no answer yet."""
+        return self._waiting
+
     def respond_udp(self, message: bytes, peer: Peer, send: Send) -> bytes | None:
         """Answer one datagram; see `clusterdns.listen.respond.Respond`."""
         entry = self._find(message[2:])

@@ -26,6 +26,8 @@ class UdpCounters:
 
     dropped_answers: int = 0
     """Answers that the socket would not take: its buffer was full, or there was no way to the client."""
+    batches: int = 0
+    """How often there was something to read."""
 
 
 class UdpListener:
@@ -58,6 +60,7 @@ class UdpListener:
     def _drain(self) -> None:
         receive, transmit = self._sock.recvfrom, self._sock.sendto
         respond, send = self.respond, self._send
+        self.counters.batches += 1
         for _ in range(UDP_BATCH.default_int):
             try:
                 message, peer = receive(UDP_QUERY_BYTES.default_int)
@@ -81,6 +84,7 @@ class UdpListener:
             self.counters.dropped_answers += 1
 
     def _drain_wildcard(self) -> None:
+        self.counters.batches += 1
         for _ in range(UDP_BATCH.default_int):
             try:
                 message, ancillary, _flags, peer = self._sock.recvmsg(UDP_QUERY_BYTES.default_int, 256)
