@@ -98,6 +98,15 @@ PRIVATEZONE_SIGNATURE_SECONDS = Limit("signature age", 900, 1, 900, "seconds", "
 PRIVATEZONE_NONCES = Limit("remembered nonces", 1048576, 1, 16777216, "nonces", "this project")
 PRIVATEZONE_CHANGE_LOGS = Limit("change log", 100000, 1, 10000000, "rows", "this project")
 PRIVATEZONE_QPS = Limit("API quota", 20, 0.1, 100000, "calls per second", "former quota of AddZoneRecord")
+PRIVATEZONE_THREADS = Limit(
+    "API calls under way at once", 8, 1, 64, "calls", "this project: enough for 20 a second that take 400 ms"
+)
+PRIVATEZONE_BREAKER_FAILURES = Limit(
+    "failed writes in a row that stop the writes to a zone", 5, 1, 1000, "writes", "this project"
+)
+PRIVATEZONE_BREAKER_SECONDS = Limit(
+    "pause of the writes to a zone that refuses all", 5, 1, 300, "seconds", "this project: doubles"
+)
 PRIVATEZONE_BODY_BYTES = Limit("API request body", 65536, 0, 1048576, "bytes", "this project: the SDK sends none")
 EMULATOR_NEGATIVE_SECONDS = Limit("emulator negative TTL", 5, 0, 10800, "seconds", "RFC 2308 section 5, this project")
 

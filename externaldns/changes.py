@@ -13,10 +13,15 @@ from externaldns.record import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class RecordChange:
-    """One record set on its way from `old` to `new`: without `old` it is created, without `new` deleted."""
+    """One record set on its way from `old` to `new`: without `old` it is created, without `new` deleted.
+
+    `others` are values under the same name and type that belong to somebody else: they stay as they are, and count
+    neither as `old` nor as `new`.
+    """
 
     old: Endpoint | None
     new: Endpoint | None
+    others: tuple[str, ...] = ()
 
     @property
     def endpoint(self) -> Endpoint:

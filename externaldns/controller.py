@@ -88,7 +88,7 @@ class Controller:
         zones = Zones(snapshot.zones)
         view = self._registry.read(snapshot.records, zones.find)
         collected = collect(self._sources, self._rules.min_ttl_seconds)
-        desired = [self._provider.adjust(endpoint) for endpoint in collected.endpoints]
+        desired = await self._provider.adjust(collected.endpoints)
         scope = Scope(
             self._registry.owner_id,
             self._rules.record_types,

@@ -78,7 +78,8 @@ def calculate(
 
     The owner of a current record is its label `owner`. Endpoints in `desired` may claim a name several times;
     `externaldns.conflict` chooses. A desired TTL of None means "as it is": a provider that has a default
-    must fill it in beforehand, or a removed annotation would leave the old TTL behind.
+    must fill it in beforehand, or a removed annotation would leave the old TTL behind. So does a remark that is
+    not said.
     """
     scope = scope or Scope()
     create: list[Endpoint] = []
@@ -134,6 +135,7 @@ def _differs(old: Endpoint, new: Endpoint) -> bool:
         (new.ttl is not None and new.ttl != old.ttl)
         or not same_targets(old.targets, new.targets)
         or dict(old.provider_specific) != dict(new.provider_specific)
+        or any(old.remarks.get(target, "") != remark for target, remark in new.remarks.items())
     )
 
 

@@ -32,7 +32,8 @@ class Endpoint:
     """One record set: `dns_name` has `targets` of `record_type`.
 
     `ttl` is in seconds; None leaves the choice to the provider. `labels` say whose the record is and why it is
-    there; `provider_specific` carries what only one provider understands (a weight, a line).
+    there; `provider_specific` carries what only one provider understands (a weight, a line). `remarks` is the note
+    that the provider keeps with each target (PrivateZone's Remark); a target without one is left with what it has.
     """
 
     dns_name: str
@@ -42,6 +43,7 @@ class Endpoint:
     ttl: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     provider_specific: Mapping[str, str] = field(default_factory=dict)
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> RecordKey:

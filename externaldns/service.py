@@ -42,7 +42,8 @@ from externaldns.policy import POLICIES
 from externaldns.providers.privatezone.calls import Calls
 from externaldns.providers.privatezone.client import SdkApi
 from externaldns.providers.privatezone.gateway import WriteGateway
-from externaldns.providers.privatezone.provider import PrivateZoneProvider, ZoneChoice
+from externaldns.providers.privatezone.provider import PrivateZoneProvider
+from externaldns.providers.privatezone.zones import ZoneChoice
 from externaldns.providers.provider import Provider
 from externaldns.schedule import Schedule
 from externaldns.sources.service import ServiceOptions, ServiceSource

@@ -1,8 +1,8 @@
-"""What a DNS provider is to the controller: three methods, so that tests, and later a webhook, can stand in."""
+"""What a DNS provider is to the controller: few methods, so that a webhook, and tests, can stand in."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,14 +25,20 @@ class Provider(Protocol):
     async def read(self) -> Snapshot:
         """Return the zones and their records; ClusterDNSError if they can't be read whole."""
 
-    def adjust(self, endpoint: Endpoint) -> Endpoint:
-        """Return `endpoint` as this provider would give it back once stored: with its TTL, above all.
+    async def look(self, names: Iterable[str]) -> Snapshot:
+        """Return the zones, and the records of `names` (normalized) alone: as the last `read` found them, and as what
+        was applied since has left them. ClusterDNSError if what is in doubt can't be read again.
+        """
 
-        Without this, a value that the provider rounds would look changed in every run, for ever.
+    async def adjust(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+        """Return `endpoints` as this provider would give them back once stored: with their TTLs, above all.
+
+        Without this, a value that the provider rounds would look changed in every run, for ever. Endpoints of one name
+        may become fewer; those of different names do not touch one another.
         """
 
     async def apply(self, changes: Sequence[NameChange]) -> list[ChangeResult]:
         """Carry `changes` out, the steps of each in order, and say for each how it went. Never raises for one of them.
 
-        It is about the zones as the last `read` saw them.
+        It is about the zones as the last `read` or `look` saw them.
         """

@@ -10,13 +10,11 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from clusterdns.limits import PRIVATEZONE_THREADS
 from externaldns.providers.privatezone.failure import PrivateZoneError
 from externaldns.providers.privatezone.throttle import TRIES, TokenBucket, pause_seconds
 
 T = TypeVar("T")
-
-THREADS = 8
-"""Calls under way at once: at 10 calls a second, enough for answers that take 800 ms."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +34,7 @@ class Calls:
         self._dice = dice
         self._reads = TokenBucket()
         self._writes = TokenBucket()
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="privatezone")
+        self._threads = ThreadPoolExecutor(PRIVATEZONE_THREADS.default_int, thread_name_prefix="privatezone")
 
     async def read(self, call: Callable[[], T]) -> T:
         """Return what `call` returns; PrivateZoneError after the last try."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
@@ -18,10 +18,12 @@ from externaldns.config import AlibabaCloudConfig
 from externaldns.providers.privatezone.api import (
     DEFAULT_LINE,
     DEFAULT_WEIGHT,
+    ENABLED,
     OWN_ZONE_TYPE,
     PAGE_SIZE,
     Page,
     Row,
+    Vpc,
     Zone,
 )
 from externaldns.providers.privatezone.failure import UNREACHABLE, PrivateZoneError
@@ -58,8 +60,14 @@ class SdkApi:
             )
         )
 
-    def list_zones(self, vpc_id: str, page: int) -> Page[Zone]:
-        request = self._models.DescribeZonesRequest(query_vpc_id=vpc_id or None, page_number=page, page_size=PAGE_SIZE)
+    def list_zones(self, vpc_id: str, page: int, name: str = "") -> Page[Zone]:
+        request = self._models.DescribeZonesRequest(
+            query_vpc_id=vpc_id or None,
+            page_number=page,
+            page_size=PAGE_SIZE,
+            keyword=name or None,
+            search_mode="EXACT" if name else None,
+        )
         body = _call("DescribeZones", self._client.describe_zones, request)
         zones = (body.zones.zone if body.zones else None) or []
         return Page(tuple(_to_zone(zone) for zone in zones), int(body.total_items or 0))
@@ -72,9 +80,26 @@ class SdkApi:
         records = (body.records.record if body.records else None) or []
         return Page(tuple(_to_row(record) for record in records), int(body.total_items or 0))
 
-    def add_row(self, zone_id: str, row: Row, token: str) -> None:
-        request = self._models.AddZoneRecordRequest(zone_id=zone_id, client_token=token, **_fields(row))
-        _call("AddZoneRecord", self._client.add_zone_record, request)
+    def list_vpcs(self, zone_id: str) -> tuple[Vpc, ...]:
+        request = self._models.DescribeZoneInfoRequest(zone_id=zone_id)
+        body = _call("DescribeZoneInfo", self._client.describe_zone_info, request)
+        bound = (body.bind_vpcs.vpc if body.bind_vpcs else None) or []
+        return tuple(Vpc(vpc.vpc_id, vpc.region_id) for vpc in bound)
+
+    def add_zone(self, name: str, token: str) -> str:
+        request = self._models.AddZoneRequest(zone_name=name, client_token=token)
+        return str(_call("AddZone", self._client.add_zone, request).zone_id)
+
+    def bind_vpcs(self, zone_id: str, vpcs: Sequence[Vpc], token: str) -> None:
+        wanted = [self._models.BindZoneVpcRequestVpcs(vpc_id=vpc.vpc_id, region_id=vpc.region_id) for vpc in vpcs]
+        request = self._models.BindZoneVpcRequest(zone_id=zone_id, vpcs=wanted, client_token=token)
+        _call("BindZoneVpc", self._client.bind_zone_vpc, request)
+
+    def add_row(self, zone_id: str, row: Row, token: str) -> int:
+        request = self._models.AddZoneRecordRequest(
+            zone_id=zone_id, client_token=token, remark=row.remark or None, **_fields(row)
+        )
+        return int(_call("AddZoneRecord", self._client.add_zone_record, request).record_id)
 
     def update_row(self, row: Row, token: str) -> None:
         request = self._models.UpdateZoneRecordRequest(record_id=row.record_id, client_token=token, **_fields(row))
@@ -84,9 +109,33 @@ class SdkApi:
         request = self._models.DeleteZoneRecordRequest(record_id=record_id, client_token=token)
         _call("DeleteZoneRecord", self._client.delete_zone_record, request)
 
+    def set_remark(self, record_id: int, remark: str, token: str) -> None:
+        request = self._models.UpdateRecordRemarkRequest(record_id=record_id, remark=remark, client_token=token)
+        _call("UpdateRecordRemark", self._client.update_record_remark, request)
+
+    def set_status(self, record_id: int, status: str, token: str) -> None:
+        request = self._models.SetZoneRecordStatusRequest(record_id=record_id, status=status, client_token=token)
+        _call("SetZoneRecordStatus", self._client.set_zone_record_status, request)
+
+    def set_weight(self, record_id: int, weight: int, token: str) -> None:
+        request = self._models.UpdateZoneRecordWeightRequest(record_id=record_id, weight=weight, client_token=token)
+        _call("UpdateZoneRecordWeight", self._client.update_zone_record_weight, request)
+
+    def weigh(self, zone_id: str, row: Row, weighted: bool, token: str) -> None:
+        request = self._models.SetZoneLbaStatusRequest(
+            zone_id=zone_id, rr=row.rr, type=row.type, line=row.line, open=weighted, client_token=token
+        )
+        _call("SetZoneLbaStatus", self._client.set_zone_lba_status, request)
+
 
 def _to_zone(zone: Any) -> Zone:
-    return Zone(zone.zone_id, normalize_name(zone.zone_name), zone.zone_type or OWN_ZONE_TYPE)
+    return Zone(
+        zone.zone_id,
+        normalize_name(zone.zone_name),
+        zone.zone_type or OWN_ZONE_TYPE,
+        records=None if zone.record_count is None else int(zone.record_count),
+        updated=None if zone.update_timestamp is None else int(zone.update_timestamp),
+    )
 
 
 def _to_row(record: Any) -> Row:
@@ -99,6 +148,8 @@ def _to_row(record: Any) -> Row:
         line=record.line or DEFAULT_LINE,
         weight=DEFAULT_WEIGHT if record.weight is None else int(record.weight),
         priority=None if record.priority is None else int(record.priority),
+        remark=record.remark or "",
+        status=record.status or ENABLED,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -42,8 +42,13 @@ class MemoryProvider:
             raise self.away
         return Snapshot(tuple(self.records.values()), ("ex.com",))
 
-    def adjust(self, endpoint: Endpoint) -> Endpoint:
-        return replace(endpoint, ttl=endpoint.ttl or 60)
+    async def look(self, names: Iterable[str]) -> Snapshot:
+        wanted = set(names)
+        records = [record for record in self.records.values() if record.dns_name in wanted]
+        return Snapshot(tuple(records), ("ex.com",))
+
+    async def adjust(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+        return [replace(endpoint, ttl=endpoint.ttl or 60) for endpoint in endpoints]
 
     async def apply(self, changes: Sequence[NameChange]) -> list[ChangeResult]:
         return [self._apply(change) for change in changes]

@@ -15,7 +15,7 @@ from darabonba.policy.retry import RetryPolicyContext
 
 from clusterdns.errors import ConfigError
 from externaldns.config import AlibabaCloudConfig
-from externaldns.providers.privatezone.api import Page, Row, Zone
+from externaldns.providers.privatezone.api import Page, Row, Vpc, Zone
 from externaldns.providers.privatezone.client import SdkApi
 from externaldns.providers.privatezone.failure import UNREACHABLE, PrivateZoneError
 
@@ -90,20 +90,48 @@ def test_rows() -> None:
     ]
 
 
+def test_the_vpcs_of_a_zone() -> None:
+    bound = {"BindVpcs": {"Vpc": [{"VpcId": "vpc-1", "RegionId": "cn-hangzhou"}]}}
+    client = SdkClient(answer("DescribeZoneInfo", bound))
+    assert api_over(client).list_vpcs("z1") == (Vpc("vpc-1", "cn-hangzhou"),)
+    assert client.requests == [{"ZoneId": "z1"}]
+
+
 def test_writes_send_the_token_and_leave_defaults_to_the_server() -> None:
-    client = SdkClient(answer("AddZoneRecord", {}))
+    client = SdkClient(answer("AddZoneRecord", {"RecordId": 77}))
     api = api_over(client)
     row = Row(5, "web", "A", "1.1.1.1", 60)
     fields = {"Rr": "web", "Type": "A", "Value": "1.1.1.1", "Ttl": 60}
-    api.add_row("z1", row, "t1")
+    assert api.add_row("z1", row, "t1") == 77
     api.update_row(row, "t2")
     api.update_row(Row(6, "web", "A", "1.1.1.1", 60, line="l", weight=2), "t3")
     api.delete_row(5, "t4")
+    api.set_remark(5, "note", "t5")
+    api.set_status(5, "ENABLE", "t6")
+    api.set_weight(5, 9, "t7")
+    api.weigh("z1", row, True, "t8")
+    api.bind_vpcs("z1", [Vpc("vpc-1", "cn-hangzhou")], "t9")
+    api.add_row("z1", Row(0, "@", "MX", "mail.ex.com", 60, priority=5, remark="note"), "t10")
     assert client.requests == [
         {"ZoneId": "z1", "ClientToken": "t1", **fields},
         {"RecordId": 5, "ClientToken": "t2", **fields},
         {"RecordId": 6, "ClientToken": "t3", "Line": "l", "Weight": 2, **fields},
         {"RecordId": 5, "ClientToken": "t4"},
+        {"RecordId": 5, "Remark": "note", "ClientToken": "t5"},
+        {"RecordId": 5, "Status": "ENABLE", "ClientToken": "t6"},
+        {"RecordId": 5, "Weight": 9, "ClientToken": "t7"},
+        {"ZoneId": "z1", "Rr": "web", "Type": "A", "Line": "default", "Open": True, "ClientToken": "t8"},
+        {"ZoneId": "z1", "Vpcs": [{"VpcId": "vpc-1", "RegionId": "cn-hangzhou"}], "ClientToken": "t9"},
+        {
+            "ZoneId": "z1",
+            "ClientToken": "t10",
+            "Rr": "@",
+            "Type": "MX",
+            "Value": "mail.ex.com",
+            "Ttl": 60,
+            "Priority": 5,
+            "Remark": "note",
+        },
     ]
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from externaldns.changes import RecordChange
 from externaldns.providers.privatezone.api import Row
 from externaldns.providers.privatezone.operations import (
     AddRow,
     DeleteRow,
+    Enable,
     Operation,
+    RemarkRow,
+    SetWeight,
     UpdateRow,
-    canonical_value,
+    Weigh,
     operations,
 )
+from externaldns.providers.privatezone.row_sets import canonical_target, to_endpoints
 from externaldns.providers.privatezone.ttl import ALLOWED_SECONDS, allowed_ttl
 from externaldns.record import Endpoint
 
@@ -28,6 +33,14 @@ def told(operation: Operation) -> str:
             return f"update {old.value} {old.ttl} -> {row.value} {row.ttl}"
         case DeleteRow():
             return f"delete {row.value}"
+        case RemarkRow():
+            return f"remark {row.value} {row.remark}"
+        case Enable():
+            return f"enable {row.value}"
+        case SetWeight():
+            return f"weight {row.value} {row.weight}"
+        case Weigh(_, _, weighted):
+            return f"weigh {'on' if weighted else 'off'}"
 
 
 @pytest.mark.parametrize(
@@ -89,14 +102,17 @@ def test_calls(record_type: str, held: list[str], wanted: list[str] | None, ttl:
         for number, line in enumerate(held)
     ]
     new = Endpoint("web.ex.com", tuple(wanted), record_type, ttl=ttl) if wanted else None
-    found = operations("zone-1", "web", rows, new, record_type)
+    old = next(iter(to_endpoints("web.ex.com", rows)), None)
+    found = operations("zone-1", "web", rows, RecordChange(old, new))
     assert [told(call) for call in found] == calls
     assert {call.zone_id for call in found} <= {"zone-1"}
 
 
 def test_an_update_keeps_what_only_the_row_knows() -> None:
     row = Row(7, "Web", "A", "1.1.1.1", 60, line="aliyun_r_cn-beijing-a", weight=5)
-    [call] = operations("zone-1", "Web", [row], Endpoint("web.ex.com", ("2.2.2.2",), "A"), "A")
+    properties = {"alibabacloud/line": row.line, "alibabacloud/weight": "5"}
+    old, new = (Endpoint("web.ex.com", (ip,), "A", provider_specific=properties) for ip in ("1.1.1.1", "2.2.2.2"))
+    [call] = operations("zone-1", "Web", [row], RecordChange(old, new))
     assert call == UpdateRow("zone-1", row, Row(7, "Web", "A", "2.2.2.2", 60, row.line, 5))
 
 
@@ -121,4 +137,4 @@ def test_a_ttl_is_rounded_down_to_an_allowed_one_and_stays_there(seconds: int | 
     ],
 )
 def test_equal_values_have_one_form(record_type: str, value: str, canonical: str) -> None:
-    assert canonical_value(record_type, value) == canonical
+    assert canonical_target(record_type, value) == canonical

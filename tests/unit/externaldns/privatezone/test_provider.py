@@ -11,12 +11,13 @@ import pytest
 from clusterdns.errors import ClusterDNSError
 from externaldns.changes import ChangeResult, NameChange, RecordChange
 from externaldns.domain_filter import DomainFilter
-from externaldns.providers.privatezone.api import Page, Row, Zone
+from externaldns.providers.privatezone.api import Page, Row
 from externaldns.providers.privatezone.calls import Calls
 from externaldns.providers.privatezone.failure import UNREACHABLE, PrivateZoneError
 from externaldns.providers.privatezone.gateway import WriteGateway
 from externaldns.providers.privatezone.listing import list_all
-from externaldns.providers.privatezone.provider import PrivateZoneProvider, ZoneChoice
+from externaldns.providers.privatezone.provider import PrivateZoneProvider
+from externaldns.providers.privatezone.zones import ZoneChoice
 from externaldns.providers.provider import Snapshot
 from externaldns.record import Endpoint
 from tests.support import virtual_time
@@ -108,13 +109,13 @@ def test_zones_are_chosen_by_vpc_id_and_domain(choice: ZoneChoice, zones: tuple[
 
 def test_zones_of_cloud_products_are_left_alone() -> None:
     api = MemoryApi("ex.com")
-    api.zones.append(Zone("id-product", "product.ex.com", "CLOUD_PRODUCT_ZONE"))
+    api.add_empty_zone("product.ex.com", "vpc-1", type="CLOUD_PRODUCT_ZONE")
     assert read(api).zones == ("ex.com",)
 
 
 def test_two_zones_of_one_name_are_refused_with_what_to_do() -> None:
     api = MemoryApi("ex.com")
-    api.zones.append(Zone("id-2", "ex.com"))
+    api.add_empty_zone("ex.com", "vpc-1", zone_id="id-2")
     with pytest.raises(
         PrivateZoneError, match=r"two zones are called ex\.com: id-ex\.com and id-2; .*--zone-id-filter"
     ):
@@ -164,7 +165,8 @@ def test_a_zone_that_cannot_be_read_fails_the_whole_read() -> None:
 
 def test_adjusting_gives_every_record_the_ttl_that_it_will_have() -> None:
     with provider_of(MemoryApi()) as provider:
-        assert [provider.adjust(record("w", "A", "1.1.1.1", ttl=ttl)).ttl for ttl in (None, 1, 300)] == [60, 5, 60]
+        wanted = [record("w", "A", "1.1.1.1", ttl=ttl) for ttl in (None, 1, 300)]
+        assert [each.ttl for each in virtual_time.run(provider.adjust(wanted))] == [60, 5, 60]
 
 
 # Writing.
@@ -347,13 +349,25 @@ def test_calls_keep_to_the_quota() -> None:
     assert all(later - earlier >= 1.0 - 1e-6 for earlier, later in zip(moments, moments[20:], strict=False))
 
 
-def test_rows_of_other_lines_and_types_do_not_count_as_identical() -> None:
+def test_rows_of_other_lines_are_other_sets() -> None:
+    api = MemoryApi("ex.com")
+    api.hold_row("ex.com", Row(0, "web", "A", "1.1.1.1", 60, line="other"))
+    [result] = apply(api, create("web.ex.com", "1.1.1.1"))
+    assert result.error is None
+    assert api.held("ex.com") == ["web A 60 1.1.1.1", "web A 60 1.1.1.1"]
+    [result] = apply(api, change(record("web.ex.com", "A", "1.1.1.1"), None))
+    assert [row.line for row in api.rows["id-ex.com"]] == ["other"]
+
+
+def test_an_identical_row_with_another_remark_is_somebody_elses() -> None:
     api = MemoryApi("ex.com")
 
     def hook(call: str) -> None:
         if len(api.calls) == 1:
-            api.rows["id-ex.com"].append(Row(99, "web", "A", "1.1.1.1", 60, line="other"))
+            api.hold_row("ex.com", Row(0, "web", "A", "1.1.1.1", 60, remark="them"))
 
     api.before = hook
-    [result] = apply(api, create("web.ex.com", "1.1.1.1"))
+    wanted = Endpoint("web.ex.com", ("1.1.1.1",), "A", remarks={"1.1.1.1": "us"})
+    [result] = apply(api, change(None, wanted))
     assert "Record.Invalid.Conflict" in str(result.error)
+    assert [row.remark for row in api.rows["id-ex.com"]] == ["them"]
