@@ -20,6 +20,9 @@ OWNER_LABEL = "owner"
 RESOURCE_LABEL = "resource"
 """Label: the object that asked for the record, such as `service/shop/web`."""
 
+SHARED_LABEL = "shared"
+"""Label of wanted records, `true`: their targets may stand beside other owners' under the same name."""
+
 RECORD_TYPES = ("A", "AAAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT")
 """Record types that can be managed; ExternalDNS's list."""
 

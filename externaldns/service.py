@@ -46,7 +46,7 @@ from externaldns.providers.privatezone.provider import PrivateZoneProvider
 from externaldns.providers.privatezone.zones import ZoneChoice
 from externaldns.providers.provider import Provider
 from externaldns.schedule import Schedule
-from externaldns.sources.service import ServiceOptions, ServiceSource
+from externaldns.sources.build import build_sources, kinds_of
 
 ONCE_SYNC_SECONDS = 60.0
 """How long --once waits for the stores to be filled; ExternalDNS waits as long."""
@@ -101,18 +101,11 @@ def build_provider(config: Config, calls: Calls) -> Provider:
 
 def build_controller(config: Config, cluster: Cluster, provider: Provider, measurements: Measurements) -> Controller:
     """Put the controller together around `cluster`'s stores and `provider`."""
-    options = ServiceOptions(
-        config.source.namespace,
-        config.source.annotation_prefixes,
-        config.source.publish_internal_services,
-        config.source.publish_host_ip,
-        config.source.always_publish_not_ready_addresses,
-    )
     rules = Rules(
         POLICIES[config.plan.policy], _domains(config), config.plan.record_types, config.source.min_ttl_seconds
     )
     return Controller(
-        [ServiceSource(cluster, options)], build_registry(config), provider, rules, measurements=measurements
+        build_sources(config.source, cluster), build_registry(config), provider, rules, measurements=measurements
     )
 
 
@@ -131,7 +124,7 @@ async def fill(config: Config, cluster: Cluster) -> None:
         folder.load()
         await folder.watch()
     else:
-        kinds = frozenset(store.kind for store in ServiceSource(cluster).stores)
+        kinds = kinds_of(build_sources(config.source, Cluster()))
         selectors = {"Pod": UNFINISHED_PODS}
         access = Access(config.cluster.kubeconfig or "")
         watch = ClusterWatch(cluster, access, kinds, config.source.namespace, field_selectors=selectors)

@@ -28,6 +28,7 @@ from clusterdns.kube.raw import (
     RawServiceImport,
     RawStatus,
 )
+from clusterdns.kube.raw_records import RawDNSEndpoint, RawGateway, RawIngressObject, RawRoute
 from clusterdns.kube.trim import (
     Note,
     trim_endpoint_slice,
@@ -37,6 +38,7 @@ from clusterdns.kube.trim import (
     trim_service,
     trim_service_import,
 )
+from clusterdns.kube.trim_records import trim_dns_endpoint, trim_gateway, trim_ingress, trim_route
 
 
 class MalformedObject(ClusterDNSError):
@@ -107,6 +109,11 @@ _CODECS: dict[str, _Codec] = {
     "Pod": _codec(RawPod, trim_pod),
     "Node": _codec(RawNode, trim_node),
     "ServiceImport": _codec(RawServiceImport, trim_service_import),
+    "Ingress": _codec(RawIngressObject, trim_ingress),
+    "DNSEndpoint": _codec(RawDNSEndpoint, trim_dns_endpoint),
+    "Gateway": _codec(RawGateway, trim_gateway),
+    "HTTPRoute": _codec(RawRoute, trim_route),
+    "GRPCRoute": _codec(RawRoute, trim_route),
 }
 _LOOSE_PAGE = msgspec.json.Decoder(RawList[msgspec.Raw])
 _EVENT = msgspec.json.Decoder(RawEvent)

@@ -41,5 +41,10 @@ KINDS: dict[str, Kind] = {
         Kind("Node", "nodes", namespaced=False),
         # Multi-Cluster Services API, a custom resource.
         Kind("ServiceImport", "serviceimports", group="multicluster.x-k8s.io", version="v1alpha1", optional=True),
+        Kind("Ingress", "ingresses", group="networking.k8s.io"),
+        Kind("DNSEndpoint", "dnsendpoints", group="externaldns.k8s.io", version="v1alpha1"),
+        Kind("Gateway", "gateways", group="gateway.networking.k8s.io"),
+        Kind("HTTPRoute", "httproutes", group="gateway.networking.k8s.io"),
+        Kind("GRPCRoute", "grpcroutes", group="gateway.networking.k8s.io"),
     )
 }

@@ -220,4 +220,4 @@ def _add_implied_namespaces(contents: Contents) -> None:
 
 
 def _summary(contents: Contents) -> str:
-    return ", ".join(f"{len(objects)} {KINDS[kind].plural}" for kind, objects in contents.items())
+    return ", ".join(f"{len(objects)} {KINDS[kind].plural}" for kind, objects in contents.items() if objects)

@@ -135,3 +135,72 @@ class Node(KubeObject, frozen=True, gc=False, kw_only=True):
     addresses: tuple[tuple[str, str], ...] = ()
     unschedulable: bool = False
     ready: bool = True
+
+
+class Ingress(KubeObject, frozen=True, gc=False, kw_only=True):
+    """An Ingress. `ingress_class` is spec.ingressClassName, else the annotation that came before it."""
+
+    ingress_class: str = ""
+    hosts: tuple[str, ...] = ()
+    """spec.rules[].host, those that are set."""
+    tls_hosts: tuple[str, ...] = ()
+    """spec.tls[].hosts[]."""
+    load_balancer: tuple[str, ...] = ()
+    """status.loadBalancer.ingress, each its ip or else its hostname."""
+
+
+class RecordSet(msgspec.Struct, frozen=True, gc=False):
+    """One of spec.endpoints of a DNSEndpoint; `ttl` in seconds, 0 for none given."""
+
+    dns_name: str
+    targets: tuple[str, ...]
+    record_type: str
+    set_identifier: str = ""
+    ttl: int = 0
+    labels: dict[str, str] = {}
+    provider_specific: dict[str, str] = {}
+
+
+class DNSEndpoint(KubeObject, frozen=True, gc=False, kw_only=True):
+    """A DNSEndpoint of ExternalDNS's custom resource: records as they are meant."""
+
+    record_sets: tuple[RecordSet, ...] = ()
+
+
+class Listener(msgspec.Struct, frozen=True, gc=False):
+    """A listener of a Gateway, and which routes may use it: `namespaces_from` is `Same`, `All` or `Selector`.
+
+    `namespace_selector` is a selector in text for namespaces; empty `route_kinds` leave the protocol to decide.
+    """
+
+    name: str
+    hostname: str = ""
+    port: int = 0
+    protocol: str = ""
+    namespaces_from: str = "Same"
+    namespace_selector: str = ""
+    route_kinds: tuple[str, ...] = ()
+
+
+class Gateway(KubeObject, frozen=True, gc=False, kw_only=True):
+    """A Gateway of gateway.networking.k8s.io; `addresses` are status.addresses[].value."""
+
+    listeners: tuple[Listener, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+class ParentReference(msgspec.Struct, frozen=True, gc=False):
+    """The Gateway that a route wants to be attached to; `section` and `port` ("" and 0: any) name its listener."""
+
+    namespace: str
+    name: str
+    section: str = ""
+    port: int = 0
+
+
+class Route(KubeObject, frozen=True, gc=False, kw_only=True):
+    """An HTTPRoute or GRPCRoute. `parents` are Gateways only; `accepted` are those that took it."""
+
+    hostnames: tuple[str, ...] = ()
+    parents: tuple[ParentReference, ...] = ()
+    accepted: tuple[ParentReference, ...] = ()

@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, Generic, TypeVar
 
-from clusterdns.kube.objects import EndpointSlice, Key, KubeObject, Namespace, Node, Pod, Service, ServiceImport
+from clusterdns.kube.objects import (
+    DNSEndpoint,
+    EndpointSlice,
+    Gateway,
+    Ingress,
+    Key,
+    KubeObject,
+    Namespace,
+    Node,
+    Pod,
+    Route,
+    Service,
+    ServiceImport,
+)
 
 T = TypeVar("T", bound=KubeObject)
 
@@ -86,8 +99,14 @@ class Cluster:
         self.pods: Store[Pod] = Store("Pod")
         self.nodes: Store[Node] = Store("Node")
         self.service_imports: Store[ServiceImport] = Store("ServiceImport")
-        stores = (self.namespaces, self.services, self.endpoint_slices, self.pods, self.nodes, self.service_imports)
-        self._by_kind: dict[str, Store[Any]] = {store.kind: store for store in stores}
+        self.ingresses: Store[Ingress] = Store("Ingress")
+        self.dns_endpoints: Store[DNSEndpoint] = Store("DNSEndpoint")
+        self.gateways: Store[Gateway] = Store("Gateway")
+        self.http_routes: Store[Route] = Store("HTTPRoute")
+        self.grpc_routes: Store[Route] = Store("GRPCRoute")
+        self._by_kind: dict[str, Store[Any]] = {
+            store.kind: store for store in vars(self).values() if isinstance(store, Store)
+        }
 
     def store(self, kind: str) -> Store[Any]:
         """The store of the objects of that kind: `Service`, `Pod` ... KeyError for a kind that is not kept."""

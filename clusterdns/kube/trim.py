@@ -77,7 +77,7 @@ def trim_namespace(raw: RawNamespace, note: Note) -> Namespace:
         uid=meta.uid or "",
         resource_version=meta.resource_version or "",
         labels=meta.labels or {},
-        annotations=_annotations(meta),
+        annotations=kept_annotations(meta),
     )
 
 
@@ -97,13 +97,13 @@ def trim_service(raw: RawService, note: Note) -> Service:
         uid=meta.uid or "",
         resource_version=meta.resource_version or "",
         labels=meta.labels or {},
-        annotations=_annotations(meta),
+        annotations=kept_annotations(meta),
         type=kind,
         cluster_ips=cluster_ips,
         headless=headless,
         external_name=(spec.external_name or "") if kind == "ExternalName" else "",
         external_ips=_addresses(spec.external_ips or (), "spec.externalIPs", note),
-        load_balancer=_ingress(raw.status.load_balancer if raw.status else None, note),
+        load_balancer=load_balancer_targets(raw.status.load_balancer if raw.status else None, note),
         ports=_service_ports(spec.ports),
         publish_not_ready_addresses=bool(spec.publish_not_ready),
         external_traffic_policy=spec.external_traffic_policy or "",
@@ -123,7 +123,7 @@ def trim_endpoint_slice(raw: RawEndpointSlice, note: Note) -> EndpointSlice:
         uid=meta.uid or "",
         resource_version=meta.resource_version or "",
         labels=labels,
-        annotations=_annotations(meta),
+        annotations=kept_annotations(meta),
         service=labels.get(SERVICE_NAME_LABEL, ""),
         imported=labels.get(IMPORTED_SERVICE_LABEL, ""),
         source_cluster=labels.get(SOURCE_CLUSTER_LABEL, ""),
@@ -142,7 +142,7 @@ def trim_service_import(raw: RawServiceImport, note: Note) -> ServiceImport:
         uid=meta.uid or "",
         resource_version=meta.resource_version or "",
         labels=meta.labels or {},
-        annotations=_annotations(meta),
+        annotations=kept_annotations(meta),
         headless=headless,
         ips=() if headless else _addresses(spec.ips or (), "spec.ips", note),
         ports=_service_ports(spec.ports),
@@ -160,7 +160,7 @@ def trim_pod(raw: RawPod, note: Note) -> Pod:
         uid=meta.uid or "",
         resource_version=meta.resource_version or "",
         labels=meta.labels or {},
-        annotations=_annotations(meta),
+        annotations=kept_annotations(meta),
         ips=_addresses(given, "status.podIPs", note),
         phase=status.phase or "",
         host_network=bool(spec.host_network),
@@ -168,7 +168,7 @@ def trim_pod(raw: RawPod, note: Note) -> Pod:
         node_name=spec.node_name or "",
         hostname=spec.hostname or "",
         subdomain=spec.subdomain or "",
-        ready=_condition(status.conditions, "Ready") == "True",
+        ready=condition(status.conditions, "Ready") == "True",
         terminating=meta.deleted is not None,
         started=status.started or "",
         dns_policy=spec.dns_policy or "ClusterFirst",
@@ -191,15 +191,16 @@ def trim_node(raw: RawNode, note: Note) -> Node:
         uid=meta.uid or "",
         resource_version=meta.resource_version or "",
         labels=meta.labels or {},
-        annotations=_annotations(meta),
+        annotations=kept_annotations(meta),
         addresses=tuple(addresses),
         unschedulable=bool(raw.spec and raw.spec.unschedulable),
         # A manifest without conditions describes a node that works.
-        ready=_condition(status.conditions if status else None, "Ready") in ("True", ""),
+        ready=condition(status.conditions if status else None, "Ready") in ("True", ""),
     )
 
 
-def _annotations(meta: RawMetadata) -> dict[str, str]:
+def kept_annotations(meta: RawMetadata) -> dict[str, str]:
+    """The object's annotations, without the one that is large and says nothing."""
     annotations = meta.annotations or {}
     annotations.pop(LAST_APPLIED, None)
     return annotations
@@ -227,7 +228,8 @@ def _one_address(text: str | None, where: str, note: Note) -> str:
     return address
 
 
-def _ingress(balancer: RawLoadBalancer | None, note: Note) -> tuple[str, ...]:
+def load_balancer_targets(balancer: RawLoadBalancer | None, note: Note) -> tuple[str, ...]:
+    """Each address of a load balancer, or else its name."""
     targets: list[str] = []
     for each in (balancer.ingress if balancer else None) or ():
         target = _one_address(each.ip, "status.loadBalancer.ingress", note) or each.hostname
@@ -255,7 +257,7 @@ def _endpoint(raw: RawEndpoint, note: Note) -> Endpoint:
     )
 
 
-def _condition(conditions: Iterable[RawCondition] | None, name: str) -> str:
+def condition(conditions: Iterable[RawCondition] | None, name: str) -> str:
     """The status of the condition of that type: `True`, `False`, `Unknown`, or empty where it is not there."""
     return next((each.status or "" for each in conditions or () if each.type == name), "")
 

@@ -21,6 +21,8 @@ DEFAULT_PREFIXES = (GA_PREFIX, ALPHA_PREFIX)
 CONTROLLER_NAME = "dns-controller"
 """The value of the `controller` annotation that stands for this program and ExternalDNS."""
 
+_PROVIDERS = ("alibabacloud", "webhook")
+
 _LONGEST_TTL_SECONDS = 2**31 - 1  # RFC 2181 section 8
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,23 @@ class Annotations:
             logger.warning("%s: annotation ttl %r is ignored: write 1 to %d seconds", where, text, _LONGEST_TTL_SECONDS)
             return None
         return seconds
+
+    def provider_specific(self) -> dict[str, str]:
+        """Return what is for one provider only: `alibabacloud-weight: 3` is the property `alibabacloud/weight`."""
+        found: dict[str, str] = {}
+        for prefix in reversed(self.prefixes):
+            for provider in _PROVIDERS:
+                start = f"{prefix}{provider}-"
+                found |= {
+                    f"{provider}/{name.removeprefix(start)}": value
+                    for name, value in sorted(self.values.items())
+                    if name.startswith(start)
+                }
+        return found
+
+    def switch(self, name: str) -> bool:
+        """Tell whether the annotation `name` says true; anything but true or false counts as false."""
+        return (self.get(name) or "").strip().lower() == "true"
 
     def belongs_to_another_controller(self) -> bool:
         controller = self.get("controller")

@@ -8,9 +8,10 @@
                                   with --publish-internal-services
     headless                      the ready endpoints, under the name and, for pods that have a
                                   hostname, under `<pod hostname>.<name>` as well
+    NodePort                      the nodes' addresses, and an     the cluster IPs
+                                  SRV record for each port
     ExternalName                  spec.externalIPs, else           the same
                                   spec.externalName
-    NodePort                      nothing without `target` (node addresses are not published)
 
 The annotation `target` replaces all of these. IPv4 targets make A records, IPv6 AAAA, anything else a CNAME; unlike
 ExternalDNS, all cluster IPs of a dual-stack Service count. Reads stores; no I/O, no clock.
@@ -23,125 +24,161 @@ from dataclasses import dataclass
 from typing import Any
 
 from clusterdns.kube.objects import Endpoint as PodEndpoint
-from clusterdns.kube.objects import EndpointSlice, KubeObject, Pod, Service
+from clusterdns.kube.objects import EndpointSlice, Key, KubeObject, Pod, Service
 from clusterdns.kube.store import Cluster, Store
-from externaldns.record import RESOURCE_LABEL, Endpoint, suitable_type
-from externaldns.sources.annotations import DEFAULT_PREFIXES, Annotations
+from externaldns.record import Endpoint
+from externaldns.sources import node_addresses
+from externaldns.sources.annotations import Annotations
+from externaldns.sources.making import make_endpoints
+from externaldns.sources.objects import ObjectSource
+from externaldns.sources.selection import Selection
+from externaldns.sources.slices import SlicesByService
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """The flags of the same names."""
+    """The flags of the same names; no `service_types` are all of them."""
 
-    namespace: str = ""
-    annotation_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
+    service_types: tuple[str, ...] = ()
     publish_internal_services: bool = False
     publish_host_ip: bool = False
     always_publish_not_ready_addresses: bool = False
+    expose_internal_ipv6: bool = False
+    exclude_unschedulable: bool = True
 
 
-class ServiceSource:
+class ServiceSource(ObjectSource[Service]):
     """Makes endpoints from the Services, EndpointSlices, Pods and Nodes of `cluster`."""
 
     name = "service"
 
-    def __init__(self, cluster: Cluster, options: ServiceOptions | None = None) -> None:
+    def __init__(
+        self, cluster: Cluster, selection: Selection | None = None, options: ServiceOptions | None = None
+    ) -> None:
+        super().__init__(cluster.services, selection or Selection())
         self._cluster = cluster
         self._options = options or ServiceOptions()
+        self._slices = SlicesByService(cluster.endpoint_slices)
 
     @property
     def stores(self) -> tuple[Store[Any], ...]:
-        """The stores that must be synced before `endpoints` means anything, and whose changes change it."""
         cluster = self._cluster
         return (cluster.services, cluster.endpoint_slices, cluster.pods, cluster.nodes)
 
-    def endpoints(self) -> list[Endpoint]:
-        """Return what all Services ask for, not merged: a name that two ask for is in it twice."""
-        slices: dict[tuple[str, str], list[EndpointSlice]] = {}
-        for endpoint_slice in self._cluster.endpoint_slices:
-            slices.setdefault((endpoint_slice.namespace, endpoint_slice.service), []).append(endpoint_slice)
-        return [
-            endpoint
-            for service in sorted(self._cluster.services, key=lambda service: service.key)
-            if not self._options.namespace or service.namespace == self._options.namespace
-            for endpoint in self._of_service(service, slices.get(service.key, []))
-        ]
-
-    def _of_service(self, service: Service, slices: list[EndpointSlice]) -> Iterator[Endpoint]:
-        annotations = self._annotations(service)
-        if annotations.belongs_to_another_controller():
-            return
-        resource = f"service/{service.namespace}/{service.name}"
-        ttl = annotations.ttl(resource)
-        for annotation in ("hostname", "internal-hostname"):
-            for hostname in annotations.names(annotation):
-                targets = self._targets(service, annotations, slices, hostname, annotation == "internal-hostname")
-                yield from _endpoints(targets, ttl, resource)
-
-    def _targets(
-        self,
-        service: Service,
-        annotations: Annotations,
-        slices: list[EndpointSlice],
-        hostname: str,
-        internal: bool,
-    ) -> Iterable[tuple[str, str]]:
-        """Return the (name, target) pairs that `service` asks for under `hostname`."""
-        targets = annotations.targets()
-        if not targets and service.headless:
-            return self._headless_targets(service, slices, hostname)
-        if not targets:
-            targets = self._own_targets(service, internal)
-        return [(hostname, target) for target in targets]
-
-    def _own_targets(self, service: Service, internal: bool) -> tuple[str, ...]:
-        match service.type:
-            case "LoadBalancer":
-                return service.cluster_ips if internal else service.external_ips or service.load_balancer
-            case "ClusterIP":
-                return service.cluster_ips if internal or self._options.publish_internal_services else ()
-            case "ExternalName":
-                external_name = service.external_name.removesuffix(".")
-                return service.external_ips or ((external_name,) if external_name else ())
+    def _concerned_by_other(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
+        changed = new or old
+        if changed is None:
+            return ()
+        match kind:
+            case "EndpointSlice":
+                named = (each for each in (old, new) if isinstance(each, EndpointSlice))
+                return {(each.namespace, each.service) for each in named}
+            case "Pod":
+                return self._slices.services_of_pod(changed.key)
+            case "Node" if node_addresses.differ(old, new):
+                return [each.key for each in self._primary if each.headless or each.type == "NodePort"]
             case _:
                 return ()
 
-    def _headless_targets(
-        self, service: Service, slices: list[EndpointSlice], hostname: str
-    ) -> Iterator[tuple[str, str]]:
-        publish_all = service.publish_not_ready_addresses or self._options.always_publish_not_ready_addresses
-        for endpoint_slice in slices:
-            for endpoint in endpoint_slice.endpoints:
-                if endpoint.target_kind != "Pod" or not (endpoint.ready or publish_all):
-                    continue
-                pod = self._cluster.pods.get(service.namespace, endpoint.target_name)
-                # An endpoint outlives its pod by a moment; what is known to be gone is not published.
-                if pod is None:
-                    continue
-                targets = self._pod_targets(service, pod, endpoint)
-                names = [hostname, f"{pod.hostname}.{hostname}"] if pod.hostname else [hostname]
-                yield from ((name, target) for name in names for target in targets)
+    def _make(self, asking: Service) -> Iterable[Endpoint]:
+        types = self._options.service_types
+        if types and asking.type not in types:
+            return []
+        annotations = self._selection.annotations(asking)
+        return self._selection.combine(
+            asking,
+            () if self._selection.ignore_hostname_annotation else self._annotated(asking, annotations),
+            lambda name: self._named(asking, annotations, name, internal=False),
+        )
 
-    def _pod_targets(self, service: Service, pod: Pod, endpoint: PodEndpoint) -> tuple[str, ...]:
-        if targets := self._annotations(pod).targets():
+    def _annotated(self, asking: Service, annotations: Annotations) -> Iterator[Endpoint]:
+        for annotation in ("hostname", "internal-hostname"):
+            for name in annotations.names(annotation):
+                yield from self._named(asking, annotations, name, internal=annotation == "internal-hostname")
+
+    def _named(self, asking: Service, annotations: Annotations, name: str, *, internal: bool) -> Iterator[Endpoint]:
+        """Return what `asking` wants under `name`, as `internal-hostname` if `internal`."""
+        resource = f"service/{asking.namespace}/{asking.name}"
+        targets = annotations.targets()
+        if targets:
+            yield from make_endpoints(((name, target) for target in targets), annotations, resource)
+        elif asking.headless:
+            yield from make_endpoints(self._headless_targets(asking, annotations, name), annotations, resource)
+        elif asking.type == "NodePort" and not internal:
+            nodes = self._node_targets(asking, annotations)
+            yield from make_endpoints(((name, target) for target in nodes), annotations, resource)
+            if nodes:
+                yield from make_endpoints(_service_locations(asking, name), annotations, resource, "SRV")
+        else:
+            own = self._own_targets(asking, internal=internal)
+            yield from make_endpoints(((name, target) for target in own), annotations, resource)
+
+    def _own_targets(self, asking: Service, *, internal: bool) -> tuple[str, ...]:
+        match asking.type:
+            case "LoadBalancer":
+                return asking.cluster_ips if internal else asking.external_ips or asking.load_balancer
+            case "ClusterIP":
+                return asking.cluster_ips if internal or self._options.publish_internal_services else ()
+            case "NodePort":
+                return asking.cluster_ips
+            case "ExternalName":
+                external_name = asking.external_name.removesuffix(".")
+                return asking.external_ips or ((external_name,) if external_name else ())
+            case _:
+                return ()
+
+    def _headless_targets(self, asking: Service, annotations: Annotations, name: str) -> Iterator[tuple[str, str]]:
+        publish_all = asking.publish_not_ready_addresses or self._options.always_publish_not_ready_addresses
+        for endpoint in self._slices.endpoints(asking.key):
+            if endpoint.target_kind != "Pod" or not (endpoint.ready or publish_all):
+                continue
+            pod = self._cluster.pods.get(asking.namespace, endpoint.target_name)
+            # An endpoint outlives its pod by a moment; what is known to be gone is not published.
+            if pod is None:
+                continue
+            targets = self._pod_targets(annotations, pod, endpoint)
+            names = [name, f"{pod.hostname}.{name}"] if pod.hostname else [name]
+            yield from ((each, target) for each in names for target in targets)
+
+    def _pod_targets(self, annotations: Annotations, pod: Pod, endpoint: PodEndpoint) -> tuple[str, ...]:
+        if targets := self._selection.annotations(pod).targets():
             return targets
-        kind = self._annotations(service).get("endpoints-type")
+        kind = annotations.get("endpoints-type")
         if kind == "NodeExternalIP":
             node = self._cluster.nodes.get("", pod.node_name)
-            return tuple(address for type, address in node.addresses if type == "ExternalIP") if node else ()
+            return node_addresses.of_type(node, "ExternalIP") if node else ()
         if kind == "HostIP" or self._options.publish_host_ip:
             return (pod.host_ip,) if pod.host_ip else ()
         # EndpointSlice API: "The first address is the one to use"; consumers ignore the others.
         return endpoint.addresses[:1]
 
-    def _annotations(self, kube_object: KubeObject) -> Annotations:
-        return Annotations(kube_object.annotations, self._options.annotation_prefixes)
+    def _node_targets(self, asking: Service, annotations: Annotations) -> tuple[str, ...]:
+        """Return the addresses at which a NodePort Service can be reached.
+
+        With externalTrafficPolicy `Local` a node without pods of the Service drops its traffic, so that only the nodes
+        of the best pods there are count: ready ones, else terminating ones that still serve, else any.
+        """
+        nodes = sorted(self._cluster.nodes, key=lambda node: node.name)
+        if asking.external_traffic_policy == "Local":
+            best = _best_nodes(self._slices.endpoints(asking.key))
+            nodes = [node for node in nodes if node.name in best]
+        if self._options.exclude_unschedulable:
+            nodes = [node for node in nodes if not node.unschedulable]
+        access = annotations.get("access") or ""
+        return node_addresses.reachable(nodes, access, internal_ipv6=self._options.expose_internal_ipv6)
 
 
-def _endpoints(targets: Iterable[tuple[str, str]], ttl: int | None, resource: str) -> Iterator[Endpoint]:
-    """Make one endpoint of each name and type in the (name, target) pairs; the targets sorted, and once each."""
-    sets: dict[tuple[str, str], set[str]] = {}
-    for name, target in targets:
-        sets.setdefault((name, suitable_type(target)), set()).add(target)
-    for (name, record_type), values in sorted(sets.items()):
-        yield Endpoint(name, tuple(sorted(values)), record_type, ttl=ttl, labels={RESOURCE_LABEL: resource})
+def _best_nodes(endpoints: Iterable[PodEndpoint]) -> set[str]:
+    levels: dict[int, set[str]] = {}
+    for endpoint in endpoints:
+        if endpoint.node_name:
+            level = 0 if endpoint.ready and not endpoint.terminating else 1 if endpoint.serving else 2
+            levels.setdefault(level, set()).add(endpoint.node_name)
+    return levels[min(levels)] if levels else set()
+
+
+def _service_locations(asking: Service, name: str) -> Iterator[tuple[str, str]]:
+    """Return the (name, target) pairs of SRV records (RFC 2782): `_web._tcp.NAME` has priority, weight, port, host."""
+    for port in asking.ports:
+        if port.node_port:
+            yield f"_{asking.name}._{port.protocol.lower()}.{name}", f"0 50 {port.node_port} {name}."

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from clusterdns.kube.objects import Key, KubeObject
 from clusterdns.kube.store import Store
 from externaldns.record import Endpoint, RecordKey, find_fault
 
@@ -26,10 +27,22 @@ class Source(Protocol):
 
     @property
     def stores(self) -> tuple[Store[Any], ...]:
-        """The stores it reads; all must be synced before `endpoints` means anything."""
+        """The stores it reads; all must be synced before anything it says is true. The first has the objects that
+        ask for records, the others what their records are made of.
+        """
 
     def endpoints(self) -> list[Endpoint]:
         """Return what the objects ask for now, possibly several times for one name."""
+
+    def endpoints_of(self, key: Key) -> list[Endpoint]:
+        """Return what the object with that key asks for now; nothing if there is no such object (any more)."""
+
+    def concerned(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
+        """Return the keys of the objects that may ask for something else now that a store of `kind` has changed so.
+
+        Together with `endpoints_of` it makes a change cost what it touches, not what there is. Call it after the store
+        has changed, as a listener does; too many keys are no error, one too few is.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,16 @@ class ApiServerDouble:
         self._version += 1
         self._publish(_Change(self._version, KINDS[kind], old, None))
 
+    def uninstall(self, kind: str) -> None:
+        """Delete the definition of a custom resource: a server deletes the objects first, then it has no such API."""
+        for its_kind, namespace, name in list(self._objects):
+            if its_kind == kind:
+                self.delete(kind, name, namespace)
+        self.without.add(KINDS[kind].plural)
+        for watch in self._watches:
+            if watch.kind.name == kind:
+                watch.outgoing.put_nowait(None)
+
     def expire_history(self) -> None:
         """Forget all changes and snapshots so far (compaction), as if nobody had a version that is current."""
         self._version += 1

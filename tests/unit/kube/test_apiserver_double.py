@@ -80,6 +80,7 @@ def test_refusals(number: int, refusal: int) -> None:
 
 def test_no_such_api() -> None:
     async def script(server: ApiServerDouble, session: Session) -> None:
+        server.without.add("dnsendpoints")
         recorded = recording.recorded(26)
         answer = await ask(session, recorded["request"]["path"])
         assert answer == (recorded["response"]["status"], recorded["response"]["body"])

@@ -12,6 +12,7 @@ from clusterdns.kube.objects import EndpointSlice, Node, Pod, Service
 from clusterdns.kube.store import Cluster
 from externaldns.record import Endpoint
 from externaldns.sources.annotations import Annotations
+from externaldns.sources.selection import Selection
 from externaldns.sources.service import ServiceOptions, ServiceSource
 from externaldns.sources.source import collect
 
@@ -44,10 +45,12 @@ def records(source: ServiceSource) -> set[str]:
     return {f"{record.dns_name} {record.record_type} {','.join(record.targets)}" for record in source.endpoints()}
 
 
-def source_of(*services: Service, options: ServiceOptions | None = None) -> ServiceSource:
+def source_of(*services: Service, options: ServiceOptions | Selection | None = None) -> ServiceSource:
     cluster = Cluster()
     cluster.services.replace(services)
-    return ServiceSource(cluster, options)
+    if isinstance(options, Selection):
+        return ServiceSource(cluster, options)
+    return ServiceSource(cluster, options=options)
 
 
 PUBLISH_INTERNAL = ServiceOptions(publish_internal_services=True)
@@ -73,7 +76,11 @@ PUBLISH_INTERNAL = ServiceOptions(publish_internal_services=True)
         ("ClusterIP", annotated(hostname=NAME), PUBLISH_INTERNAL, {f"{NAME} A 10.96.0.1", f"{NAME} AAAA fd00:96::1"}),
         ("ClusterIP", annotated(internal_hostname=NAME), None, {f"{NAME} A 10.96.0.1", f"{NAME} AAAA fd00:96::1"}),
         ("ExternalName", annotated(hostname=NAME), None, {f"{NAME} CNAME db.example.net"}),
-        ("NodePort", annotated(hostname=NAME), None, set()),
+        ("NodePort", annotated(internal_hostname=NAME), None, {f"{NAME} A 10.96.0.1", f"{NAME} AAAA fd00:96::1"}),
+        ("NodePort", annotated(hostname=NAME), ServiceOptions(("LoadBalancer",)), set()),
+        ("ExternalName", annotated(hostname=NAME), ServiceOptions(("ExternalName",)),
+         {f"{NAME} CNAME db.example.net"}),
+        ("ExternalName", annotated(hostname=NAME), Selection(ignore_hostname_annotation=True), set()),
         # The annotation `target` stands above all of that.
         ("NodePort", annotated(hostname=NAME, target="192.0.2.9, lb.ex.net."), None, {f"{NAME} A 192.0.2.9",
          f"{NAME} CNAME lb.ex.net"}),
@@ -90,8 +97,8 @@ PUBLISH_INTERNAL = ServiceOptions(publish_internal_services=True)
         ("LoadBalancer", {}, None, set()),
         ("ExternalName", annotated(hostname=NAME, controller="other"), None, set()),
         ("ExternalName", annotated(hostname=NAME, controller="dns-controller"), None, {f"{NAME} CNAME db.example.net"}),
-        ("ExternalName", annotated(hostname=NAME), ServiceOptions(namespace="other"), set()),
-        ("ExternalName", annotated(hostname=NAME), ServiceOptions(namespace="shop"), {f"{NAME} CNAME db.example.net"}),
+        ("ExternalName", annotated(hostname=NAME), Selection(namespace="other"), set()),
+        ("ExternalName", annotated(hostname=NAME), Selection(namespace="shop"), {f"{NAME} CNAME db.example.net"}),
         # The older prefix is read as well; the newer one wins; a prefix of one's own replaces both.
         ("ExternalName", {ALPHA + "hostname": NAME}, None, {f"{NAME} CNAME db.example.net"}),
         (
@@ -103,12 +110,14 @@ PUBLISH_INTERNAL = ServiceOptions(publish_internal_services=True)
         (
             "ExternalName",
             {GA + "hostname": "other.ex.com", "my.org/hostname": NAME},
-            ServiceOptions(annotation_prefixes=("my.org/",)),
+            Selection(annotation_prefixes=("my.org/",)),
             {f"{NAME} CNAME db.example.net"},
         ),
     ],
 )  # fmt: skip
-def test_service(type: str, annotations: dict[str, str], options: ServiceOptions | None, expected: set[str]) -> None:
+def test_service(
+    type: str, annotations: dict[str, str], options: ServiceOptions | Selection | None, expected: set[str]
+) -> None:
     assert records(source_of(service(type, annotations=annotations), options=options)) == expected
 
 
@@ -226,7 +235,7 @@ def test_headless(
     ]
     other = EndpointSlice(namespace="other", name="web", service="web", endpoints=(endpoint("web-0", "10.6.6.6"),))
     cluster.endpoint_slices.replace([*slices, other])
-    assert records(ServiceSource(cluster, options)) == expected
+    assert records(ServiceSource(cluster, options=options)) == expected
 
 
 def test_a_headless_service_that_publishes_not_ready_addresses_has_them_all() -> None:

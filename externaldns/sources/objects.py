@@ -1,0 +1,56 @@
+"""What all sources have in common: they go through the objects of one store, one by one.
+
+A subclass says what one object asks for, and whom a change of another object concerns. Reads stores; no I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+
+from clusterdns.kube.objects import Key, KubeObject
+from clusterdns.kube.store import Store
+from externaldns.record import Endpoint
+from externaldns.sources.selection import Selection
+
+T = TypeVar("T", bound=KubeObject)
+
+
+class ObjectSource(ABC, Generic[T]):
+    """Implements `externaldns.sources.source.Source` over the objects of `primary` that `selection` admits."""
+
+    name: str
+
+    def __init__(self, primary: Store[T], selection: Selection) -> None:
+        self._primary = primary
+        self._selection = selection
+
+    @property
+    def stores(self) -> tuple[Store[Any], ...]:
+        return (self._primary,)
+
+    def endpoints(self) -> list[Endpoint]:
+        objects = sorted(self._primary, key=lambda each: each.key)
+        return [endpoint for each in objects for endpoint in self._endpoints_of(each)]
+
+    def endpoints_of(self, key: Key) -> list[Endpoint]:
+        found = self._primary.get(*key)
+        return self._endpoints_of(found) if found is not None else []
+
+    def concerned(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
+        if kind != self._primary.kind:
+            return self._concerned_by_other(kind, old, new)
+        found = new or old
+        return (found.key,) if found is not None else ()
+
+    def _endpoints_of(self, asking: T) -> list[Endpoint]:
+        return list(self._make(asking)) if self._selection.admits(asking) else []
+
+    @abstractmethod
+    def _make(self, asking: T) -> Iterable[Endpoint]:
+        """Return what the object, which was admitted, asks for."""
+
+    def _concerned_by_other(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
+        """Like `concerned`, for the other stores: everything that asks, unless a source knows better."""
+        return [each.key for each in self._primary]
