@@ -190,14 +190,16 @@ class DnsServer:
         opened = _open(place for place in assembly.dispatchers if place not in self._listeners)
         for place, (udp_socket, tcp_socket) in opened.items():
             dispatcher = assembly.dispatchers[place]
-            udp, tcp = UdpListener(udp_socket, dispatcher.respond_udp), TcpListener(tcp_socket, dispatcher.respond_tcp)
+            udp = UdpListener(udp_socket, dispatcher.respond_udp, dispatcher.repeat)
+            tcp = TcpListener(tcp_socket, dispatcher.respond_tcp)
             self._listeners[place] = udp, tcp
             udp.start()
             await tcp.start()
         for place, dispatcher in assembly.dispatchers.items():
             if place in self._listeners:
                 udp, tcp = self._listeners[place]
-                udp.respond, tcp.respond = dispatcher.respond_udp, dispatcher.respond_tcp
+                udp.respond, udp.repeat = dispatcher.respond_udp, dispatcher.repeat
+                tcp.respond = dispatcher.respond_tcp
                 tcp.timeouts = _timeouts(servers, place)
 
     async def _close_all_but(self, places: Collection[Place]) -> None:

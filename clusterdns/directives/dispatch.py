@@ -57,15 +57,17 @@ class Dispatcher:
         """How many queries have no answer yet."""
         return self._waiting
 
+    def repeat(self, body: bytes) -> bytes | None:
+        """The answer to a datagram, both without ID, if it is one that anyone gets and nothing in it has changed."""
+        entry = self._find(body)
+        if entry is None or self._clock() >= entry.renew_at:
+            return None
+        entry.tally.hits += 1
+        return entry.body
+
     def respond_udp(self, message: bytes, peer: Peer, send: Send) -> bytes | None:
         """Answer one datagram; see `clusterdns.listen.respond.Respond`."""
-        entry = self._find(message[2:])
-        if entry is None:
-            return self._respond(message, peer, send, "udp", self._clock())
         now = self._clock()
-        if now < entry.renew_at:
-            entry.tally.hits += 1
-            return message[:2] + entry.body
         answer = self.packets.get(message[2:], client_address(peer), now)
         if answer is None:
             return self._respond(message, peer, send, "udp", now)

@@ -1,4 +1,4 @@
-"""What a listener asks of the server behind it: one callable, which answers at once or later.
+"""What a listener asks of the server behind it: one callable, which answers at once or later, and one for repetitions.
 
 No task, no future and no object per query crosses this line: most answers are there when the call returns.
 """
@@ -13,6 +13,14 @@ Peer = tuple[Any, ...]
 
 Send = Callable[[bytes, Peer], None]
 """Sends a late answer to the peer that asked; does nothing if that peer is gone."""
+
+Repeat = Callable[[bytes], bytes | None]
+"""From a query behind its ID to the answer behind its ID, if that is the same for whoever asks and known at once."""
+
+
+def repeat_nothing(_body: bytes) -> bytes | None:
+    """For a server that keeps no answers."""
+    return None
 
 
 class Respond(Protocol):

@@ -1,7 +1,8 @@
 """DNS over UDP: sockets drained in a loop from the event loop's reader callback.
 
 First code that a datagram meets. One wake-up answers up to a batch of datagrams, then lets other sockets have their
-turn; a transport or a task for each datagram costs five times as much.
+turn; a transport or a task for each datagram costs five times as much. Where the system can, a whole batch is received
+with one call, and the answers that are known at once leave with another, ahead of those that are not.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from clusterdns.limits import UDP_BATCH, UDP_QUERY_BYTES
-from clusterdns.listen.respond import Peer, Respond
+from clusterdns.listen.batch import IS_AVAILABLE, Batch
+from clusterdns.listen.respond import Peer, Repeat, Respond, Send, repeat_nothing
 from clusterdns.listen.sockets import IP_PKTINFO
 
 _IN_PKTINFO = struct.Struct("=I4s4s")
@@ -31,13 +33,26 @@ class UdpCounters:
 
 
 class UdpListener:
-    """Answers what arrives on one socket, which it owns from then on."""
+    """Answers what arrives on one socket, which it owns from then on.
 
-    def __init__(self, sock: socket.socket, respond: Respond) -> None:
+    `repeat` is asked first. Both it and `respond` may be replaced while it runs. `in_batches`: with one system call
+    for many datagrams, which changes nothing but the cost.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        respond: Respond,
+        repeat: Repeat = repeat_nothing,
+        *,
+        in_batches: bool = IS_AVAILABLE,
+    ) -> None:
         self.counters = UdpCounters()
         self._sock = sock
         self.respond = respond
+        self.repeat = repeat
         self._wildcard = ip_address(sock.getsockname()[0]).is_unspecified
+        self._batch = Batch(sock, has_destination=self._wildcard) if in_batches else None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -48,7 +63,8 @@ class UdpListener:
     def start(self) -> None:
         """Begin to answer; must run in the event loop's thread."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._sock, self._drain_wildcard if self._wildcard else self._drain)
+        drain = self._drain_wildcard if self._wildcard else self._drain
+        self._loop.add_reader(self._sock, drain if self._batch is None else self._drain_batch)
 
     def close(self) -> None:
         """Stop answering; what is still under way is forgotten."""
@@ -57,23 +73,46 @@ class UdpListener:
             self._loop = None
         self._sock.close()
 
+    def _drain_batch(self) -> None:
+        assert self._batch is not None
+        batch = self._batch
+        self.counters.batches += 1
+        lengths = batch.receive()
+        unknown = batch.fill(lengths, self.repeat)
+        self.counters.dropped_answers += batch.send(len(lengths), unknown)
+        send = self._send_from if self._wildcard else self._send
+        first_error = None
+        for slot in unknown:
+            if self._loop is None:
+                break
+            message, peer = batch.datagram(slot, lengths[slot])
+            try:
+                answer = self.respond(message, peer, send)
+            except Exception as error:
+                # The others have left the socket already, and nobody else will answer them.
+                first_error = first_error or error
+                continue
+            if answer:
+                send(answer, peer)
+        if first_error is not None:
+            raise first_error
+
     def _drain(self) -> None:
-        receive, transmit = self._sock.recvfrom, self._sock.sendto
-        respond, send = self.respond, self._send
         self.counters.batches += 1
         for _ in range(UDP_BATCH.default_int):
             try:
-                message, peer = receive(UDP_QUERY_BYTES.default_int)
+                message, peer = self._sock.recvfrom(UDP_QUERY_BYTES.default_int)
             except BlockingIOError:
                 return
             except OSError:
                 continue  # an ICMP error of an earlier answer; the socket itself is well
-            answer = respond(message, peer, send)
-            if answer:
-                try:
-                    transmit(answer, peer)
-                except OSError:
-                    self.counters.dropped_answers += 1
+            self._answer(message, peer, self._send)
+
+    def _answer(self, message: bytes, peer: Peer, send: Send) -> None:
+        body = self.repeat(message[2:])
+        answer = self.respond(message, peer, send) if body is None else message[:2] + body
+        if answer:
+            send(answer, peer)
 
     def _send(self, answer: bytes, peer: Peer) -> None:
         if self._loop is None or not answer:
@@ -94,20 +133,18 @@ class UdpListener:
                 continue
             # The packet's destination travels with the peer, behind what the server looks at.
             asked: Peer = (*peer, tuple(ancillary))
-            answer = self.respond(message, asked, self._send_from)
-            if answer:
-                self._send_from(answer, asked)
+            self._answer(message, asked, self._send_from)
 
     def _send_from(self, answer: bytes, asked: Peer) -> None:
         if self._loop is None or not answer:
             return
         try:
-            self._sock.sendmsg([answer], [_as_source(item) for item in asked[-1]], 0, asked[:-1])
+            self._sock.sendmsg([answer], [as_source(item) for item in asked[-1]], 0, asked[:-1])
         except OSError:
             self.counters.dropped_answers += 1
 
 
-def _as_source(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
+def as_source(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
     """The control message that makes an answer leave from where its query arrived (ip(7), ipv6(7), RFC 3542)."""
     level, kind, data = item
     if level == socket.IPPROTO_IP and kind == IP_PKTINFO:

@@ -1,17 +1,18 @@
-"""The UDP listener on real loopback sockets."""
+"""The UDP listener on real loopback sockets, a datagram at a time and in batches."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
 import pytest
 
-from clusterdns.limits import UDP_BATCH
-from clusterdns.listen.respond import Peer, Send, client_address
+from clusterdns.limits import UDP_BATCH, UDP_QUERY_BYTES
+from clusterdns.listen.batch import IS_AVAILABLE
+from clusterdns.listen.respond import Peer, Repeat, Send, client_address, repeat_nothing
 from clusterdns.listen.sockets import open_udp
 from clusterdns.listen.udp import UdpListener
 from tests.support.virtual_time import run
@@ -35,8 +36,8 @@ class Echo:
 
 
 @contextmanager
-def listening(address: str, respond: Echo) -> Iterator[UdpListener]:
-    listener = UdpListener(open_udp(address, 0), respond)
+def listening(address: str, respond: Echo, in_batches: bool, repeat: Repeat = repeat_nothing) -> Iterator[UdpListener]:
+    listener = UdpListener(open_udp(address, 0), respond, repeat, in_batches=in_batches)
     listener.start()
     try:
         yield listener
@@ -69,14 +70,24 @@ PLACES = [
     ("::1", "::1"),
     ("::", "::1"),
 ]
-places = pytest.mark.parametrize(("bound", "asked"), PLACES)
+WAYS = [False, pytest.param(True, marks=pytest.mark.skipif(not IS_AVAILABLE, reason="no recvmmsg here"))]
+ways = pytest.mark.parametrize("in_batches", WAYS)
+
+
+at_places = pytest.mark.parametrize(("bound", "asked"), PLACES)
+
+
+def places(test: Callable[[str, str, bool], None]) -> Callable[[str, str, bool], None]:
+    """Run a test at all places, in both ways."""
+    both: Callable[[str, str, bool], None] = ways(at_places(test))
+    return both
 
 
 @places
-def test_answers_come_from_the_address_that_was_asked(bound: str, asked: str) -> None:
+def test_answers_come_from_the_address_that_was_asked(bound: str, asked: str, in_batches: bool) -> None:
     async def body() -> None:
         echo = Echo()
-        with listening(bound, echo) as listener, client_of(listener, asked) as client:
+        with listening(bound, echo, in_batches) as listener, client_of(listener, asked) as client:
             client.send(b"one")
             assert await receive(client) == b"ONE"
             ((_, peer),) = echo.asked
@@ -86,10 +97,10 @@ def test_answers_come_from_the_address_that_was_asked(bound: str, asked: str) ->
 
 
 @places
-def test_late_answers_come_from_there_too_and_in_any_order(bound: str, asked: str) -> None:
+def test_late_answers_come_from_there_too_and_in_any_order(bound: str, asked: str, in_batches: bool) -> None:
     async def body() -> None:
         echo = Echo()
-        with listening(bound, echo) as listener, client_of(listener, asked) as client:
+        with listening(bound, echo, in_batches) as listener, client_of(listener, asked) as client:
             client.send(b"late 1")
             client.send(b"late 2")
             client.send(b"now")
@@ -102,10 +113,10 @@ def test_late_answers_come_from_there_too_and_in_any_order(bound: str, asked: st
 
 
 @places
-def test_silence(bound: str, asked: str) -> None:
+def test_silence(bound: str, asked: str, in_batches: bool) -> None:
     async def body() -> None:
         echo = Echo()
-        with listening(bound, echo) as listener, client_of(listener, asked) as client:
+        with listening(bound, echo, in_batches) as listener, client_of(listener, asked) as client:
             for message in (b"silent", b"", b"silent again", b"spoken"):
                 client.send(message)
             # The empty answer to the empty message is silence, too.
@@ -116,13 +127,13 @@ def test_silence(bound: str, asked: str) -> None:
 
 
 @places
-def test_more_than_a_batch_is_answered_and_others_have_their_turn(bound: str, asked: str) -> None:
+def test_more_than_a_batch_is_answered_and_others_have_their_turn(bound: str, asked: str, in_batches: bool) -> None:
     async def body() -> None:
         echo = Echo()
         count = 2 * UDP_BATCH.default_int + 5
         with (
-            listening(bound, echo) as listener,
-            listening(bound, echo) as other,
+            listening(bound, echo, in_batches) as listener,
+            listening(bound, echo, in_batches) as other,
             client_of(listener, asked) as client,
             client_of(other, asked) as other_client,
         ):
@@ -139,10 +150,10 @@ def test_more_than_a_batch_is_answered_and_others_have_their_turn(bound: str, as
 
 
 @places
-def test_closing_while_answers_are_under_way(bound: str, asked: str) -> None:
+def test_closing_while_answers_are_under_way(bound: str, asked: str, in_batches: bool) -> None:
     async def body() -> None:
         echo = Echo()
-        with listening(bound, echo) as listener, client_of(listener, asked) as client:
+        with listening(bound, echo, in_batches) as listener, client_of(listener, asked) as client:
             client.send(b"late")
             await echo.somebody_asked.wait()
             listener.close()
@@ -157,10 +168,10 @@ def test_closing_while_answers_are_under_way(bound: str, asked: str) -> None:
 
 
 @places
-def test_closing_from_inside_a_batch(bound: str, asked: str) -> None:
+def test_closing_from_inside_a_batch(bound: str, asked: str, in_batches: bool) -> None:
     async def body() -> None:
         echo = Echo()
-        with listening(bound, echo) as listener, client_of(listener, asked) as client:
+        with listening(bound, echo, in_batches) as listener, client_of(listener, asked) as client:
 
             def respond(message: bytes, peer: Peer, send: Send, /) -> bytes | None:
                 listener.close()
@@ -176,7 +187,7 @@ def test_closing_from_inside_a_batch(bound: str, asked: str) -> None:
 
 
 @places
-def test_an_answer_that_can_not_be_sent_is_counted_and_nothing_else(bound: str, asked: str) -> None:
+def test_an_answer_that_can_not_be_sent_is_counted_and_nothing_else(bound: str, asked: str, in_batches: bool) -> None:
     class TooMuch(Echo):
         def __call__(self, message: bytes, peer: Peer, send: Send, /) -> bytes | None:
             answer = super().__call__(message, peer, send)
@@ -184,7 +195,7 @@ def test_an_answer_that_can_not_be_sent_is_counted_and_nothing_else(bound: str, 
 
     async def body() -> None:
         echo = TooMuch()
-        with listening(bound, echo) as listener, client_of(listener, asked) as client:
+        with listening(bound, echo, in_batches) as listener, client_of(listener, asked) as client:
             client.send(b"too much")
             client.send(b"late")
             client.send(b"one")
@@ -200,10 +211,10 @@ def test_an_answer_that_can_not_be_sent_is_counted_and_nothing_else(bound: str, 
 
 
 @places
-def test_a_client_that_is_gone(bound: str, asked: str) -> None:
+def test_a_client_that_is_gone(bound: str, asked: str, in_batches: bool) -> None:
     async def body() -> None:
         echo = Echo()
-        with listening(bound, echo) as listener, client_of(listener, asked) as client:
+        with listening(bound, echo, in_batches) as listener, client_of(listener, asked) as client:
             with client_of(listener, asked) as gone:
                 gone.send(b"late")
                 await echo.somebody_asked.wait()
@@ -216,10 +227,73 @@ def test_a_client_that_is_gone(bound: str, asked: str) -> None:
     run(body())
 
 
-def test_a_datagram_longer_than_any_query_is_cut() -> None:
+# What a server keeps: queries behind their ID, and the answers behind it.
+KEPT = {
+    b"a": b"",
+    b"short": b"s",
+    b"long": b"l" * 1230,
+    b"longest": bytes(UDP_QUERY_BYTES.default_int - 2),
+}
+
+
+@places
+def test_what_is_kept_is_repeated_behind_the_id_of_each_query(bound: str, asked: str, in_batches: bool) -> None:
     async def body() -> None:
         echo = Echo()
-        with listening("127.0.0.1", echo) as listener, client_of(listener) as client:
+        with listening(bound, echo, in_batches, KEPT.get) as listener, client_of(listener, asked) as client:
+            others = [b"1", b"id", b"idshor", b"idshort "]
+            for number, key in enumerate(KEPT):
+                for message in (b"%02d%s" % (number, key), others[number], b"XX" + key):
+                    client.send(message)
+            answers = [await receive(client) for _ in range(3 * len(KEPT))]
+        repeated = [b"%02d%s" % item for item in enumerate(KEPT.values())] + [b"XX" + body for body in KEPT.values()]
+        assert sorted(answers) == sorted(repeated + [other.upper() for other in others])
+        assert [message for message, _ in echo.asked] == others
+
+    run(body())
+
+
+@pytest.mark.skipif(not IS_AVAILABLE, reason="no recvmmsg here")
+@at_places
+def test_in_batches_what_is_kept_goes_out_first(bound: str, asked: str) -> None:
+    async def body() -> None:
+        kept = {b"kept": b"again", b"too long": bytes(UDP_QUERY_BYTES.default_int - 1)}
+        with listening(bound, Echo(), True, kept.get) as listener, client_of(listener, asked) as client:
+            for message in (b"0 new", b"1 too long", b"1 kept", b"silent", b"2 new", b"2 kept"):
+                client.send(message)
+            answers = [await receive(client) for _ in range(5)]
+            assert answers == [b"1 again", b"2 again", b"0 NEW", b"1 TOO LONG", b"2 NEW"]
+
+    run(body())
+
+
+@places
+def test_an_error_in_the_server_is_raised_and_costs_nobody_else_an_answer(
+    bound: str, asked: str, in_batches: bool
+) -> None:
+    class Faulty(Echo):
+        def __call__(self, message: bytes, peer: Peer, send: Send, /) -> bytes | None:
+            if message.startswith(b"fault"):
+                raise ArithmeticError(message)
+            return super().__call__(message, peer, send)
+
+    async def body() -> None:
+        raised: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(str(context["exception"])))
+        with listening(bound, Faulty(), in_batches) as listener, client_of(listener, asked) as client:
+            for message in (b"one", b"fault", b"two", b"three"):
+                client.send(message)
+            assert [await receive(client) for _ in range(3)] == [b"ONE", b"TWO", b"THREE"]
+        assert raised == ["b'fault'"]
+
+    run(body())
+
+
+@ways
+def test_a_datagram_longer_than_any_query_is_cut(in_batches: bool) -> None:
+    async def body() -> None:
+        echo = Echo()
+        with listening("127.0.0.1", echo, in_batches) as listener, client_of(listener) as client:
             client.send(b"x" * 9000)
             assert await receive(client) == b"X" * 4096
 
