@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from autopath.index import ClusterIndex
-from autopath.kubernetes import index_over
+from autopath.kubernetes import imported_index_over, index_over
 from clusterdns.daemon.lifecycle import eternal
 from clusterdns.directives.config.kubernetes import Config
 from clusterdns.kube.access import Access
@@ -62,9 +63,17 @@ class Source:
 
     def index_for(self, config: Config) -> ClusterIndex:
         """The index for a directive; those that need the same one share it, also after a reload."""
-        wanted = (config.namespaces, bool(config.namespace_labels), config.endpoints, config.endpoint_pod_names)
+        return self._index(index_over, config)
+
+    def imported_index_for(self, config: Config) -> ClusterIndex | None:
+        """The same for multi-cluster Services; None without `multicluster`."""
+        return self._index(imported_index_over, config) if config.multicluster else None
+
+    def _index(self, make: Callable[..., ClusterIndex], config: Config) -> ClusterIndex:
+        seen = (config.namespaces, bool(config.namespace_labels), config.endpoints, config.endpoint_pod_names)
+        wanted = (make, *seen)
         if wanted not in self._indexes:
-            self._indexes[wanted] = index_over(self.cluster, config, wall_clock=time.time)
+            self._indexes[wanted] = make(self.cluster, config, wall_clock=time.time)
         return self._indexes[wanted]
 
     @property

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from autopath.apex import Apex
 from autopath.decision import Decision
 from clusterdns.directives.chain import Handler, Reply, Request, reply_with
 from clusterdns.limits import CNAME_CHAIN
@@ -27,6 +28,7 @@ class Zone(Protocol):
     """A forward or reverse zone."""
 
     name: bytes
+    apex: Apex
 
     def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """The decision on a name at or below the zone."""
@@ -45,15 +47,10 @@ class Chase:
     def __init__(
         self,
         zone_of: Callable[[bytes], Zone | None],
-        authority_of: Callable[[Zone, bytes], Record],
         resolve: Handler,
     ) -> None:
-        """`zone_of` finds our zone of a folded name, `authority_of` its SOA, spelled as in the name given.
-
-        `resolve` asks the whole server.
-        """
+        """`zone_of` finds our zone of a folded name; `resolve` asks the whole server."""
         self._zone_of = zone_of
-        self._authority_of = authority_of
         self._resolve = resolve
 
     async def complete(self, request: Request, zone: Zone, decision: Decision) -> Reply:
@@ -72,7 +69,7 @@ class Chase:
             target = decision.target
             folded = target.lower()
             if folded in passed or len(passed) > CNAME_CHAIN.default_int:
-                return _reply(request, (), (self._authority_of(zone, request.query.name),))
+                return _reply(request, (), (zone.apex.authority(request.query.name),))
             following = self._zone_of(folded)
             if following is None:
                 return await self._complete_elsewhere(request, answer, target, tuple(passed))
@@ -80,7 +77,7 @@ class Chase:
             current, name = following, target
             decision = current.decide(target, folded, qtype)
         answer += decision.answer
-        return _reply(request, answer, () if decision.answer else (self._authority_of(current, name),))
+        return _reply(request, answer, () if decision.answer else (current.apex.authority(name),))
 
     async def _complete_elsewhere(
         self, request: Request, answer: list[Record], target: bytes, passed: tuple[bytes, ...]

@@ -49,16 +49,23 @@ class IndexedSlice:
     def ready(self) -> dict[bytes, tuple[bytes, ...]]:
         """The ready endpoints: folded label to packed addresses. Several endpoints may share a host name."""
         if self._names is None:
-            names: dict[bytes, tuple[bytes, ...]] = {}
-            for endpoint in self.slice.endpoints:
-                if endpoint.ready:
-                    for address in endpoint.addresses:
-                        packed = pack(address)
-                        if packed is not None:
-                            label = self._label(endpoint, address)
-                            names[label] = (*names.get(label, ()), packed)
-            self._names = names
+            self._names = self._table(self.slice.endpoints)
         return self._names
+
+    def ready_in(self, zone: bytes) -> dict[bytes, tuple[bytes, ...]]:
+        """Those of `ready` that run in this topology zone (folded). Made anew each time: few ask."""
+        return self._table(each for each in self.slice.endpoints if each.zone.lower().encode() == zone)
+
+    def _table(self, endpoints: Iterable[Endpoint]) -> dict[bytes, tuple[bytes, ...]]:
+        names: dict[bytes, tuple[bytes, ...]] = {}
+        for endpoint in endpoints:
+            if endpoint.ready:
+                for address in endpoint.addresses:
+                    packed = pack(address)
+                    if packed is not None:
+                        label = self._label(endpoint, address)
+                        names[label] = (*names.get(label, ()), packed)
+        return names
 
     def label_of(self, address: str) -> bytes | None:
         """The folded label of the ready endpoint at `address`; None if it is not ready."""
@@ -110,10 +117,8 @@ class IndexedService:
         return any(each.ready for each in self.slices.values())
 
     def ready_addresses(self) -> Iterator[bytes]:
-        """The packed addresses of all ready endpoints; one that stands in two slices, as when it moves, comes once."""
-        tables = [each.ready for each in self.slices.values()]
-        found = (address for table in tables for addresses in table.values() for address in addresses)
-        return found if len(tables) < 2 else iter(dict.fromkeys(found))
+        """The packed addresses of all ready endpoints; one that stands in two slices, as when it moves, comes twice."""
+        return (address for each in self.slices.values() for addresses in each.ready.values() for address in addresses)
 
 
 Owner = TypeVar("Owner", bound=IndexedService | IndexedSlice)

@@ -10,19 +10,21 @@ It stands behind the cache, and its answers pass that by: they are current by wa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
-from autopath.external_names import SOURCE, Chase, Zone
+from autopath.external_names import SOURCE, Chase
+from autopath.imports import imported_stores
 from autopath.index import ClusterIndex
+from autopath.name_servers import NameServers
 from autopath.reverse import ReverseZone
-from autopath.zone import ClusterZone, start_of_authority
+from autopath.zone import ClusterZone
 from clusterdns.directives.chain import Handler, Reply, Request, reply_with
-from clusterdns.directives.config.kubernetes import Config, is_reverse
+from clusterdns.directives.config.kubernetes import Config, PodMode, is_reverse
 from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.store import Cluster
 from clusterdns.wire import numbers
-from clusterdns.wire.names import is_at_or_below, name_from_text, name_to_text
-from clusterdns.wire.records import Record
+from clusterdns.wire.names import is_at_or_below, name_from_text
 
 
 def index_over(cluster: Cluster, config: Config, *, wall_clock: Callable[[], float]) -> ClusterIndex:
@@ -37,6 +39,11 @@ def index_over(cluster: Cluster, config: Config, *, wall_clock: Callable[[], flo
     )
 
 
+def imported_index_over(cluster: Cluster, config: Config, *, wall_clock: Callable[[], float]) -> ClusterIndex:
+    """The same for the zones of `multicluster`."""
+    return index_over(imported_stores(cluster), config, wall_clock=wall_clock)
+
+
 class Kubernetes:
     """One directive's handler."""
 
@@ -47,36 +54,47 @@ class Kubernetes:
         index: ClusterIndex,
         pods: PodIndex,
         *,
+        imported: ClusterIndex | None = None,
+        own: Iterable[str] = (),
         resolve: Handler,
         following: Handler,
     ) -> None:
         """Answers from `cluster`, whose stores of `config.kinds` somebody fills.
 
-        `index` is over the same stores (`index_over` makes one that fits), and `pods` is asked for verified pods.
+        `index` is over the same stores (`index_over` makes one that fits), and so is `imported`, which `multicluster`
+        needs. `pods` is asked for verified pods. `own` are this server's addresses, canonical text, for NS records.
         `resolve` answers any name through the whole server.
         """
         self._stores = tuple(cluster.store(kind) for kind in config.kinds)
         self._index = index
-        self._ttl = config.ttl
         self._fallthrough = tuple(name_from_text(zone) for zone in config.fallthrough)
         self._following = following
-        self._chase = Chase(self._zone_of, self._authority_of, resolve)
+        self._chase = Chase(self._zone_of, resolve)
+        self._name_servers = NameServers(index, own)
         # "longest match" wins where zones lie in each other, as it does between server blocks.
-        names = sorted((name_from_text(zone) for zone in set(config.zones)), key=len, reverse=True)
-        primary = name_from_text(config.primary_zone)
-        self._zones: list[ClusterZone | ReverseZone] = [
-            ReverseZone(name, self._index, ttl=config.ttl, primary=primary)
-            if is_reverse(name_to_text(name))
-            else ClusterZone(
-                name,
-                self._index,
-                ttl=config.ttl,
-                pods=config.pods,
-                pod_at=pods.pod_at,
-                ignore_empty_services=config.ignore_empty_service,
-            )
-            for name in names
-        ]
+        names = sorted(set(config.zones), key=lambda zone: len(name_from_text(zone)), reverse=True)
+        self._zones = [self._make_zone(zone, config, imported, pods) for zone in names]
+
+    def _make_zone(
+        self, zone: str, config: Config, imported: ClusterIndex | None, pods: PodIndex
+    ) -> ClusterZone | ReverseZone:
+        name, primary = name_from_text(zone), name_from_text(config.primary_zone)
+        if is_reverse(zone):
+            servers = partial(self._name_servers.of, primary)
+            return ReverseZone(name, self._index, ttl=config.ttl, primary=primary, servers=servers)
+        clusterset = zone in config.multicluster
+        assert imported is not None or not clusterset, "multicluster needs the index of imports"
+        return ClusterZone(
+            name,
+            imported if clusterset and imported is not None else self._index,
+            ttl=config.ttl,
+            pods=PodMode.DISABLED if clusterset else config.pods,
+            pod_at=pods.pod_at,
+            ignore_empty_services=config.ignore_empty_service,
+            zonal=config.zonal,
+            clusterset=clusterset,
+            servers=partial(self._name_servers.of, primary if clusterset else name),
+        )
 
     @property
     def synced(self) -> bool:
@@ -114,7 +132,7 @@ class Kubernetes:
             SOURCE,
             rcode=numbers.NOERROR if decision.exists else numbers.NXDOMAIN,
             flags=numbers.AA,
-            authority=(self._authority_of(zone, query.name),),
+            authority=(zone.apex.authority(query.name),),
             cacheable=False,
         )
 
@@ -123,7 +141,3 @@ class Kubernetes:
             if is_at_or_below(folded, zone.name):
                 return zone
         return None
-
-    def _authority_of(self, zone: Zone, name: bytes) -> Record:
-        """The SOA for a denial of `name`, whose spelling of the zone it takes over."""
-        return start_of_authority(name[len(name) - len(zone.name) :], zone.name, self._ttl, self._index.serial)

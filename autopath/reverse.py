@@ -8,9 +8,9 @@ RFC 1035 section 3.5, RFC 3596 section 2.5; Kubernetes DNS specification 1.1.0.
 from __future__ import annotations
 
 from autopath.addresses import from_reverse, is_reverse_stem
+from autopath.apex import Apex, Servers, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
 from autopath.index import ClusterIndex
-from autopath.zone import start_of_authority
 from clusterdns.wire import numbers
 from clusterdns.wire.names import MAX_NAME, labels
 from clusterdns.wire.records import Record
@@ -19,8 +19,11 @@ from clusterdns.wire.records import Record
 class ReverseZone:
     """One zone in in-addr.arpa or ip6.arpa; the names that it gives are in the zone `primary`."""
 
-    def __init__(self, name: bytes, index: ClusterIndex, *, ttl: int, primary: bytes) -> None:
+    def __init__(
+        self, name: bytes, index: ClusterIndex, *, ttl: int, primary: bytes, servers: Servers = nobody
+    ) -> None:
         """`name` and `primary` are folded wire names, `ttl` is in seconds."""
+        self.apex = Apex(name, index, ttl, servers)
         self.name = name
         self._index = index
         self._ttl = ttl
@@ -28,13 +31,13 @@ class ReverseZone:
 
     def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """The decision on a name at or below the zone; `name` is in the client's spelling."""
-        if qtype == numbers.SOA and len(folded) == len(self.name):
-            return Decision(True, (start_of_authority(name, self.name, self._ttl, self._index.serial),))
+        if len(folded) == len(self.name):
+            return self.apex.decide(name, qtype)
         parts = labels(folded)
         address = from_reverse(parts)
         if address is None:
             # Names above whole addresses are empty non-terminals: denying one would deny all below (RFC 8020).
-            return NODATA if len(folded) == len(self.name) or is_reverse_stem(parts) else NXDOMAIN
+            return NODATA if is_reverse_stem(parts) else NXDOMAIN
         hosts = self._hosts_at(address)
         if not hosts:
             return NXDOMAIN

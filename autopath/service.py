@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from autopath import kubernetes
 from autopath.clients import PodSearchLists
 from autopath.clusters import Clusters
+from autopath.name_servers import own_addresses
 from clusterdns import __version__
 from clusterdns.daemon import flags, lifecycle, logs
 from clusterdns.daemon.corefile_loader import Loaded, load_corefile
@@ -109,6 +110,8 @@ def _kubernetes_maker(clusters: Clusters) -> Maker:
             source.cluster,
             source.index_for(config),
             source.pods,
+            imported=source.imported_index_for(config),
+            own=own_addresses(site.addresses),
             resolve=site.resolve,
             following=following,
         )

@@ -3,6 +3,8 @@
     <service>.<namespace>.svc.<zone>                      A, AAAA, SRV; CNAME for ExternalName
     <endpoint>.<service>.<namespace>.svc.<zone>           A, AAAA, SRV
     _<port>._<protocol>.<service>.<namespace>.svc.<zone>  SRV
+    <topology zone>.pin|prefer._zone.<service>.<namespace>.svc.<zone>  A, AAAA, SRV: `zonal`
+    <endpoint>.<cluster>.<service>.<namespace>.svc.<clusterset>        A, AAAA, SRV: `multicluster`
     <dashed address>.<namespace>.pod.<zone>               A or AAAA
     dns-version.<zone>                                    TXT
 
@@ -17,31 +19,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from autopath.addresses import from_dashed, pack
+from autopath.apex import Apex, Servers, address_record, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
-from autopath.index import ClusterIndex, IndexedService, ServiceKind
+from autopath.index import ClusterIndex, IndexedService, IndexedSlice, ServiceKind
 from clusterdns.directives.config.kubernetes import PodMode
 from clusterdns.kube.objects import EndpointPort, Pod, ServicePort
 from clusterdns.wire import numbers
 from clusterdns.wire.names import MAX_NAME, labels
-from clusterdns.wire.records import Record, soa_rdata, srv_rdata, txt_rdata
+from clusterdns.wire.records import Record, srv_rdata, txt_rdata
 
 SPECIFICATION = b"1.1.0"
 _VERSION_TTL = 28800
-_SOA_MAXIMUM_TTL = 300
 
 _SIZES = {numbers.A: 4, numbers.AAAA: 16}
 
 Port = ServicePort | EndpointPort
+Table = tuple[IndexedSlice, dict[bytes, tuple[bytes, ...]]]
+"""A slice, and all or some of its ready endpoints: folded label to packed addresses."""
 
 
 PodAt = Callable[[str], Pod | None]
 """Canonical address to the pod that owns it."""
-
-
-def start_of_authority(owner: bytes, zone: bytes, ttl: int, serial: int) -> Record:
-    """The SOA of `zone` (folded), with the timers of CoreDNS. `owner` is the zone's name as the question spells it."""
-    rdata = soa_rdata(b"\x02ns\x03dns" + zone, b"\x0ahostmaster" + zone, serial, 7200, 1800, 86400, ttl)
-    return Record(owner, numbers.SOA, min(ttl, _SOA_MAXIMUM_TTL), rdata)
 
 
 class ClusterZone:
@@ -56,8 +54,14 @@ class ClusterZone:
         pods: PodMode = PodMode.DISABLED,
         pod_at: PodAt | None = None,
         ignore_empty_services: bool = False,
+        zonal: bool = False,
+        clusterset: bool = False,
+        servers: Servers = nobody,
     ) -> None:
-        """`name` is the zone's, folded; `pod_at` is asked for verified pods only. `ttl` is in seconds."""
+        """`name` is the zone's, folded; `pod_at` is asked for verified pods only. `ttl` is in seconds.
+
+        With `clusterset`, `index` is over multi-cluster Services, and endpoints' names have their cluster's behind.
+        """
         self.name = name
         self._svc = b"\x03svc" + name
         self._index = index
@@ -65,6 +69,9 @@ class ClusterZone:
         self._pods = pods
         self._pod_at = pod_at
         self._ignore_empty = ignore_empty_services
+        self._zonal = zonal
+        self._clusterset = clusterset
+        self.apex = Apex(name, index, ttl, servers)
 
     def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """The decision on a name at or below the zone; `name` is in the client's spelling."""
@@ -74,17 +81,23 @@ class ClusterZone:
         parts = labels(folded[: len(folded) - len(self.name)] + numbers.ROOT)
         match parts[::-1]:
             case []:
-                return self._apex(name, qtype)
+                return self.apex.decide(name, qtype)
             case [b"dns-version"] if qtype == numbers.TXT:
                 return Decision(True, (Record(name, numbers.TXT, _VERSION_TTL, txt_rdata(SPECIFICATION)),))
             # The SOA names ns.dns as the zone's server. `dns` above it stays denied, as in CoreDNS: if it existed, the
             # search for a host of that name would end here.
-            case [b"dns-version"] | [b"svc"] | [b"pod"] | [b"dns", b"ns"]:
+            case [b"dns", b"ns"]:
+                return self._addresses(name, qtype, self.apex.server_addresses())
+            case [b"dns-version"] | [b"svc"] | [b"pod"]:
                 return NODATA
             case [b"svc", namespace]:
                 return NODATA if namespace in self._index.namespaces else NXDOMAIN
+            case [b"svc", _, _, b"_zone", *pinned] if self._zonal:
+                return self._in_zone(pinned, name, folded, qtype)
+            case [b"svc", _, _, cluster, label] if self._clusterset and not (cluster[:1] == label[:1] == b"_"):
+                return self._endpoint(label, cluster, name, folded, qtype)
             case [b"svc", _, _, label]:
-                return self._endpoint(label, name, folded, qtype)
+                return self._in_front(label, name, folded, qtype)
             case [b"svc", _, _, protocol, port]:
                 return self._port(port, protocol, name, folded, qtype)
             case [b"pod", namespace]:
@@ -93,11 +106,6 @@ class ClusterZone:
             case [b"pod", namespace, label]:
                 return self._pod(label, namespace, name, qtype)
         return NXDOMAIN
-
-    def _apex(self, name: bytes, qtype: int) -> Decision:
-        if qtype == numbers.SOA:
-            return Decision(True, (start_of_authority(name, self.name, self._ttl, self._index.serial),))
-        return NODATA
 
     def _service(self, row: IndexedService, name: bytes, qtype: int) -> Decision:
         if not self._is_served(row):
@@ -132,18 +140,32 @@ class ClusterZone:
             return Decision(True, answer, target=None if qtype == numbers.CNAME else row.target)
         return NODATA
 
-    def _endpoint(self, label: bytes, name: bytes, folded: bytes, qtype: int) -> Decision:
-        """A name in front of a Service: an endpoint of it, whatever kind of Service but ExternalName."""
+    def _in_front(self, label: bytes, name: bytes, folded: bytes, qtype: int) -> Decision:
+        """One label in front of a Service: an endpoint, or a name that exists for the sake of those in front of it."""
+        if not self._clusterset:
+            found = self._endpoint(label, None, name, folded, qtype)
+            if found.exists:
+                return found
         row = self._row_behind(folded, skip=1)
         if row is None:
             return NXDOMAIN
-        slices = [each for each in row.slices.values() if label in each.ready]
+        # `_tcp` is an empty non-terminal above `_http._tcp`: it exists (RFC 8020 section 2), or else a resolver
+        # that minimises its questions (RFC 9156) would never get to the port. So does a cluster's name.
+        protocol = label.removeprefix(b"_")
+        above_ports = protocol != label and any(_matches(port, None, protocol) for port in _ports(row))
+        above_endpoints = self._clusterset and any(each.ready and _is_of(each, label) for each in row.slices.values())
+        return NODATA if above_ports or above_endpoints else NXDOMAIN
+
+    def _endpoint(self, label: bytes, cluster: bytes | None, name: bytes, folded: bytes, qtype: int) -> Decision:
+        """An endpoint in front of a Service, whatever kind of Service but ExternalName; `cluster` is where it runs."""
+        row = self._row_behind(folded, skip=1 if cluster is None else 2)
+        slices = [
+            each
+            for each in (row.slices.values() if row is not None else ())
+            if label in each.ready and (cluster is None or _is_of(each, cluster))
+        ]
         if not slices:
-            # `_tcp` is an empty non-terminal above `_http._tcp`: it exists (RFC 8020 section 2), or else a resolver
-            # that minimises its questions (RFC 9156) would never get to the port.
-            protocol = label.removeprefix(b"_")
-            stem = protocol != label and any(_matches(port, None, protocol) for port in _ports(row))
-            return NODATA if stem else NXDOMAIN
+            return NXDOMAIN
         if qtype == numbers.SRV:
             return self._srv(
                 name,
@@ -154,7 +176,22 @@ class ClusterZone:
                     for port in each.slice.ports
                 ],
             )
-        return self._addresses(name, qtype, dict.fromkeys(address for each in slices for address in each.ready[label]))
+        return self._addresses(name, qtype, (address for each in slices for address in each.ready[label]))
+
+    def _in_zone(self, pinned: list[bytes], name: bytes, folded: bytes, qtype: int) -> Decision:
+        """What is in front of `_zone`: `pin` or `prefer`, and a topology zone, last label first."""
+        row = self._row_behind(folded, skip=1 + len(pinned))
+        if row is None or row.kind is not ServiceKind.HEADLESS or pinned[:1] not in ([], [b"pin"], [b"prefer"]):
+            return NXDOMAIN
+        if len(pinned) < 2:
+            return NODATA  # above the topology zones, any of which may be asked for
+        zone = b".".join(pinned[:0:-1])
+        tables = [(each, each.ready_in(zone)) for each in row.slices.values()]
+        if pinned[0] == b"prefer" and not any(table for _, table in tables):
+            tables = [(each, each.ready) for each in row.slices.values()]
+        if qtype == numbers.SRV:
+            return self._srv(name, self._endpoint_targets(tables, _behind(name, 1 + len(pinned))))
+        return self._addresses(name, qtype, (each for _, table in tables for found in table.values() for each in found))
 
     def _port(self, port: bytes, protocol: bytes, name: bytes, folded: bytes, qtype: int) -> Decision:
         """`_port._protocol` in front of a Service; CoreDNS takes both without their underscores, too."""
@@ -166,14 +203,11 @@ class ClusterZone:
             return NXDOMAIN
         if qtype != numbers.SRV:
             return NODATA
-        return self._srv(name, self._service_targets(row, name[len(port) + len(protocol) + 2 :], *wanted))
+        return self._srv(name, self._service_targets(row, _behind(name, 2), *wanted))
 
     def _row_behind(self, folded: bytes, skip: int) -> IndexedService | None:
         """The row of the Service behind the first `skip` labels, unless names in front of it can't exist."""
-        start = 0
-        for _ in range(skip):
-            start += 1 + folded[start]
-        row = self._index.services.get(folded[start:].removesuffix(self._svc))
+        row = self._index.services.get(_behind(folded, skip).removesuffix(self._svc))
         if row is None or row.kind is ServiceKind.EXTERNAL_NAME or not self._is_served(row):
             return None
         return row
@@ -187,10 +221,19 @@ class ClusterZone:
                 if _matches(each, port, protocol):
                     yield from ((base, address, each.port) for address in (*row.v4, *row.v6))
             return
-        for indexed in row.slices.values():
+        yield from self._endpoint_targets([(each, each.ready) for each in row.slices.values()], base, port, protocol)
+
+    def _endpoint_targets(
+        self, tables: Iterable[Table], base: bytes, port: bytes | None = None, protocol: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes, int | None]]:
+        for indexed, table in tables:
             matching = [each.port for each in indexed.slice.ports if _matches(each, port, protocol)]
-            for label, addresses in indexed.ready.items():
-                target = bytes((len(label),)) + label + base
+            behind = base
+            if self._clusterset:
+                cluster = indexed.slice.source_cluster.lower().encode()
+                behind = bytes((len(cluster),)) + cluster + base
+            for label, addresses in table.items():
+                target = bytes((len(label),)) + label + behind
                 yield from ((target, address, number) for address in addresses for number in matching)
 
     def _srv(self, name: bytes, targets: Iterable[tuple[bytes, bytes, int | None]]) -> Decision:
@@ -209,10 +252,7 @@ class ClusterZone:
                 Record(name, numbers.SRV, self._ttl, srv_rdata(0, weight, port or 0, target))
                 for target, port in services
             ],
-            [
-                Record(target, numbers.A if len(address) == 4 else numbers.AAAA, self._ttl, address)
-                for target, address in hosts
-            ],
+            [address_record(target, address, self._ttl) for target, address in hosts],
         )
 
     def _pod(self, label: bytes, namespace: bytes, name: bytes, qtype: int) -> Decision:
@@ -233,8 +273,21 @@ class ClusterZone:
         if size is None:
             return NODATA
         ttl = self._ttl
-        answer = [Record(name, qtype, ttl, address) for address in addresses if len(address) == size]
+        # No record comes twice in a set (RFC 2181 section 5): endpoints on one host's network share its address.
+        answer = [Record(name, qtype, ttl, address) for address in dict.fromkeys(addresses) if len(address) == size]
         return Decision(True, answer) if answer else NODATA
+
+
+def _behind(name: bytes, skip: int) -> bytes:
+    """The name behind its first `skip` labels."""
+    start = 0
+    for _ in range(skip):
+        start += 1 + name[start]
+    return name[start:]
+
+
+def _is_of(indexed: IndexedSlice, cluster: bytes) -> bool:
+    return indexed.slice.source_cluster.lower().encode() == cluster
 
 
 def _ports(row: IndexedService) -> Sequence[Port]:

@@ -118,6 +118,8 @@ class Site:
     parts: Parts
     cluster_zones: tuple[bytes, ...] = ()
     """Those of `zones` that belong to the cluster, where denials are short-lived and nothing is given stale."""
+    addresses: Sequence[str] = WILDCARDS
+    """Where this server block listens."""
     own: Collection[Upstream] = ()
     """Where this process listens: a resolv.conf may name it, and asking it would be a loop."""
     search_lists: SearchLists | None = None
@@ -159,11 +161,12 @@ def assemble(
         for port in dict.fromkeys(key.port for key in server.keys):
             zones = tuple(name_from_text(key.zone) for key in server.keys if key.port == port)
             table = routes.setdefault(port, {})
-            block = Block(((server.addresses or default_addresses)[0], port), zones)
-            chain = _chain(server, block, table, clock, {**_STANDARD, **makers}, parts, own)
+            addresses = server.addresses or default_addresses
+            block = Block((addresses[0], port), zones)
+            chain = _chain(server, block, addresses, table, clock, {**_STANDARD, **makers}, parts, own)
             for zone in zones:
                 table.setdefault(zone, chain)
-                for address in server.addresses or default_addresses:
+                for address in addresses:
                     listens.setdefault((address, port), {})[zone] = chain
     dispatchers = {
         place: Dispatcher(chains, PacketCache(views_of=parts.views_of), clock) for place, chains in listens.items()
@@ -174,6 +177,7 @@ def assemble(
 def _chain(
     server: ServerConfig,
     block: Block,
+    addresses: Sequence[str],
     routes: Mapping[bytes, Handler],
     clock: Callable[[], float],
     makers: Mapping[str, Maker],
@@ -193,7 +197,17 @@ def _chain(
         best = next((name for name in parents(folded) if name in routes), None)
         return None if best is None or best in block.zones else routes[best]
 
-    site = Site(block.zones, block, clock, resolve, elsewhere, parts, _cluster_zones(server, block.zones), own)
+    site = Site(
+        block.zones,
+        block,
+        clock,
+        resolve,
+        elsewhere,
+        parts,
+        _cluster_zones(server, block.zones),
+        addresses,
+        own,
+    )
     handler: Handler = _nothing_answers
     for name in reversed(ORDER):
         maker = makers.get(name)

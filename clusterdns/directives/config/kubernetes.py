@@ -41,9 +41,9 @@ class PodMode(enum.Enum):
 class Config:
     """One directive as configured. Zones are text, lower case with a last dot; an empty string is "not given".
 
-    `primary_zone` is the first that is no reverse zone: names that the directive makes are in it. `fallthrough` lists
-    the zones whose denials the next directive may turn into answers. `labels` and `namespace_labels` are label
-    selectors. `startup_timeout` is in seconds.
+    `primary_zone` is the first that is neither a reverse zone nor one of multi-cluster Services (`multicluster`): names
+    that the directive makes are in it. `fallthrough` lists the zones whose denials the next directive may turn into
+    answers. `labels` and `namespace_labels` are label selectors. `startup_timeout` is in seconds.
     """
 
     zones: tuple[str, ...] = ()
@@ -59,17 +59,24 @@ class Config:
     endpoints: bool = True
     fallthrough: tuple[str, ...] = ()
     ignore_empty_service: bool = False
+    multicluster: tuple[str, ...] = ()
+    zonal: bool = False
     startup_timeout: float = KUBERNETES_STARTUP_SECONDS.default
 
     def serving(self, zones: Sequence[str]) -> Config:
         """This Config for `zones` (those of the server block), unless it has zones of its own.
 
-        Raises ConfigError if all of them are reverse zones.
+        Raises ConfigError if all of them are reverse zones, or if one of `multicluster` is not among them.
         """
         zones = self.zones or tuple(zones)
-        primary = next((zone for zone in zones if not is_reverse(zone)), None)
-        if primary is None:
+        if foreign := [zone for zone in self.multicluster if zone not in zones]:
+            raise ConfigError(f"multicluster: {foreign[0]} is none of the zones of kubernetes, {' '.join(zones)}")
+        if wrong := [zone for zone in self.multicluster if is_reverse(zone)]:
+            raise ConfigError(f"multicluster: {wrong[0]} is a reverse zone")
+        forward = [zone for zone in zones if not is_reverse(zone)]
+        if not forward:
             raise ConfigError("kubernetes needs a zone that is no reverse zone, such as cluster.local")
+        primary = next((zone for zone in forward if zone not in self.multicluster), forward[0])
         return replace(self, zones=zones, primary_zone=primary)
 
     @property
@@ -80,6 +87,7 @@ class Config:
             "Service",
             *(("EndpointSlice",) if self.endpoints else ()),
             *(("Pod",) if self.pods is PodMode.VERIFIED else ()),
+            *(("ServiceImport",) if self.multicluster else ()),
         )
 
 
@@ -91,7 +99,7 @@ def is_reverse(zone: str) -> bool:
 def parse(directive: Directive) -> Config:
     """Read `kubernetes [ZONES...] { options }`; without zones, `Config.serving` has still to be asked."""
     config = Config(zones=reading.zones(directive.args))
-    for option in reading.options(directive, _OPTIONS, not_yet=("multicluster", "zonal")):
+    for option in reading.options(directive, _OPTIONS):
         config = _OPTIONS[option.name](config, option)
         _refuse_contradictions(config, option)
     if config.zones:
@@ -113,6 +121,8 @@ def _refuse_contradictions(config: Config, option: Directive) -> None:
         raise option.position.error("kubeconfig and endpoint both name an API server: remove one of them")
     if config.namespaces and config.namespace_labels:
         raise option.position.error("namespaces and namespace_labels both choose namespaces: remove one of them")
+    if config.zonal and not config.endpoints:
+        raise option.position.error("zonal needs the endpoints that noendpoints leaves out: remove one of them")
 
 
 def _manifests(config: Config, option: Directive) -> Config:
@@ -205,6 +215,21 @@ def _ignore(config: Config, option: Directive) -> Config:
     return replace(config, ignore_empty_service=True)
 
 
+def _multicluster(config: Config, option: Directive) -> Config:
+    tokens = reading.arguments(option, 1)
+    config = replace(config, multicluster=reading.zones(tokens))
+    if config.zones:
+        try:
+            config.serving(())
+        except ConfigError as error:
+            raise tokens[0].error(error.message) from None
+    return config
+
+
+def _zonal(config: Config, option: Directive) -> Config:
+    return replace(config, zonal=reading.flag(option))
+
+
 def _startup_timeout(config: Config, option: Directive) -> Config:
     (token,) = reading.arguments(option, 1, 1)
     return replace(config, startup_timeout=reading.seconds(token, KUBERNETES_STARTUP_SECONDS))
@@ -221,6 +246,7 @@ _OPTIONS: dict[str, Callable[[Config, Directive], Config]] = {
     "kubeconfig": _kubeconfig,
     "labels": _labels,
     "manifests": _manifests,
+    "multicluster": _multicluster,
     "namespace_labels": _namespace_labels,
     "namespaces": _namespaces,
     "noendpoints": _noendpoints,
@@ -228,4 +254,5 @@ _OPTIONS: dict[str, Callable[[Config, Directive], Config]] = {
     "startup_timeout": _startup_timeout,
     "tls": _tls,
     "ttl": _ttl,
+    "zonal": _zonal,
 }

@@ -9,7 +9,7 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
-from autopath.kubernetes import Kubernetes, index_over
+from autopath.kubernetes import Kubernetes, imported_index_over, index_over
 from clusterdns.corefile.parse import parse as parse_corefile
 from clusterdns.directives.chain import Handler, Reply, Request
 from clusterdns.directives.config.kubernetes import Config, parse
@@ -76,6 +76,7 @@ def directive(
     options: str = "ttl 30",
     zones: str = ZONES,
     *,
+    own: tuple[str, ...] = (),
     following: Handler | None = None,
     resolve: Handler | None = None,
 ) -> Kubernetes:
@@ -90,6 +91,8 @@ def directive(
         cluster,
         index_over(cluster, configured, wall_clock=lambda: SERIAL),
         PodIndex(cluster.pods),
+        imported=imported_index_over(cluster, configured, wall_clock=lambda: SERIAL),
+        own=own,
         resolve=resolve or whole_chain,
         following=following or Elsewhere().handle,
     )

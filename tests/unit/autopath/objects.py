@@ -10,6 +10,7 @@ from clusterdns.kube.objects import (
     Namespace,
     Pod,
     Service,
+    ServiceImport,
     ServicePort,
 )
 from clusterdns.kube.store import Cluster
@@ -29,9 +30,10 @@ def external(key: str, target: str) -> Service:
     return Service(name=name, namespace=namespace, type="ExternalName", external_name=target, ports=(HTTP,))
 
 
-def endpoint(*addresses: str, hostname: str = "", pod: str = "", ready: bool = True) -> Endpoint:
+def endpoint(*addresses: str, hostname: str = "", pod: str = "", ready: bool = True, zone: str = "") -> Endpoint:
     """One endpoint, of the pod `pod` if that is given."""
-    return Endpoint(addresses, hostname=hostname, ready=ready, target_kind="Pod" if pod else "", target_name=pod)
+    target = "Pod" if pod else ""
+    return Endpoint(addresses, hostname=hostname, ready=ready, target_kind=target, target_name=pod, zone=zone)
 
 
 def slice_of(
@@ -53,6 +55,32 @@ def slice_of(
     )
 
 
+def imported(key: str, *ips: str, ports: tuple[ServicePort, ...] = (HTTP,)) -> ServiceImport:
+    """A multi-cluster Service `namespace/name` with its addresses; headless without any."""
+    namespace, name = key.split("/")
+    return ServiceImport(name=name, namespace=namespace, ips=ips, headless=not ips, ports=ports)
+
+
+def imported_slice(
+    key: str,
+    cluster: str,
+    *endpoints: Endpoint,
+    address_type: str = "IPv4",
+    ports: tuple[EndpointPort, ...] = (EndpointPort("http", 8080),),
+) -> EndpointSlice:
+    """A slice of a multi-cluster Service, from `cluster`."""
+    namespace, name = key.split("/")
+    return EndpointSlice(
+        name=f"{name}-{cluster}-{address_type}",
+        namespace=namespace,
+        imported=name,
+        source_cluster=cluster,
+        address_type=address_type,
+        endpoints=endpoints,
+        ports=ports,
+    )
+
+
 def pod(key: str, *ips: str, host_network: bool = False) -> Pod:
     """A running pod."""
     namespace, name = key.split("/")
@@ -64,6 +92,6 @@ def cluster(*objects: KubeObject, namespaces: tuple[str, ...] = ("shop", "data")
     made = Cluster()
     for each in (*(Namespace(name=name) for name in namespaces), *objects):
         made.store(type(each).__name__).put(each)
-    for kind in ("Namespace", "Service", "EndpointSlice", "Pod"):
+    for kind in ("Namespace", "Service", "EndpointSlice", "Pod", "ServiceImport"):
         made.store(kind).synced = True
     return made

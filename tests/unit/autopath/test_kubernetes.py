@@ -31,6 +31,8 @@ OPTIONS = [
     ("apiserver_qps 50\napiserver_burst 100", replace(PLAIN, access=Access(qps=50, burst=100))),
     ("apiserver_max_inflight 3", replace(PLAIN, access=Access(max_inflight=3))),
     ("namespace_labels istio-injection=enabled", replace(PLAIN, namespace_labels="istio-injection=enabled")),
+    ("zonal", replace(PLAIN, zonal=True)),
+    ("multicluster cluster.local", replace(PLAIN, multicluster=("cluster.local.",))),
     ("manifests /x\nlabels a=b", replace(PLAIN, manifests="/x", labels="a=b")),
     ("namespaces shop data", replace(PLAIN, namespaces=("shop", "data"))),
     ("labels environment in (production, qa)", replace(PLAIN, labels="environment in (production, qa)")),
@@ -66,6 +68,11 @@ ZONES = [
 ]
 
 
+@pytest.mark.parametrize(("zones", "primary"), [("set.local a.local", "a.local."), ("set.local", "set.local.")])
+def test_the_zones_own_names_are_in_a_zone_of_services(zones: str, primary: str) -> None:
+    assert config("multicluster set.local", zones).primary_zone == primary
+
+
 @pytest.mark.parametrize(("zones", "expected", "primary"), ZONES)
 def test_zones(zones: str, expected: tuple[str, ...], primary: str) -> None:
     got = config("", zones)
@@ -79,6 +86,8 @@ def test_without_zones_it_serves_those_of_its_server_block() -> None:
     assert got.serving(("cluster.local.", "ip6.arpa.")).zones == ("cluster.local.", "ip6.arpa.")
     with pytest.raises(ConfigError, match="no reverse zone"):
         got.serving(("ip6.arpa.",))
+    with pytest.raises(ConfigError, match=r"set\.local\. is none of the zones"):
+        replace(got, multicluster=("set.local.",)).serving(("cluster.local.",))
 
 
 KINDS = [
@@ -86,6 +95,7 @@ KINDS = [
     ("pods insecure", ("Namespace", "Service", "EndpointSlice")),
     ("pods verified", ("Namespace", "Service", "EndpointSlice", "Pod")),
     ("noendpoints", ("Namespace", "Service")),
+    ("multicluster cluster.local", ("Namespace", "Service", "EndpointSlice", "ServiceImport")),
 ]
 
 
@@ -111,7 +121,11 @@ ERRORS = [
     ("namespaces a\nnamespace_labels b", "4:1", "both choose namespaces"),
     ("endpoint https://a\nkubeconfig /y", "4:1", "both name an API server"),
     ("manifests /x\napiserver_qps 1", "4:1", "manifests stand in for an API server"),
-    ("multicluster clusterset.local", "3:1", "not supported yet"),
+    ("multicluster clusterset.local", "3:14", "clusterset.local. is none of the zones of kubernetes, cluster.local."),
+    ("multicluster ip6.arpa", "3:14", "ip6.arpa. is a reverse zone"),
+    ("multicluster", "3:1", "at least 1 argument"),
+    ("zonal\nnoendpoints", "4:1", "zonal needs the endpoints that noendpoints leaves out"),
+    ("zonal yes", "3:7", "takes no arguments"),
     ("pods veryfied", "3:6", 'did you mean "verified"?'),
     ("pods", "3:1", "pods takes 1 argument, but has 0"),
     ("pods verified insecure", "3:15", "pods takes 1 argument, but has 2"),

@@ -190,7 +190,7 @@ def test_what_kubernetes_does_not_refuse(option: str) -> None:
         "manifests": "cluster/", "kubeconfig": "config", "namespaces": "shop", "pods": "verified", "ttl": "30",
         "ignore": "empty_service", "startup_timeout": "1s", "endpoint": "https://192.0.2.1", "tls": "cert key ca",
         "labels": "a=b", "namespace_labels": "a=b", "apiserver_qps": "5", "apiserver_burst": "10",
-        "apiserver_max_inflight": "2",
+        "apiserver_max_inflight": "2", "multicluster": "cluster.local",
     }  # fmt: skip
     config = config_of(f"kubernetes cluster.local {{\n{option} {words.get(option, '')}\n}}")
     assert isinstance(config, kubernetes_config.Config)

@@ -1,0 +1,61 @@
+"""A zone's own records: SOA and NS at its apex, and the addresses of its name servers (RFC 1035 section 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from autopath.decision import NODATA, Decision
+from autopath.index import ClusterIndex
+from clusterdns.wire import numbers
+from clusterdns.wire.records import Record, soa_rdata
+
+_SOA_MAXIMUM_TTL = 300
+
+Servers = Callable[[], Mapping[bytes, tuple[bytes, ...]]]
+"""The zone's name servers: names to packed addresses. None are known where we do not know our own address."""
+
+
+def nobody() -> Mapping[bytes, tuple[bytes, ...]]:
+    """No name servers."""
+    return {}
+
+
+def address_record(owner: bytes, address: bytes, ttl: int) -> Record:
+    """The A or AAAA record of a packed address."""
+    return Record(owner, numbers.A if len(address) == 4 else numbers.AAAA, ttl, address)
+
+
+class Apex:
+    """The apex of one zone, whose name is folded wire; `index` has its serial, `ttl` is in seconds."""
+
+    def __init__(self, zone: bytes, index: ClusterIndex, ttl: int, servers: Servers) -> None:
+        self._zone = zone
+        self._index = index
+        self._ttl = ttl
+        self.servers = servers
+
+    def authority(self, name: bytes) -> Record:
+        """The SOA, with the timers of CoreDNS, as the authority of `name`: at or below the zone, in any spelling."""
+        zone, ttl = self._zone, self._ttl
+        rdata = soa_rdata(b"\x02ns\x03dns" + zone, b"\x0ahostmaster" + zone, self._index.serial, 7200, 1800, 86400, ttl)
+        return Record(name[len(name) - len(zone) :], numbers.SOA, min(ttl, _SOA_MAXIMUM_TTL), rdata)
+
+    def decide(self, name: bytes, qtype: int) -> Decision:
+        """The decision on the apex, as `name` spells it."""
+        if qtype == numbers.SOA:
+            return Decision(True, (self.authority(name),))
+        if qtype == numbers.NS and (servers := self.servers()):
+            return Decision(True, [Record(name, numbers.NS, self._ttl, server) for server in servers], self.glue())
+        return NODATA
+
+    def glue(self) -> list[Record]:
+        """The addresses of the name servers."""
+        return [
+            address_record(server, address, self._ttl)
+            for server, addresses in self.servers().items()
+            for address in addresses
+        ]
+
+    def server_addresses(self) -> Iterable[bytes]:
+        """The same, without names."""
+        return (address for addresses in self.servers().values() for address in addresses)
