@@ -26,10 +26,12 @@ class Histogram:
         self.total = 0.0
         """The sum of all values."""
 
-    def add(self, value: float, times: int = 1) -> None:
-        """Count `value`, `times` times."""
-        self.counts[bisect_left(self.bounds, value)] += times
+    def add(self, value: float, times: int = 1) -> int:
+        """Count `value`, `times` times; returns its bucket, the index in `counts`."""
+        bucket = bisect_left(self.bounds, value)
+        self.counts[bucket] += times
         self.total += value * times
+        return bucket
 
     def merge(self, other: Histogram) -> None:
         """Count what `other` has counted, too; it has the same bounds."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from clusterdns.daemon.metrics import Distributions, Samples, Source
 from clusterdns.directives.assemble import Assembly
-from clusterdns.forward.counters import BUCKETS, UpstreamCounters
+from clusterdns.forward.counters import UpstreamCounters
 from clusterdns.forward.forwarder import Forwarder
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.histogram import Histogram
@@ -50,9 +50,7 @@ def forward_sources(running: Callable[[], Assembly]) -> list[Source]:
         for upstream, counters in upstreams():
             for rcode, answers in counters.durations.items():
                 labels = (_PROXY, str(upstream), numbers.rcode_name(rcode))
-                part = Histogram(BUCKETS)
-                part.counts, part.total = answers.counts, answers.seconds
-                found.setdefault(labels, Histogram(BUCKETS)).merge(part)
+                found.setdefault(labels, Histogram()).merge(answers)
         return found.items()
 
     def down() -> Samples:

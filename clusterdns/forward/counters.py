@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, field
 
-BUCKETS = tuple(0.00025 * 2**power for power in range(16))
-"""Upper bounds of the duration buckets, in seconds: 0.25 ms to 8.192 s, those of `coredns_proxy_request_duration_*`."""
-
-
-def bucket_of(seconds: float) -> int:
-    """The first bucket whose bound is not exceeded; `len(BUCKETS)` for what is above all of them."""
-    return bisect_left(BUCKETS, seconds)
-
-
-@dataclass(slots=True)
-class Durations:
-    """A histogram: how many answers in each of `BUCKETS`, not cumulated, the last place for those above; and a sum."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
-    seconds: float = 0.0
-
-    @property
-    def total(self) -> int:
-        """How many answers there were."""
-        return sum(self.counts)
+from clusterdns.histogram import Histogram
 
 
 @dataclass(slots=True)
@@ -33,7 +13,7 @@ class UpstreamCounters:
 
     requests: int = 0
     """Messages sent, or tried to; health checks are not among them."""
-    durations: dict[int, Durations] = field(default_factory=dict)
+    durations: dict[int, Histogram] = field(default_factory=dict)
     """Of the answers used, by rcode: from the sending of the message to its answer."""
     failures: int = 0
     """Tries that ended by the upstream's fault."""
@@ -60,4 +40,4 @@ class UpstreamCounters:
     @property
     def answers(self) -> dict[int, int]:
         """Answers used, by rcode."""
-        return {rcode: durations.total for rcode, durations in self.durations.items()}
+        return {rcode: sum(durations.counts) for rcode, durations in self.durations.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from itertools import accumulate
 
-from clusterdns.forward.counters import BUCKETS
+from clusterdns.histogram import SECONDS
 from clusterdns.limits import (
     FORWARD_HEDGE_CAP_SECONDS,
     FORWARD_HEDGE_FLOOR_SECONDS,
@@ -33,14 +33,14 @@ class Latency:
     def __init__(self) -> None:
         self._ewma = 0.0
         self._last = -math.inf
-        self._buckets = [0] * (len(BUCKETS) + 1)
+        self._buckets = [0] * (len(SECONDS) + 1)
         self._left = _SAMPLES
         self._since = -math.inf
         self._hedge_after = math.inf
         self._valid_until = -math.inf
 
     def add(self, bucket: int, seconds: float, now: float) -> None:
-        """An answer took `seconds`, which is in `bucket` (`bucket_of`)."""
+        """An answer took `seconds`, which is in `bucket` of a histogram of `SECONDS`."""
         self._ewma += (seconds - self._ewma) * _WEIGHT
         self._last = now
         self._buckets[bucket] += 1
@@ -63,8 +63,8 @@ class Latency:
 
     def _review(self, now: float) -> None:
         rank = sum(self._buckets) * 0.99
-        seen = zip(BUCKETS, accumulate(self._buckets), strict=False)
-        p99 = next((bound for bound, count in seen if count >= rank), BUCKETS[-1])
+        seen = zip(SECONDS, accumulate(self._buckets), strict=False)
+        p99 = next((bound for bound, count in seen if count >= rank), SECONDS[-1])
         self._hedge_after = min(max(p99, _FLOOR), _CAP)
         # 128 answers that took ten minutes to come say nothing about the next second.
         self._valid_until = now + _IDLE if now - self._since <= _IDLE else -math.inf

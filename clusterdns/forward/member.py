@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from clusterdns.forward.counters import Durations, UpstreamCounters, bucket_of
+from clusterdns.forward.counters import UpstreamCounters
 from clusterdns.forward.exchange import Transport
 from clusterdns.forward.health import Health
 from clusterdns.forward.latency import Latency
@@ -14,6 +14,7 @@ from clusterdns.forward.tcp import TcpConnections, TcpSettings
 from clusterdns.forward.udp import UdpSockets
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.forward.waiter import Carrier, Waiter
+from clusterdns.histogram import Histogram
 
 
 class Member:
@@ -46,13 +47,10 @@ class Member:
     def count_answer(self, rcode: int, seconds: float, now: float) -> None:
         """An answer came `seconds` after its question was sent."""
         self.heard_at = now
-        bucket = bucket_of(seconds)
         durations = self.counters.durations.get(rcode)
         if durations is None:
-            durations = self.counters.durations[rcode] = Durations()
-        durations.counts[bucket] += 1
-        durations.seconds += seconds
-        self.latency.add(bucket, seconds, now)
+            durations = self.counters.durations[rcode] = Histogram()
+        self.latency.add(durations.add(seconds), seconds, now)
 
     def cost(self, now: float) -> float:
         """See `clusterdns.forward.policy.Candidate`: the time for an answer, times those who stand in line."""

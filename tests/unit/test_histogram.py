@@ -13,7 +13,7 @@ from clusterdns.histogram import SECONDS, SLIM_SECONDS, Histogram
 )
 def test_a_value_counts_in_the_first_bucket_whose_bound_it_does_not_exceed(value: float, bucket: int) -> None:
     histogram = Histogram((1, 2, 5))
-    histogram.add(value)
+    assert histogram.add(value) == bucket
     histogram.add(value, times=3)
     assert histogram.counts == [4 if number == bucket else 0 for number in range(4)]
     assert histogram.total == pytest.approx(4 * value)

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from clusterdns.forward.counters import BUCKETS, bucket_of
 from clusterdns.forward.hedge import HedgeBudget
 from clusterdns.forward.latency import Latency
+from clusterdns.histogram import Histogram
 
 
 def after(answers: list[float], *, every: float = 0.01, rounds: int = 2) -> tuple[Latency, float]:
@@ -17,16 +17,8 @@ def after(answers: list[float], *, every: float = 0.01, rounds: int = 2) -> tupl
     for number in range(128 * rounds):
         now = number * every
         seconds = answers[number % len(answers)]
-        latency.add(bucket_of(seconds), seconds, now)
+        latency.add(Histogram().add(seconds), seconds, now)
     return latency, now
-
-
-@pytest.mark.parametrize(
-    ("seconds", "bound"), [(0.0, 0.00025), (0.00025, 0.00025), (0.003, 0.004), (8.192, 8.192), (9.0, None)]
-)
-def test_buckets(seconds: float, bound: float | None) -> None:
-    bucket = bucket_of(seconds)
-    assert (BUCKETS[bucket] if bucket < len(BUCKETS) else None) == bound
 
 
 @pytest.mark.parametrize(
@@ -61,7 +53,7 @@ def test_old_answers_fade() -> None:
     assert latency.hedge_after(now) == 0.256
     for number in range(128 * 8):
         now += 0.01
-        latency.add(bucket_of(0.001), 0.001, now)
+        latency.add(Histogram().add(0.001), 0.001, now)
         if number == 127:
             assert latency.hedge_after(now) == 0.256
     assert latency.hedge_after(now) == 0.02
