@@ -135,7 +135,6 @@ CACHE_PREFETCH_AMOUNT = Limit("prefetch amount", 0, 0, 1000000, "queries", "Core
 CACHE_PREFETCH_SECONDS = Limit("prefetch window", 60, 0, 86400, "seconds", "CoreDNS cache")
 CACHE_PREFETCH_PERCENT = Limit("prefetch percentage", 10, 10, 90, "%", "CoreDNS cache")
 CACHE_STALE_SECONDS = Limit("serve_stale duration", 3600, 0, 604800, "seconds", "CoreDNS cache, RFC 8767 section 5")
-CACHE_VERIFY_SECONDS = Limit("serve_stale verify timeout", 0, 0, 5, "seconds", "CoreDNS cache (0: wait)")
 CACHE_SERVFAIL_SECONDS = Limit("servfail duration", 5, 0, 300, "seconds", "CoreDNS cache, RFC 9520 section 3.2")
 FORWARD_MAX_FAILS = Limit("max_fails", 2, 0, 1000000, "checks", "CoreDNS forward (0: never down)")
 FORWARD_HEALTH_SECONDS = Limit("health_check", 0.5, 0.05, 3600, "seconds", "CoreDNS forward")
