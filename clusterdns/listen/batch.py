@@ -1,12 +1,12 @@
 """Many datagrams with one system call each way: recvmmsg(2) and sendmmsg(2), through ctypes.
 
 Python's socket module moves one datagram a call and makes an object of each address, which costs more than looking the
-answer up. Here a datagram stays where the kernel wrote it: its answer is written over it, behind its ID, and leaves for
-the address that stands beside it. Only what can't be answered so becomes objects, and goes the common way.
+answer up. Here a datagram stays where the kernel wrote it, and an answer that is known at once is written over it,
+behind its ID. What is not becomes objects, and its answer is put into a slot again when it is there.
 
-    slot    memory    ID and query, then ID and answer
-            name      the client's socket address, as it came
-            control   for wildcard sockets: the address that was asked, from which the answer leaves
+    slot    memory      ID and query, then ID and answer
+            envelope    the client's socket address as it came, and for wildcard sockets the control message with the
+                        address that was asked, from which the answer leaves
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ from __future__ import annotations
 import ctypes
 import socket
 import struct
-import sys
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from clusterdns.limits import UDP_BATCH, UDP_QUERY_BYTES
 from clusterdns.listen.respond import Peer, Repeat
-from clusterdns.listen.sockets import IP_PKTINFO
 
 _SLOTS = UDP_BATCH.default_int
 _SLOT_BYTES = UDP_QUERY_BYTES.default_int
@@ -31,19 +29,19 @@ class _Family(NamedTuple):
     """Where IPv4 and IPv6 differ."""
 
     name: struct.Struct
-    """The socket address: family, port, address; or family, port, flow, address, scope (ip(7), ipv6(7))."""
-    level: int
-    kind: int
+    """The socket address: its port and address (ip(7), ipv6(7))."""
     destination_bytes: int
-    """The size of in_pktinfo or in6_pktinfo; `level` and `kind` are of the control message that has it."""
+    """The size of in_pktinfo or in6_pktinfo."""
     interface_offset: int
     """Where the interface's number stands in it."""
 
 
 _FAMILIES = {
-    socket.AF_INET: _Family(struct.Struct("!2xH4s8x"), socket.IPPROTO_IP, IP_PKTINFO, 12, 0),
-    socket.AF_INET6: _Family(struct.Struct("!2xHI16s4s"), socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, 20, 16),
+    socket.AF_INET: _Family(struct.Struct("!2xH4s8x"), 12, 0),
+    socket.AF_INET6: _Family(struct.Struct("!2xH4x16s4x"), 20, 16),
 }
+_NAME_BYTES = 32
+"""Room for either, and a multiple of what control messages are aligned to."""
 
 
 class _Vector(ctypes.Structure):
@@ -86,28 +84,30 @@ if IS_AVAILABLE:
 class Batch:
     """Slots for the datagrams of one bound, non-blocking socket, which must be open in every call.
 
-    `receive`, `fill` and `send` follow each other; what `fill` could not answer, `datagram` takes out before the next
-    `receive`. `has_destination`: the socket has IP_PKTINFO or IPV6_RECVPKTINFO set, as a wildcard needs.
+    What came is in the slots from `receive` until `send` writes over it: `repeat` comes first, `datagram` then takes
+    out what that left. `has_destination`: the socket has IP_PKTINFO or IPV6_RECVPKTINFO set, as a wildcard needs.
     """
 
     def __init__(self, sock: socket.socket, *, has_destination: bool) -> None:
         self._number = sock.fileno()
-        self._family = family = _FAMILIES[socket.AddressFamily(sock.family)]
-        self._control_bytes = socket.CMSG_SPACE(family.destination_bytes) if has_destination else 0
+        self._kind = socket.AddressFamily(sock.family)
+        self._family = _FAMILIES[self._kind]
+        self._control_bytes = socket.CMSG_SPACE(self._family.destination_bytes) if has_destination else 0
+        self._envelope_bytes = _NAME_BYTES + self._control_bytes
         self._memory = _allocate(_SLOT_BYTES)
-        self._names = _allocate(family.name.size)
-        self._controls = _allocate(self._control_bytes)
+        self._envelopes = _allocate(self._envelope_bytes)
         self._incoming, self._incoming_vectors = self._messages()
         self._outgoing, self._outgoing_vectors = self._messages()
         self._incoming_at, self._outgoing_at = ctypes.addressof(self._incoming), ctypes.addressof(self._outgoing)
         self._writable = memoryview(self._memory).cast("B")
+        self._writable_envelopes = memoryview(self._envelopes).cast("B")
         self._lengths = _column(self._incoming, _MESSAGE_BYTES, _Message.length.offset, "I")
         self._sizes = _column(self._outgoing_vectors, ctypes.sizeof(_Vector), _Vector.length.offset, "L")
         self._interfaces: memoryview[int] | None = None
         if has_destination:
             # Sent as it came, a control message would also name the interface; routing shall decide that.
-            offset = socket.CMSG_LEN(0) + family.interface_offset
-            self._interfaces = _column(self._controls, self._control_bytes, offset, "I")
+            offset = _NAME_BYTES + socket.CMSG_LEN(0) + self._family.interface_offset
+            self._interfaces = _column(self._envelopes, self._envelope_bytes, offset, "I")
 
     def _messages(self) -> tuple[ctypes.Array[_Message], ctypes.Array[_Vector]]:
         """The headers of all slots for one way, and what they point to."""
@@ -116,12 +116,12 @@ class Batch:
             vector.base = ctypes.addressof(self._memory) + slot * _SLOT_BYTES
             vector.length = _SLOT_BYTES
             header = message.header
-            header.name = ctypes.addressof(self._names) + slot * self._family.name.size
+            header.name = ctypes.addressof(self._envelopes) + slot * self._envelope_bytes
             header.name_length = self._family.name.size
             header.vectors = ctypes.addressof(vector)
             header.vector_count = 1
             if self._control_bytes:
-                header.control = ctypes.addressof(self._controls) + slot * self._control_bytes
+                header.control = header.name + _NAME_BYTES
                 header.control_length = self._control_bytes
         return messages, vectors
 
@@ -135,8 +135,8 @@ class Batch:
             self._interfaces[:count] = _ZEROS[:count]
         return self._lengths[:count].tolist()
 
-    def fill(self, lengths: Sequence[int], repeat: Repeat) -> list[int]:
-        """Write the answers that `repeat` knows over their queries; returns the slots of the others."""
+    def repeat(self, lengths: Sequence[int], repeat: Repeat) -> tuple[list[int], int]:
+        """Send the answers that `repeat` knows; returns the slots of the others, and how many could not be sent."""
         memory, writable, sizes = self._memory, self._writable, self._sizes
         unknown = []
         start = 0
@@ -149,42 +149,54 @@ class Batch:
                 writable[start + _ID_BYTES : start + size] = body
                 sizes[slot] = size
             start += _SLOT_BYTES
-        return unknown
-
-    def send(self, count: int, unknown: Sequence[int]) -> int:
-        """Send the answers in the first `count` slots, except `unknown`; returns how many the socket would not take."""
-        dropped = start = 0
-        for end in (*unknown, count):
-            while start < end:
-                sent = _library.sendmmsg(self._number, self._outgoing_at + start * _MESSAGE_BYTES, end - start, 0)
-                if sent <= 0:
-                    # It is the first of these that failed.
-                    dropped += 1
-                    sent = 1
-                start += sent
-            start = end + 1
-        return dropped
+        dropped = first = 0
+        for end in (*unknown, len(lengths)):
+            dropped += self._transmit(first, end)
+            first = end + 1
+        return unknown, dropped
 
     def datagram(self, slot: int, length: int) -> tuple[bytes, Peer]:
-        """What arrived in a slot, as the socket module would have given it.
-
-        The peer of a wildcard socket ends with the control messages, one: the address that was asked.
-        """
+        """What arrived in a slot. The peer is the client's address and port, and the envelope for its answer."""
         start = slot * _SLOT_BYTES
         message = self._memory[start : start + length]
-        name = self._family.name
-        peer: Peer
-        if self._family.level == socket.IPPROTO_IP:
-            port, address = name.unpack_from(self._names, slot * name.size)
-            peer = socket.inet_ntoa(address), port
-        else:
-            port, flow, address, scope = name.unpack_from(self._names, slot * name.size)
-            peer = socket.inet_ntop(socket.AF_INET6, address), port, flow, int.from_bytes(scope, sys.byteorder)
-        if not self._control_bytes:
-            return message, peer
-        behind_head = slot * self._control_bytes + socket.CMSG_LEN(0)
-        destination = self._controls[behind_head : behind_head + self._family.destination_bytes]
-        return message, (*peer, ((self._family.level, self._family.kind, destination),))
+        start = slot * self._envelope_bytes
+        envelope = self._envelopes[start : start + self._envelope_bytes]
+        port, address = self._family.name.unpack_from(envelope)
+        return message, (socket.inet_ntop(self._kind, address), port, envelope)
+
+    def send(self, answers: Sequence[tuple[bytes, Peer]]) -> int:
+        """Send answers to peers that `datagram` gave; returns how many could not be sent.
+
+        All of what `receive` brought must have been taken out before.
+        """
+        dropped = slot = 0
+        for answer, peer in answers:
+            size = len(answer)
+            if size > _SLOT_BYTES:
+                dropped += 1
+                continue
+            if slot == _SLOTS:
+                dropped += self._transmit(0, slot)
+                slot = 0
+            start = slot * _SLOT_BYTES
+            self._writable[start : start + size] = answer
+            self._sizes[slot] = size
+            start = slot * self._envelope_bytes
+            self._writable_envelopes[start : start + self._envelope_bytes] = peer[-1]
+            slot += 1
+        return dropped + self._transmit(0, slot)
+
+    def _transmit(self, first: int, end: int) -> int:
+        """Send what is in these slots; returns how many the socket would not take."""
+        dropped = 0
+        while first < end:
+            sent = _library.sendmmsg(self._number, self._outgoing_at + first * _MESSAGE_BYTES, end - first, 0)
+            if sent <= 0:
+                # The first of these failed.
+                dropped += 1
+                sent = 1
+            first += sent
+        return dropped
 
 
 def _allocate(row_bytes: int) -> Any:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 Peer = tuple[Any, ...]
-"""A socket address as Python's socket module gives it; its first item is the client's address as text."""
+"""The client's address as text, its port, and what else its listener needs to find it again."""
 
 Send = Callable[[bytes, Peer], None]
-"""Sends a late answer to the peer that asked; does nothing if that peer is gone."""
+"""Sends a late answer to the peer that asked, over UDP one of at most UDP_QUERY_BYTES; nothing if that peer is gone."""
 
 Repeat = Callable[[bytes], bytes | None]
 """From a query behind its ID to the answer behind its ID, if that is the same for whoever asks and known at once."""

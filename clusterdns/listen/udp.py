@@ -53,6 +53,7 @@ class UdpListener:
         self.repeat = repeat
         self._wildcard = ip_address(sock.getsockname()[0]).is_unspecified
         self._batch = Batch(sock, has_destination=self._wildcard) if in_batches else None
+        self._ready: list[tuple[bytes, Peer]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -71,6 +72,7 @@ class UdpListener:
         if self._loop is not None:
             self._loop.remove_reader(self._sock)
             self._loop = None
+            self._flush()
         self._sock.close()
 
     def _drain_batch(self) -> None:
@@ -78,24 +80,36 @@ class UdpListener:
         batch = self._batch
         self.counters.batches += 1
         lengths = batch.receive()
-        unknown = batch.fill(lengths, self.repeat)
-        self.counters.dropped_answers += batch.send(len(lengths), unknown)
-        send = self._send_from if self._wildcard else self._send
+        unknown, dropped = batch.repeat(lengths, self.repeat)
+        self.counters.dropped_answers += dropped
         first_error = None
         for slot in unknown:
             if self._loop is None:
                 break
             message, peer = batch.datagram(slot, lengths[slot])
             try:
-                answer = self.respond(message, peer, send)
+                answer = self.respond(message, peer, self._send_soon)
             except Exception as error:
                 # The others have left the socket already, and nobody else will answer them.
                 first_error = first_error or error
                 continue
             if answer:
-                send(answer, peer)
+                self._send_soon(answer, peer)
         if first_error is not None:
             raise first_error
+
+    def _send_soon(self, answer: bytes, peer: Peer) -> None:
+        """Send an answer together with those that are there in the same turn of the loop."""
+        if self._loop is None or not answer:
+            return
+        self._ready.append((answer, peer))
+        if len(self._ready) == 1:
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        if self._batch is not None and self._ready:
+            ready, self._ready = self._ready, []
+            self.counters.dropped_answers += self._batch.send(ready)
 
     def _drain(self) -> None:
         self.counters.batches += 1
@@ -139,12 +153,12 @@ class UdpListener:
         if self._loop is None or not answer:
             return
         try:
-            self._sock.sendmsg([answer], [as_source(item) for item in asked[-1]], 0, asked[:-1])
+            self._sock.sendmsg([answer], [_as_source(item) for item in asked[-1]], 0, asked[:-1])
         except OSError:
             self.counters.dropped_answers += 1
 
 
-def as_source(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
+def _as_source(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
     """The control message that makes an answer leave from where its query arrived (ip(7), ipv6(7), RFC 3542)."""
     level, kind, data = item
     if level == socket.IPPROTO_IP and kind == IP_PKTINFO:

@@ -1,46 +1,68 @@
-"""Slots of datagrams: that they hold what the socket module would have given, and what a busy kernel does to them."""
+"""Slots of datagrams: what they hold, and what becomes of answers that a busy kernel does not take at once."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from unittest import mock
 
 import pytest
 
+from clusterdns.limits import UDP_BATCH, UDP_QUERY_BYTES
 from clusterdns.listen import batch
 from clusterdns.listen.batch import IS_AVAILABLE, Batch
+from clusterdns.listen.respond import repeat_nothing
 from clusterdns.listen.sockets import open_udp
-from clusterdns.listen.udp import as_source
 
 pytestmark = pytest.mark.skipif(not IS_AVAILABLE, reason="no recvmmsg here")
+
+
+@contextmanager
+def server_and_client(bound: str, asked: str) -> Iterator[tuple[Batch, socket.socket]]:
+    with open_udp(bound, 0) as server, socket.socket(server.family, socket.SOCK_DGRAM) as client:
+        client.settimeout(60)
+        client.connect((asked, server.getsockname()[1]))
+        yield Batch(server, has_destination=ip_address(bound).is_unspecified), client
 
 
 @pytest.mark.parametrize(
     ("bound", "asked"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.9"), ("::1", "::1"), ("::", "::1")]
 )
-def test_a_slot_holds_what_recvmsg_gives(bound: str, asked: str) -> None:
-    wildcard = ip_address(bound).is_unspecified
-    with open_udp(bound, 0) as server, socket.socket(server.family, socket.SOCK_DGRAM) as client:
-        slots = Batch(server, has_destination=wildcard)
-        client.connect((asked, server.getsockname()[1]))
-        client.send(b"by recvmsg")
-        server.setblocking(True)
-        _message, ancillary, _flags, peer = server.recvmsg(512, 256)
-        for message in (b"", b"1", b"by recvmmsg"):
+def test_slots_are_what_arrived_and_answers_go_where_it_came_from(bound: str, asked: str) -> None:
+    with server_and_client(bound, asked) as (slots, client):
+        sent = [b"", b"1", b"a query", bytes(UDP_QUERY_BYTES.default_int)]
+        for message in sent:
             client.send(message)
-            (length,) = slots.receive()
-            assert slots.fill([length], lambda _body: None) == [0]
-            sources = (tuple(map(as_source, ancillary)),) if wildcard else ()
-            assert slots.datagram(0, length) == (message, (*peer, *sources))
+        lengths = slots.receive()
+        assert slots.repeat(lengths, repeat_nothing) == ([0, 1, 2, 3], 0)
+        arrived = [slots.datagram(slot, length) for slot, length in enumerate(lengths)]
+        assert [message for message, _ in arrived] == sent
+        assert {peer[:2] for _, peer in arrived} == {client.getsockname()[:2]}
+        # The kernel gave the slots to something else meanwhile.
+        client.send(b"another")
+        assert slots.receive() == [7]
+        assert slots.send(list(reversed(arrived))) == 0
+        assert [client.recv(65535) for _ in sent] == list(reversed(sent))
 
 
 def test_an_empty_socket_gives_nothing() -> None:
-    with open_udp("127.0.0.1", 0) as server:
-        slots = Batch(server, has_destination=False)
+    with server_and_client("127.0.0.1", "127.0.0.1") as (slots, _client):
         assert slots.receive() == []
-        assert slots.fill([], lambda body: body) == []
-        assert slots.send(0, []) == 0
+        assert slots.repeat([], lambda body: body) == ([], 0)
+        assert slots.send([]) == 0
+
+
+@pytest.mark.parametrize("count", [1, UDP_BATCH.default_int, UDP_BATCH.default_int + 1, 3 * UDP_BATCH.default_int])
+def test_answers_longer_than_a_slot_are_dropped_and_only_those(count: int) -> None:
+    with server_and_client("127.0.0.1", "127.0.0.1") as (slots, client):
+        client.send(b"query")
+        _message, peer = slots.datagram(0, *slots.receive())
+        too_long = (bytes(UDP_QUERY_BYTES.default_int + 1), peer)
+        answers = [(b"%d" % number, peer) for number in range(count)]
+        assert slots.send([too_long, *answers, too_long]) == 2
+        assert [client.recv(512) for _ in answers] == [answer for answer, _ in answers]
 
 
 # Slots, those without an answer, how many the kernel takes in each call; which slots the calls begin at, and how many
@@ -61,10 +83,10 @@ SENDING = [
 def test_what_the_kernel_does_not_take_at_once(
     count: int, unknown: list[int], taken: list[int], calls: list[tuple[int, int]], dropped: int
 ) -> None:
-    with open_udp("127.0.0.1", 0) as server, mock.patch.object(batch, "_library") as library:
+    known = iter(None if slot in unknown else b"answer" for slot in range(count))
+    with server_and_client("127.0.0.1", "127.0.0.1") as (slots, _), mock.patch.object(batch, "_library") as library:
         library.sendmmsg.side_effect = taken
-        slots = Batch(server, has_destination=False)
-        assert slots.send(count, unknown) == dropped
+        assert slots.repeat([7] * count, lambda _body: next(known)) == (unknown, dropped)
     # Each slot has a header of 64 bytes; the first call says where they are.
     sent = [call.args[1:3] for call in library.sendmmsg.call_args_list]
     first_slot = sent[0][0] - 64 * calls[0][0] if sent else 0

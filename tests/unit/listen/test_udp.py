@@ -168,6 +168,38 @@ def test_closing_while_answers_are_under_way(bound: str, asked: str, in_batches:
 
 
 @places
+def test_what_is_answered_before_closing_is_sent(bound: str, asked: str, in_batches: bool) -> None:
+    async def body() -> None:
+        echo = Echo()
+        with listening(bound, echo, in_batches) as listener, client_of(listener, asked) as client:
+            client.send(b"late")
+            await echo.somebody_asked.wait()
+            ((answer, peer, send),) = echo.late
+            send(answer, peer)
+            listener.close()
+            assert await receive(client) == b"LATE"
+
+    run(body())
+
+
+@places
+def test_more_late_answers_at_once_than_a_batch_has(bound: str, asked: str, in_batches: bool) -> None:
+    async def body() -> None:
+        echo = Echo()
+        count = 2 * UDP_BATCH.default_int + 5
+        with listening(bound, echo, in_batches) as listener, client_of(listener, asked) as client:
+            for number in range(count):
+                client.send(b"late %d" % number)
+            client.send(b"last")
+            assert await receive(client) == b"LAST"
+            for answer, peer, send in echo.late:
+                send(answer, peer)
+            assert [await receive(client) for _ in range(count)] == [b"LATE %d" % number for number in range(count)]
+
+    run(body())
+
+
+@places
 def test_closing_from_inside_a_batch(bound: str, asked: str, in_batches: bool) -> None:
     async def body() -> None:
         echo = Echo()
@@ -203,9 +235,9 @@ def test_an_answer_that_can_not_be_sent_is_counted_and_nothing_else(bound: str, 
             assert listener.counters.dropped_answers == 1
             ((_, peer, send),) = echo.late
             send(bytes(70000), peer)
-            assert listener.counters.dropped_answers == 2
             client.send(b"two")
             assert await receive(client) == b"TWO"
+            assert listener.counters.dropped_answers == 2
 
     run(body())
 
