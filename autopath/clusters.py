@@ -37,6 +37,7 @@ class Origin(NamedTuple):
     access: Access
     labels: str
     namespace_labels: str
+    pod_names: bool
 
     @property
     def selectors(self) -> dict[str, str]:
@@ -51,7 +52,7 @@ class Origin(NamedTuple):
 class Source:
     """One cluster. `kinds` are those that its directives answer from."""
 
-    cluster: Cluster = field(default_factory=Cluster)
+    cluster: Cluster
     kinds: set[str] = field(default_factory=set)
     startup_seconds: float = 0.0
     pods: PodIndex = field(init=False)
@@ -59,7 +60,7 @@ class Source:
     _indexes: dict[tuple[object, ...], ClusterIndex] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.pods = PodIndex(self.cluster.pods)
+        self.pods = PodIndex(self.cluster.pod_claims)
 
     def index_for(self, config: Config) -> ClusterIndex:
         """The index for a directive; those that need the same one share it, also after a reload."""
@@ -90,8 +91,12 @@ class Clusters:
 
     def source_for(self, config: Config) -> Source:
         """The source that a directive names."""
-        origin = Origin(config.manifests, config.access, config.labels, config.namespace_labels)
-        source = self._sources.setdefault(origin, Source())
+        origin = Origin(
+            config.manifests, config.access, config.labels, config.namespace_labels, config.endpoint_pod_names
+        )
+        if origin not in self._sources:
+            self._sources[origin] = Source(Cluster(lean=True, pod_names=origin.pod_names))
+        source = self._sources[origin]
         source.kinds |= set(config.kinds)
         source.startup_seconds = max(source.startup_seconds, config.startup_timeout)
         return source

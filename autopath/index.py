@@ -16,7 +16,8 @@ import enum
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from autopath.addresses import dashed, pack
+from autopath.addresses import dashed
+from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import Endpoint, EndpointSlice, Namespace, Service
 from clusterdns.kube.store import Cluster
 from clusterdns.wire.names import MAX_LABEL, name_from_text

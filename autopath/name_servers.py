@@ -10,8 +10,8 @@ import socket
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
-from autopath.addresses import pack
 from autopath.index import ClusterIndex, IndexedService, ServiceKind
+from clusterdns.kube.addresses import pack
 
 # Nobody has these addresses (RFC 5737, RFC 3849): the way to them is the default route's.
 _ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from autopath.addresses import from_dashed, pack
+from autopath.addresses import from_dashed
 from autopath.apex import Apex, Servers, address_record, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
 from autopath.index import ClusterIndex, IndexedService, IndexedSlice, ServiceKind
 from clusterdns.directives.config.kubernetes import PodMode
-from clusterdns.kube.objects import EndpointPort, Pod, ServicePort
+from clusterdns.kube.addresses import pack
+from clusterdns.kube.objects import EndpointPort, PodClaim, ServicePort
 from clusterdns.wire import numbers
 from clusterdns.wire.names import MAX_NAME, labels
 from clusterdns.wire.records import Record, srv_rdata, txt_rdata
@@ -38,7 +39,7 @@ Table = tuple[IndexedSlice, dict[bytes, tuple[bytes, ...]]]
 """A slice, and all or some of its ready endpoints: folded label to packed addresses."""
 
 
-PodAt = Callable[[str], Pod | None]
+PodAt = Callable[[str], PodClaim | None]
 """Canonical address to the pod that owns it."""
 
 

@@ -122,6 +122,9 @@ KUBE_WATCH_BRIEF_SECONDS = Limit("watch closed at once", 1, 0, 60, "seconds", "c
 KUBE_WATCH_LINE_BYTES = Limit(
     "one watch event", 16777216, 1048576, 268435456, "bytes", "this project: etcd holds objects of up to 1.5 MB"
 )
+KUBE_TURN_SECONDS = Limit(
+    "events of a watch before queries get their turn", 0.001, 0.0001, 1, "seconds", "this project, measured"
+)
 KUBE_BACKOFF_SECONDS = Limit("first pause after a failed request", 0.8, 0.1, 60, "seconds", "client-go reflector")
 KUBE_BACKOFF_MAXIMUM_SECONDS = Limit(
     "longest pause after failed requests", 30, 1, 600, "seconds", "client-go reflector"

@@ -19,6 +19,7 @@ import yaml
 from clusterdns.errors import ConfigError, KubeApiError
 from clusterdns.kube.access import IN_CLUSTER, Access
 from clusterdns.kube.decode import decode_status
+from clusterdns.kube.lines import LineSplitter
 from clusterdns.kube.pace import Pace
 from clusterdns.limits import KUBE_CONNECT_SECONDS, KUBE_LIST_SECONDS, KUBE_WATCH_LINE_BYTES
 
@@ -99,26 +100,25 @@ class ApiServer:
         except (aiohttp.ClientError, OSError) as error:
             raise _no_answer(error) from None
 
-    async def lines(self, path: str, query: Mapping[str, str], silence_seconds: float) -> AsyncGenerator[bytes, None]:
+    async def lines(
+        self, path: str, query: Mapping[str, str], silence_seconds: float
+    ) -> AsyncGenerator[list[bytes], None]:
         """The lines of a watch as they come, until the server ends it or nothing has come for `silence_seconds`.
 
-        Raises KubeApiError when it is refused, or breaks off; half a line is never handed out.
+        Those that came together are handed out together. Raises KubeApiError when it is refused, or breaks off; half a
+        line is never handed out.
         """
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=KUBE_CONNECT_SECONDS.default, sock_read=silence_seconds
         )
         response = None
-        rest = b""
+        splitter = LineSplitter(KUBE_WATCH_LINE_BYTES.default_int)
         try:
             async with self._pace.request():
                 response = await self._open(path, query, timeout)
-            async for chunk in response.content.iter_any():
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    if line:
-                        yield line
-                if len(rest) > KUBE_WATCH_LINE_BYTES.default:
-                    raise KubeApiError(200, "Malformed", f"a watch event of more than {len(rest)} bytes")
+            async for piece in response.content.iter_any():
+                if lines := splitter.feed(piece):
+                    yield lines
         except (aiohttp.ClientError, OSError) as error:
             if response is None or not isinstance(error, aiohttp.SocketTimeoutError):
                 raise _no_answer(error) from None

@@ -18,6 +18,7 @@ from clusterdns.kube.kinds import KINDS, Kind
 from clusterdns.kube.objects import Key, KubeObject
 from clusterdns.kube.raw import (
     RawBookmark,
+    RawChange,
     RawEndpointSlice,
     RawEvent,
     RawList,
@@ -54,9 +55,10 @@ class Page(Struct, frozen=True):
 
 
 class Put(Struct, frozen=True):
-    """ADDED or MODIFIED: the object as it is now."""
+    """ADDED or MODIFIED: the object as it is now; `resource_version` is that of the change."""
 
     object: KubeObject
+    resource_version: str
 
 
 class Delete(Struct, frozen=True):
@@ -67,9 +69,10 @@ class Delete(Struct, frozen=True):
 
 
 class Bookmark(Struct, frozen=True):
-    """BOOKMARK: nothing changed up to `resource_version`."""
+    """BOOKMARK: nothing changed up to `resource_version`; `ends_list` at the end of a streamed list."""
 
     resource_version: str
+    ends_list: bool = False
 
 
 class Failure(Struct, frozen=True):
@@ -88,6 +91,9 @@ class Unreadable(Struct, frozen=True):
 
 Event = Put | Delete | Bookmark | Failure | Unreadable
 
+# "sendInitialEvents=true ... the server sends a synthetic Bookmark event, with a annotation to indicate the end".
+_ENDS_LIST = "k8s.io/initial-events-end"
+
 
 class _Codec(Struct):
     """How one kind is decoded: its raw shape, decoders made once, and the way from raw to trimmed."""
@@ -96,10 +102,12 @@ class _Codec(Struct):
     trim: Callable[[Any, Note], KubeObject]
     one: msgspec.json.Decoder[Any]
     page: msgspec.json.Decoder[Any]
+    change: msgspec.json.Decoder[Any]
 
 
 def _codec(raw: Any, trim: Callable[[Any, Note], KubeObject]) -> _Codec:
-    return _Codec(raw, trim, msgspec.json.Decoder(raw), msgspec.json.Decoder(RawList[raw]))
+    decoders = (msgspec.json.Decoder(shape) for shape in (raw, RawList[raw], RawChange[raw]))
+    return _Codec(raw, trim, *decoders)
 
 
 _CODECS: dict[str, _Codec] = {
@@ -156,27 +164,38 @@ def decode_page(kind: str, body: bytes, note: Note) -> Page:
 
 def decode_event(kind: str, line: bytes, note: Note) -> Event:
     """Decode one line of a watch of `kind`. Raises MalformedObject if the line is no watch event at all."""
+    codec = _CODECS[kind]
+    try:
+        # Changes, in one pass over the line. Bookmarks, errors and what is broken get a second look.
+        change = codec.change.decode(line)
+    except _UNDECODABLE:
+        return _decode_other_event(kind, codec, line)
+    meta = change.object.metadata
+    if change.type in ("ADDED", "MODIFIED") and meta.name:
+        return Put(_trim(kind, codec, change.object, note), meta.resource_version or "")
+    if change.type == "DELETED" and meta.name:
+        return Delete((meta.namespace or "", meta.name), meta.resource_version or "")
+    return _decode_other_event(kind, codec, line)
+
+
+def _decode_other_event(kind: str, codec: _Codec, line: bytes) -> Event:
     try:
         event = _EVENT.decode(line)
         if event.type == "ERROR":
             status = _STATUS.decode(event.object)
             return Failure(status.code, status.reason, status.message)
         if event.type == "BOOKMARK":
-            return Bookmark(_BOOKMARK.decode(event.object).metadata.resource_version or "")
+            meta = _BOOKMARK.decode(event.object).metadata
+            return Bookmark(meta.resource_version or "", (meta.annotations or {}).get(_ENDS_LIST) == "true")
         if event.type not in ("ADDED", "MODIFIED", "DELETED"):
             raise MalformedObject(f"watch of {kind}: unknown event type {event.type!r}")
     except _UNDECODABLE as error:
         raise MalformedObject(f"watch of {kind}: {_explain(error)}") from None
-    codec = _CODECS[kind]
     try:
-        raw = codec.one.decode(event.object)
+        codec.one.decode(event.object)
     except _UNDECODABLE as error:
         return Unreadable(f"{kind} left out: {_explain(error)}")
-    if not raw.metadata.name:
-        return Unreadable(f"{kind} left out: metadata.name is missing")
-    if event.type == "DELETED":
-        return Delete((raw.metadata.namespace or "", raw.metadata.name), raw.metadata.resource_version or "")
-    return Put(_trim(kind, codec, raw, note))
+    return Unreadable(f"{kind} left out: metadata.name is missing")
 
 
 def decode_status(body: bytes) -> RawStatus | None:

@@ -14,19 +14,24 @@ Key = tuple[str, str]
 """(namespace, name); the namespace of a cluster-scoped object is the empty string."""
 
 
-class KubeObject(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What every object has. `uid` and `resource_version` are the server's and opaque; a manifest's are empty."""
+class Named(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a store needs of an object."""
 
     name: str
     namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
 
     @property
     def key(self) -> Key:
         return (self.namespace, self.name)
+
+
+class KubeObject(Named, frozen=True, gc=False, kw_only=True):
+    """What every object has. `uid` and `resource_version` are the server's and opaque; a manifest's are empty."""
+
+    uid: str = ""
+    resource_version: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
 
 
 class Namespace(KubeObject, frozen=True, gc=False, kw_only=True):
@@ -127,6 +132,20 @@ class Pod(KubeObject, frozen=True, gc=False, kw_only=True):
     def finished(self) -> bool:
         """True once the pod has run to its end: its address may already belong to another one."""
         return self.phase in ("Succeeded", "Failed")
+
+
+class PodClaim(Named, frozen=True, gc=False, kw_only=True):
+    """A pod as the owner of addresses: `v4` and `v6` are 4 and 16 bytes, empty for none. `started` is Unix seconds.
+
+    The booleans and `started` decide between pods that claim one address; `annotations` are pairs.
+    """
+
+    v4: bytes = b""
+    v6: bytes = b""
+    started: int = 0
+    running: bool = False
+    terminating: bool = False
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 class Node(KubeObject, frozen=True, gc=False, kw_only=True):

@@ -197,6 +197,13 @@ class RawStatus(Struct, gc=False):
     message: str = ""
 
 
+class RawChange(Struct, Generic[R], gc=False):
+    """One line of a watch, nearly always: an object of its kind, as it is now or last was."""
+
+    type: str
+    object: R
+
+
 class RawEvent(Struct, gc=False):
     """One line of a watch; what `object` is depends on `type`."""
 

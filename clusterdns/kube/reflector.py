@@ -1,11 +1,13 @@
 """List, then watch, then what to do when either breaks: the reflector of one kind, as a state machine without I/O.
 
-    next_step() -> ListPage | WatchFrom | Pause     what to ask the server, carried out by `watcher`
-    listed(page), heard(event), ended(now), failed(error)     what came of it
+    next_step() -> WatchFrom | ListPage | Pause     what to ask the server, carried out by `watcher`
+    heard(event), ended(now), listed(page), failed(error)     what came of it
 
-Its store is always usable: pages are put as they come, and only a complete list removes what was not in it. On an
-error the store keeps its last state. Source: Kubernetes API concepts, "Efficient detection of changes", and the
-behaviour of a 1.36 server. `now` is monotonic seconds; `dice` returns random numbers in [0, 1).
+A list is streamed, as the first events of a watch, object by object; a server that does not do that is asked for
+pages. The store is always usable: objects are put as they come, and only a complete list removes what was not in it.
+On an error the store keeps its last state. Source: Kubernetes API concepts, "Efficient detection of changes" and
+"Streaming lists", and the behaviour of a 1.36 server. `now` is monotonic seconds; `dice` returns random numbers in
+[0, 1).
 """
 
 from __future__ import annotations
@@ -34,7 +36,10 @@ class ListPage(Struct, frozen=True):
 
 
 class WatchFrom(Struct, frozen=True):
-    """Watch for changes after `resource_version`; ask the server to end the watch after `timeout_seconds`."""
+    """Watch for changes after `resource_version`; ask the server to end the watch after `timeout_seconds`.
+
+    Without a version, ask for everything there is, as it is now, then for changes.
+    """
 
     resource_version: str
     timeout_seconds: int
@@ -60,8 +65,12 @@ class Reflector:
         self._version = ""
         """Resource version that the store is at; empty: a list is needed."""
         self._continue = ""
-        self._seen: set[Key] = set()
-        """Keys in the pages of the list under way."""
+        self._streaming = False
+        """A streamed list is under way."""
+        self._streams = True
+        """The next list is to be streamed."""
+        self._unseen: dict[Key, None] = {}
+        """Keys in the store that the list under way has not had yet."""
         self._pause = 0.0
         self._failures = 0
         """Failures since the server last told us something."""
@@ -75,7 +84,11 @@ class Reflector:
             seconds, self._pause = self._pause, 0.0
             return Pause(seconds)
         if not self._version:
-            return ListPage(self._continue)
+            if not self._continue:
+                self._unseen = self._store.keys()
+            if self._continue or not self._streams:
+                return ListPage(self._continue)
+            self._streaming = True
         self._watch_began = now
         self._heard_anything = False
         # Spread over five to ten minutes, so that the watches of many nodes do not all end together.
@@ -84,16 +97,11 @@ class Reflector:
     def listed(self, page: Page) -> None:
         """A page of the list is in."""
         for each in page.objects:
-            self._seen.add(each.key)
+            self._unseen.pop(each.key, None)
             self._store.put(each)
         self._continue = page.continue_token
-        if self._continue:
-            return
-        self._store.keep(self._seen)
-        self._seen = set()
-        # Without a version there would be no end to listing; "0" asks for a watch from any point.
-        self._version = page.resource_version or "0"
-        self.trouble = ""
+        if not self._continue:
+            self._finish_list(page.resource_version)
 
     def heard(self, event: Event) -> bool:
         """A line of the watch is in. Returns whether to go on reading this watch."""
@@ -101,25 +109,50 @@ class Reflector:
             case Failure(code, reason, message):
                 self.failed(KubeApiError(code, reason, message))
                 return False
-            case Put(new):
+            case Put(new, version):
+                self._unseen.pop(new.key, None)
                 self._store.put(new)
-                self._version = new.resource_version or self._version
+                self._move_to(version)
             case Delete(key, version):
+                self._unseen.pop(key, None)
                 self._store.delete(key)
-                self._version = version or self._version
-            case Bookmark(version):
-                self._version = version or self._version
+                self._move_to(version)
+            case Bookmark(version, ends_list):
+                if ends_list and self._streaming:
+                    self._finish_list(version)
+                    return True
+                self._move_to(version)
             case Unreadable():
                 pass
         self._heard_anything = True
-        self._failures = 0
-        self.trouble = ""
+        if not self._streaming:
+            self._failures = 0
+            self.trouble = ""
         return True
+
+    def _move_to(self, version: str) -> None:
+        # Before its end, the versions in a streamed list say nothing about what is still missing.
+        if version and not self._streaming:
+            self._version = version
+
+    def _finish_list(self, version: str) -> None:
+        self._store.finish(self._unseen)
+        self._unseen = {}
+        self._streaming = False
+        self._streams = True
+        self._heard_anything = False
+        # Without a version there would be no end to listing; "0" asks for a watch from any point.
+        self._version = version or "0"
+        self.trouble = ""
 
     def ended(self, now: float) -> None:
         """The watch is over without an error: the server ended it, or nothing came for too long."""
         lasted = now - self._watch_began
-        if lasted < KUBE_WATCH_BRIEF_SECONDS.default:
+        if self._streaming:
+            # It stopped, or fell silent, in the middle. Whatever the reason, pages have an end.
+            self._streams = False
+            self.failed(KubeApiError(0, "WatchClosed", "the list was cut short"))
+        elif lasted < KUBE_WATCH_BRIEF_SECONDS.default:
             # Something in between closes watches. Asking again at once would be a busy loop on both sides.
             if self._heard_anything:
                 self._pause = KUBE_WATCH_BRIEF_SECONDS.default
@@ -132,7 +165,14 @@ class Reflector:
 
     def failed(self, error: KubeApiError) -> None:
         """A request was refused or broke off, or the watch ended with an ERROR event."""
+        if self._streaming and error.status in (400, 422):
+            # "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled": not trouble.
+            self._streams = False
+            self._start_over()
+            return
         self._failures += 1
+        if self._streaming:
+            self._start_over()
         if error.status == 410:
             # "Clients must handle the case by recognizing the status code 410 Gone, clearing their local cache,
             # performing a new get or list operation, and starting the watch from the resourceVersion that was
@@ -152,7 +192,7 @@ class Reflector:
 
     def _start_over(self) -> None:
         self._version = self._continue = ""
-        self._seen = set()
+        self._streaming = False
 
     def _backoff(self) -> float:
         """Doubled with each failure up to the maximum, then between half and all of it, so that nodes spread out."""

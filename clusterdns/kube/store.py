@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, Generic, TypeVar
 
+from clusterdns.kube.lean import claim_of, endpoints_of, names_of
 from clusterdns.kube.objects import (
     DNSEndpoint,
     EndpointSlice,
@@ -16,59 +17,82 @@ from clusterdns.kube.objects import (
     Ingress,
     Key,
     KubeObject,
+    Named,
     Namespace,
     Node,
     Pod,
+    PodClaim,
     Route,
     Service,
     ServiceImport,
 )
 
-T = TypeVar("T", bound=KubeObject)
+T = TypeVar("T", bound=Named)
 
 Listener = Callable[[T | None, T | None], None]
 """Called with (old, new) after the store has changed; `old` is None for an added object, `new` for a deleted one."""
 
 
-class Store(Generic[T]):
-    """The objects of one kind by (namespace, name). `synced` is False until the first whole list is in."""
+def _as_it_is(new: Any) -> Any:
+    return new
 
-    def __init__(self, kind: str) -> None:
+
+class Store(Generic[T]):
+    """The objects of one kind by (namespace, name). `synced` is False until the first whole list is in.
+
+    `form` makes what is kept of an object; changes are told of what is kept.
+    """
+
+    def __init__(self, kind: str, form: Callable[[Any], T] = _as_it_is) -> None:
         self.kind = kind
         self.synced = False
-        self._objects: dict[Key, T] = {}
+        self._form = form
+        # By namespace, then by name: a tuple of both as a key would be a fifth of what a pod costs.
+        self._objects: dict[str, dict[str, T]] = {}
         self._listeners: list[Listener[T]] = []
 
     def __len__(self) -> int:
-        return len(self._objects)
+        return sum(map(len, self._objects.values()))
 
     def __iter__(self) -> Iterator[T]:
-        return iter(list(self._objects.values()))
+        return iter([each for names in self._objects.values() for each in names.values()])
+
+    def keys(self) -> dict[Key, None]:
+        """The keys, in order, as they are now."""
+        return {(namespace, name): None for namespace, names in self._objects.items() for name in names}
 
     def get(self, namespace: str, name: str) -> T | None:
-        return self._objects.get((namespace, name))
+        return self._objects.get(namespace, {}).get(name)
 
     def subscribe(self, listener: Listener[T]) -> None:
         """Call `listener` for each change from now on; the objects already here are told first, as added."""
         self._listeners.append(listener)
-        for current in list(self._objects.values()):
+        for current in self:
             listener(None, current)
 
-    def put(self, new: T) -> None:
-        """Add or replace one object; an object equal to the stored one tells nobody."""
-        old = self._objects.get(new.key)
-        if old == new:
+    def put(self, new: KubeObject) -> None:
+        """Add or replace one object; if it is kept as the one before was, nobody is told."""
+        kept = self._form(new)
+        names = self._objects.get(kept.namespace)
+        if names is None:
+            names = self._objects[kept.namespace] = {}
+        old = names.get(kept.name)
+        if old == kept:
             return
-        self._objects[new.key] = new
-        self._tell(old, new)
+        names[kept.name] = kept
+        self._tell(old, kept)
 
     def delete(self, key: Key) -> None:
         """Remove one object; a key that is not here is no error (a watch may repeat itself)."""
-        old = self._objects.pop(key, None)
+        namespace, name = key
+        names = self._objects.get(namespace, {})
+        old = names.pop(name, None)
         if old is not None:
+            if not names:
+                del self._objects[namespace]
             self._tell(old, None)
 
-    def replace(self, objects: Iterable[T]) -> None:
+    def replace(self, objects: Iterable[KubeObject]) -> None:
         """Make the store hold exactly `objects` and mark it synced; only differences are told."""
         seen: set[Key] = set()
         for new in objects:
@@ -77,10 +101,15 @@ class Store(Generic[T]):
         self.keep(seen)
 
     def keep(self, keys: Set[Key]) -> None:
-        """Remove what is not in `keys` and mark the store synced: the end of a list whose objects were put page by
-        page. No second copy of the store ever exists, and a reader sees each object either as it was or as it is.
+        """Remove what is not in `keys` and mark the store synced."""
+        self.finish([key for key in self.keys() if key not in keys])
+
+    def finish(self, gone: Iterable[Key]) -> None:
+        """Remove what is `gone` and mark the store synced: the end of a list whose objects were put one by one.
+
+        No second copy of the store ever exists, and a reader sees each object either as it was or as it is.
         """
-        for key in [key for key in self._objects if key not in keys]:
+        for key in gone:
             self.delete(key)
         self.synced = True
 
@@ -92,11 +121,17 @@ class Store(Generic[T]):
 class Cluster:
     """The stores of one cluster. A program fills only those that it needs; the others stay empty and unsynced."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lean: bool = False, pod_names: bool = False) -> None:
+        """`lean`: keep only what DNS answers are made of, for clusters of any size. Pods are then in `pod_claims`, and
+        endpoints know their pod only with `pod_names`.
+        """
         self.namespaces: Store[Namespace] = Store("Namespace")
-        self.services: Store[Service] = Store("Service")
-        self.endpoint_slices: Store[EndpointSlice] = Store("EndpointSlice")
+        self.services: Store[Service] = Store("Service", names_of if lean else _as_it_is)
+        self.endpoint_slices: Store[EndpointSlice] = Store(
+            "EndpointSlice", endpoints_of(pod_names) if lean else _as_it_is
+        )
         self.pods: Store[Pod] = Store("Pod")
+        self.pod_claims: Store[PodClaim] = Store("Pod", claim_of)
         self.nodes: Store[Node] = Store("Node")
         self.service_imports: Store[ServiceImport] = Store("ServiceImport")
         self.ingresses: Store[Ingress] = Store("Ingress")
@@ -107,6 +142,7 @@ class Cluster:
         self._by_kind: dict[str, Store[Any]] = {
             store.kind: store for store in vars(self).values() if isinstance(store, Store)
         }
+        self._by_kind["Pod"] = self.pod_claims if lean else self.pods
 
     def store(self, kind: str) -> Store[Any]:
         """The store of the objects of that kind: `Service`, `Pod` ... KeyError for a kind that is not kept."""

@@ -7,9 +7,9 @@ Source of the defaults: Kubernetes API reference, v1 and discovery.k8s.io/v1; Mu
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable
 
+from clusterdns.kube.addresses import canonical_address
 from clusterdns.kube.objects import (
     Endpoint,
     EndpointPort,
@@ -54,20 +54,6 @@ _NO_POD_SPEC = RawPodSpec()
 _NO_POD_STATUS = RawPodStatus()
 _NO_SERVICE_SPEC = RawServiceSpec()
 _NO_IMPORT_SPEC = RawServiceImportSpec()
-
-
-def canonical_address(text: str) -> str | None:
-    """The one spelling of an IP address (RFC 5952 for IPv6) or None. IPv4-mapped IPv6 is IPv4; zones are refused."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        if address.scope_id is not None:
-            return None
-    return str(address)
 
 
 def trim_namespace(raw: RawNamespace, note: Note) -> Namespace:

@@ -23,7 +23,7 @@ from clusterdns.kube.kinds import KINDS, Kind
 from clusterdns.kube.pace import Pace
 from clusterdns.kube.reflector import ListPage, Pause, Reflector, WatchFrom
 from clusterdns.kube.store import Cluster
-from clusterdns.limits import KUBE_LIST_PAGE, KUBE_WATCH_SILENCE_SECONDS
+from clusterdns.limits import KUBE_LIST_PAGE, KUBE_TURN_SECONDS, KUBE_WATCH_SILENCE_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -126,15 +126,30 @@ class _KindWatch:
             "timeoutSeconds": str(step.timeout_seconds),
             **self._selection,
         }
-        async with aclosing(self.server.lines(self._path, query, KUBE_WATCH_SILENCE_SECONDS.default)) as lines:
-            async for line in lines:
-                event = decode_event(self.kind.name, line, log.warning)
-                if isinstance(event, Unreadable):
-                    log.warning("%s", event.problem)
-                if not self._reflector.heard(event):
-                    return
-                self._tell_change()
-        self._reflector.ended(asyncio.get_running_loop().time())
+        if not step.resource_version:
+            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        loop = asyncio.get_running_loop()
+        async with aclosing(self.server.lines(self._path, query, KUBE_WATCH_SILENCE_SECONDS.default)) as batches:
+            async for lines in batches:
+                # What has been received is there at once, so that nothing here would wait: queries get their turn.
+                await asyncio.sleep(0)
+                turn_ends = loop.time() + KUBE_TURN_SECONDS.default
+                for line in lines:
+                    if not self._hear(line):
+                        return
+                    if loop.time() > turn_ends:
+                        await asyncio.sleep(0)
+                        turn_ends = loop.time() + KUBE_TURN_SECONDS.default
+        self._reflector.ended(loop.time())
+
+    def _hear(self, line: bytes) -> bool:
+        """Apply one line of the watch. Returns whether to go on reading."""
+        event = decode_event(self.kind.name, line, log.warning)
+        if isinstance(event, Unreadable):
+            log.warning("%s", event.problem)
+        goes_on = self._reflector.heard(event)
+        self._tell_change()
+        return goes_on
 
     def _tell_change(self) -> None:
         """Log that the watch is in trouble, or out of it; once, however often it is tried in between."""

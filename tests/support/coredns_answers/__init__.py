@@ -48,7 +48,7 @@ def _refuse(text: str) -> None:
 
 def cluster() -> Cluster:
     """The stores filled and synced, pods running at the addresses that they had."""
-    made = Cluster()
+    made = Cluster(lean=True, pod_names=True)
     for document in yaml.safe_load_all((FOLDER / "cluster.yaml").read_text(encoding="utf-8")):
         for kind, each in decode_document(document, _refuse):
             if isinstance(each, Pod):

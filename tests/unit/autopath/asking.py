@@ -90,7 +90,7 @@ def directive(
         configured,
         cluster,
         index_over(cluster, configured, wall_clock=lambda: SERIAL),
-        PodIndex(cluster.pods),
+        PodIndex(cluster.pod_claims),
         imported=imported_index_over(cluster, configured, wall_clock=lambda: SERIAL),
         own=own,
         resolve=resolve or whole_chain,

@@ -89,7 +89,7 @@ def pod(key: str, *ips: str, host_network: bool = False) -> Pod:
 
 def cluster(*objects: KubeObject, namespaces: tuple[str, ...] = ("shop", "data")) -> Cluster:
     """Stores that hold `objects` and `namespaces`, all synced."""
-    made = Cluster()
+    made = Cluster(lean=True, pod_names=True)
     for each in (*(Namespace(name=name) for name in namespaces), *objects):
         made.store(type(each).__name__).put(each)
     for kind in ("Namespace", "Service", "EndpointSlice", "Pod", "ServiceImport"):

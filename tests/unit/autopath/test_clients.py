@@ -16,7 +16,7 @@ ZONE = name_from_text("cluster.local")
 
 
 def lists_of(stores: Cluster) -> SearchLists:
-    return PodSearchLists(PodIndex(stores.pods), ZONE)
+    return PodSearchLists(PodIndex(stores.pod_claims), ZONE)
 
 
 def expected(namespace: str) -> tuple[bytes, tuple[bytes, ...]]:
@@ -30,7 +30,7 @@ ROWS = [
     ("fd00:10::1", "shop"),
     ("10.244.0.2", "data"),
     ("10.244.0.3", None),
-    ("fd00:10:0::1", None),  # clients come with canonical addresses
+    ("fd00:10:0::1", "shop"),
     ("192.168.0.5", None),  # a node's: any of its pods may ask from there
     ("", None),
 ]
@@ -53,9 +53,9 @@ def test_an_address_that_is_reused_gets_its_new_pods_list() -> None:
     stores = cluster(first)
     lists = lists_of(stores)
     assert lists.search_list_of("10.244.0.1") == expected("shop")
-    stores.pods.put(msgspec.structs.replace(first, phase="Succeeded"))
+    stores.pod_claims.put(msgspec.structs.replace(first, phase="Succeeded"))
     assert lists.search_list_of("10.244.0.1") is None
-    stores.pods.put(second)
+    stores.pod_claims.put(second)
     assert lists.search_list_of("10.244.0.1") == expected("data")
 
 

@@ -98,7 +98,7 @@ def test_a_namespace_that_loses_its_label_goes(tmp_path: Path) -> None:
 PAIRS = [
     ("manifests /a", "manifests /a\npods verified\nttl 30", True, True),
     ("manifests /a", "manifests /a\nnamespaces shop", True, False),
-    ("manifests /a", "manifests /a\nendpoint_pod_names", True, False),
+    ("manifests /a", "manifests /a\nendpoint_pod_names", False, False),
     ("manifests /a", "manifests /b", False, False),
     ("manifests /a", "manifests /a\nlabels app", False, False),
     ("manifests /a", "manifests /a\nnamespace_labels app", False, False),

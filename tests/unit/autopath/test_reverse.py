@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autopath.addresses import dashed, from_dashed, from_reverse, pack
+from autopath.addresses import dashed, from_dashed, from_reverse
 from clusterdns.kube.store import Cluster
 from tests.unit.autopath.asking import Elsewhere, ask, directive
 from tests.unit.autopath.objects import cluster, endpoint, service, slice_of
@@ -117,8 +117,3 @@ def test_one_address_three_spellings(address: str, label: str, reverse: str) -> 
     assert dashed(address) == label
     assert from_dashed(label.encode()) == address
     assert from_reverse(reverse.encode().split(b".")) == address
-
-
-@pytest.mark.parametrize("text", ["", "10.0.0", "10.0.0.0.1", "::g", "a\0b", "\udcff", "1.2.3.4 "])
-def test_what_is_no_address_has_no_bytes(text: str) -> None:
-    assert pack(text) is None

@@ -41,6 +41,12 @@ class Scene:
         self.cluster = cluster
         self.folder = folder
 
+    async def watched(self, kind: str) -> None:
+        """Wait until a list of `kind` is in, and there is an open watch."""
+        await self.server.watched(kind)
+        while not self.cluster.store(kind).synced:  # noqa: ASYNC110 (virtual time)
+            await asyncio.sleep(0.001)
+
     async def services(self, *expected: str) -> None:
         await until(self.cluster.services, lambda: names(self.cluster.services) == sorted(expected))
 

@@ -70,8 +70,8 @@ def get(server: ApiServer) -> Coroutine[Any, Any, bytes]:
 async def read_lines(server: ApiServer) -> list[bytes]:
     found: list[bytes] = []
     try:
-        async for line in server.lines("/api/v1/services", {"watch": "true"}, 150):
-            found.append(line)
+        async for lines in server.lines("/api/v1/services", {"watch": "true"}, 150):
+            found += lines
     except KubeApiError as error:
         found.append(f"{error.status} {error.reason}".encode())
     return found

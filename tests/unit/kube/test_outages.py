@@ -15,7 +15,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.apiserver import ApiServerDouble, Request
-from tests.unit.kube.scene import Scene, many, names, play
+from tests.unit.kube.scene import Scene, many, names, play, until
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["streamed lists", "paged lists"])
+def _streams(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ApiServerDouble, "streams", request.param)
+
 
 # Broken in every way. Each row: what happens while a watch is open; afterwards the server has one more Service and
 # lacks another, and the store must get there. Then: how many lists there were in all.
@@ -77,15 +83,15 @@ BREAKS: list[tuple[str, Callable[[Scene], Awaitable[None]], int]] = [
 @pytest.mark.parametrize(("happen", "lists"), [row[1:] for row in BREAKS], ids=[row[0] for row in BREAKS])
 def test_broken_watches(tmp_path: Path, happen: Callable[[Scene], Awaitable[None]], lists: int) -> None:
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Service")
+        await scene.watched("Service")
         await happen(scene)
         scene.server.delete("Service", "web", "shop")
         scene.server.put("Service", "after", "shop")
         with suppress(KeyError):
             scene.server.delete("Service", "unseen", "shop")
         await scene.services("after", "db")
-        await scene.server.watched("Service")
-        assert len(scene.server.asked("services", watch=False)) == lists
+        await scene.watched("Service")
+        assert len(scene.server.lists("services")) == lists
         # And it is a live watch again, not just a list.
         scene.server.put("Service", "live", "shop")
         await scene.services("after", "db", "live")
@@ -97,8 +103,8 @@ def test_silent_watch_is_given_up(tmp_path: Path) -> None:
     """No event, no bookmark, no end: a connection whose other side is gone. 150 s, then list and compare."""
 
     async def script(scene: Scene) -> None:
-        await scene.server.until(lambda: len(scene.server.asked("services", watch=False)) == 2)
-        first, second = scene.server.asked("services", watch=False)
+        await scene.server.until(lambda: len(scene.server.lists("services")) == 2)
+        first, second = scene.server.lists("services")
         assert second.at - first.at == pytest.approx(150, abs=2)
 
     def silence(server: ApiServerDouble) -> None:
@@ -107,22 +113,55 @@ def test_silent_watch_is_given_up(tmp_path: Path) -> None:
     play(tmp_path, script, prepare=silence)
 
 
+def test_streamed_list_that_is_cut(tmp_path: Path) -> None:
+    """What came stays, and the whole list is asked for again."""
+
+    async def script(scene: Scene) -> None:
+        await scene.watched("Service")
+        assert len(scene.cluster.services) == 1002
+        assert len(scene.server.asked("services")) == 4
+        scene.server.put("Service", "live", "shop")
+        await until(scene.cluster.services, lambda: "live" in names(scene.cluster.services))
+
+    def cut_thrice(server: ApiServerDouble) -> None:
+        many(server)
+        server.streams = True
+        server.stream_cuts = [0, 1, 1001]
+
+    play(tmp_path, script, prepare=cut_thrice)
+
+
+def test_slow_answers(tmp_path: Path) -> None:
+    """A server that takes twenty seconds for everything is waited for."""
+
+    async def script(scene: Scene) -> None:
+        await scene.services("db", "web")
+        await scene.watched("Service")
+        assert len(scene.server.lists("services")) == 1
+
+    def be_slow(server: ApiServerDouble) -> None:
+        server.slowness = 20.0
+
+    play(tmp_path, script, prepare=be_slow)
+
+
 def test_expired_continue_token(tmp_path: Path) -> None:
     """410 in the middle of a paged list: start over, at once."""
 
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Service")
+        await scene.watched("Service")
         assert len(scene.cluster.services) == 1002
-        pages = scene.server.asked("services", watch=False)
+        pages = scene.server.pages("services")
         assert ["continue" in each.query for each in pages] == [False, True, False, True, True]
         assert pages[-1].at - pages[0].at < 0.4
 
     def expire_once(server: ApiServerDouble) -> None:
         def before_answer(request: Request) -> None:
-            if len(server.requests) == 2:
+            if len(server.pages("services")) == 2:
                 server.expire_history()
 
         many(server)
+        server.streams = False
         server.before_answer = before_answer
 
     play(tmp_path, script, prepare=expire_once)
@@ -137,15 +176,15 @@ def test_refused_list_is_tried_for_ever(tmp_path: Path, caplog: pytest.LogCaptur
         server.refusals["services"] = status
 
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Pod")
-        await scene.server.until(lambda: len(scene.server.asked("services", watch=False)) == 9)
-        times = [each.at for each in scene.server.asked("services", watch=False)]
+        await scene.watched("Pod")
+        await scene.server.until(lambda: len(scene.server.asked("services")) == 9)
+        times = [each.at for each in scene.server.asked("services")]
         pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
         assert pauses == pytest.approx([0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 15, 15], abs=0.3)
         assert not scene.cluster.services.synced
         scene.server.refusals.clear()
         await scene.services("db", "web")
-        await scene.server.watched("Service")
+        await scene.watched("Service")
 
     caplog.set_level(logging.INFO)
     play(tmp_path, script, frozenset({"Service", "Pod"}), prepare=refuse)
@@ -156,7 +195,7 @@ def test_refused_list_is_tried_for_ever(tmp_path: Path, caplog: pytest.LogCaptur
 
 def test_server_away_for_a_minute(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Service")
+        await scene.watched("Service")
         await scene.server.stop()
         await asyncio.sleep(60)
         assert names(scene.cluster.services) == ["db", "web"]
@@ -164,7 +203,7 @@ def test_server_away_for_a_minute(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         scene.server.put("Service", "meanwhile", "shop")
         await scene.server.start()
         await scene.services("db", "meanwhile", "web")
-        assert len(scene.server.asked("services", watch=False)) == 1
+        assert len(scene.server.lists("services")) == 1
 
     caplog.set_level(logging.INFO)
     play(tmp_path, script)
@@ -176,7 +215,7 @@ def test_rotated_token(tmp_path: Path) -> None:
     """The server takes another token from now on; the kubeconfig that has it is read again after the first 401."""
 
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Service")
+        await scene.watched("Service")
         scene.server.token = "second-token"
         scene.server.kubeconfig(scene.folder)
         scene.server.end_watches()
@@ -189,11 +228,12 @@ def test_rotated_token(tmp_path: Path) -> None:
 
 def test_kubeconfig_broken_while_running_is_trouble_not_the_end(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Service")
+        await scene.watched("Service")
         scene.server.token = "second-token"
         (scene.folder / "kubeconfig.json").write_text("{}")
+        asked = len(scene.server.asked("services"))
         scene.server.cut_watches()
-        await scene.server.until(lambda: len(scene.server.asked("services", watch=True)) == 2)
+        await scene.server.until(lambda: len(scene.server.asked("services")) > asked)
         await asyncio.sleep(10)
         scene.server.kubeconfig(scene.folder)
         scene.server.put("Service", "after", "shop")
@@ -207,7 +247,7 @@ def test_forbidden_kind_does_not_hold_up_others(tmp_path: Path) -> None:
         server.refusals["nodes"] = 403
 
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Service")
+        await scene.watched("Service")
         scene.server.put("Service", "new", "shop")
         await scene.services("db", "new", "web")
         assert not scene.cluster.nodes.synced

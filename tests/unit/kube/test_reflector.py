@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from clusterdns.kube.reflector import ListPage, Pause, Reflector, Step, WatchFro
 from clusterdns.kube.store import Cluster, Store
 from tests.support import recording
 
+NEW = WatchFrom("", 300)
 FIRST = ListPage("")
 Act = Callable[[Reflector], Any]
 
@@ -27,6 +29,14 @@ def pod(name: str, version: str = "1", **fields: Any) -> Pod:
 def listed(*names: str, version: str = "10", more: str = "") -> Act:
     objects: list[KubeObject] = [pod(name) for name in names]
     return lambda reflector: reflector.listed(Page(objects, version, more))
+
+
+def put(name: str, version: str) -> Put:
+    return Put(pod(name, version), version)
+
+
+def streamed(*names: str, version: str = "10") -> Act:
+    return heard(*(put(name, "1") for name in names), Bookmark(version, ends_list=True))
 
 
 def heard(*events: Event) -> Act:
@@ -41,12 +51,8 @@ def ended(now: float) -> Act:
     return lambda reflector: reflector.ended(now)
 
 
-def alive_then_ended(now: float) -> Act:
-    def act(reflector: Reflector) -> None:
-        ALIVE(reflector)
-        reflector.ended(now)
-
-    return act
+def then(*acts: Act) -> Act:
+    return lambda reflector: [act(reflector) for act in acts]
 
 
 def slept(reflector: Reflector) -> None:
@@ -57,62 +63,83 @@ def watch(version: str) -> WatchFrom:
     return WatchFrom(version, 300)
 
 
+NOT_STREAMED = failed(422, "Invalid")
 GONE = heard(Failure(410, "Expired", "too old"))
 ALIVE = heard(Bookmark("11"))
 
-# Each script: what comes of a step, then the next step. The first step is always FIRST, `now` always 0, the dice 0.
+# Each script: what comes of a step, then the next step. The first step is always NEW, `now` always 0, the dice 0.
 SCRIPTS: list[tuple[str, list[tuple[Act, Step]]]] = [
-    ("list, then watch from its version", [(listed("a"), watch("10"))]),
-    ("pages", [(listed("a", more="c1"), ListPage("c1")), (listed("b", more="c2"), ListPage("c2")),
-               (listed("c", version="12"), watch("12"))]),
-    ("empty list", [(listed(), watch("10"))]),
-    ("a list without version", [(listed(version=""), watch("0"))]),
+    ("streamed list, then the same watch; resumed from the version of the list's end",
+     [(streamed("a"), watch("10"))]),
+    ("empty streamed list", [(streamed(), watch("10"))]),
+    ("a streamed list without version", [(streamed(version=""), watch("0"))]),
+    ("cut in the middle of a streamed list: all of it again",
+     [(heard(put("a", "5"), put("b", "6"), Delete(("n", "a"), "7"), Bookmark("8")), NEW), (failed(0), Pause(0.4)),
+      (slept, NEW)]),
+    ("cut again and again: slower and slower",
+     [(failed(0), Pause(0.4)), (slept, NEW), (then(heard(put("a", "5")), failed(0)), Pause(0.8)), (slept, NEW),
+      (then(heard(put("a", "5")), failed(0)), Pause(1.6))]),
+    ("410 in a streamed list: again, at once", [(then(heard(put("a", "5")), GONE), NEW)]),
+    ("a streamed list that is ended before its end: pages",
+     [(then(heard(put("a", "5")), ended(300)), Pause(0.4)), (slept, FIRST)]),
+    ("a server that does not stream: pages, and another try at the next list",
+     [(NOT_STREAMED, FIRST), (listed("a"), watch("10")), (GONE, NEW), (NOT_STREAMED, FIRST)]),
+    ("one that knows no such parameter", [(failed(400), FIRST)]),
+    ("one that has no such resource", [(failed(404), Pause(0.4)), (slept, NEW)]),
+    ("pages", [(NOT_STREAMED, FIRST), (listed("a", more="c1"), ListPage("c1")),
+               (listed("b", more="c2"), ListPage("c2")), (listed("c", version="12"), watch("12"))]),
+    ("empty list", [(NOT_STREAMED, FIRST), (listed(), watch("10"))]),
+    ("a list without version", [(NOT_STREAMED, FIRST), (listed(version=""), watch("0"))]),
     ("the watch is resumed after its last event",
-     [(listed("a"), watch("10")), (heard(Put(pod("a", "11"))), watch("11")),
+     [(streamed("a"), watch("10")), (heard(put("a", "11")), watch("11")),
       (heard(Delete(("n", "a"), "12")), watch("12")), (heard(Bookmark("20")), watch("20"))]),
     ("what has no version does not lose the last one",
-     [(listed("a"), watch("10")), (heard(Put(pod("a", "")), Delete(("n", "b"), ""), Bookmark("")), watch("10")),
+     [(streamed("a"), watch("10")), (heard(put("a", ""), Delete(("n", "b"), ""), Bookmark("")), watch("10")),
       (heard(Unreadable("odd")), watch("10"))]),
-    ("server's end of a watch", [(listed("a"), watch("10")), (ended(300), FIRST)]),
+    ("silence, then the server's end of a watch", [(streamed("a"), watch("10")), (ended(300), NEW)]),
+    ("nothing but silence after a streamed list", [(then(streamed("a"), ended(300)), NEW)]),
     ("server's end of a watch that said something",
-     [(listed("a"), watch("10")), (alive_then_ended(300), watch("11"))]),
-    ("a proxy's end of a quiet watch", [(listed("a"), watch("10")), (ended(60), watch("10"))]),
-    ("a watch closed at once", [(listed("a"), watch("10")), (ended(0.1), Pause(0.4)), (slept, watch("10")),
+     [(streamed("a"), watch("10")), (then(ALIVE, ended(300)), watch("11"))]),
+    ("a proxy's end of a quiet watch", [(streamed("a"), watch("10")), (ended(60), watch("10"))]),
+    ("a watch closed at once", [(streamed("a"), watch("10")), (ended(0.1), Pause(0.4)), (slept, watch("10")),
                                 (ended(0.1), Pause(0.8))]),
     ("a watch closed at once though it said something",
-     [(listed("a"), watch("10")), (alive_then_ended(0.1), Pause(1)), (slept, watch("11"))]),
+     [(streamed("a"), watch("10")), (then(ALIVE, ended(0.1)), Pause(1)), (slept, watch("11"))]),
     ("410 as event: list at once",
-     [(listed("a"), watch("10")), (GONE, FIRST), (listed("a", version="30"), watch("30"))]),
-    ("410 as status: list at once", [(listed("a"), watch("10")), (failed(410), FIRST)]),
+     [(streamed("a"), watch("10")), (GONE, NEW), (streamed("a", version="30"), watch("30"))]),
+    ("410 as status: list at once", [(streamed("a"), watch("10")), (failed(410), NEW)]),
     ("410 again without a word in between: not so fast",
-     [(listed("a"), watch("10")), (GONE, FIRST), (listed("a"), watch("10")), (GONE, Pause(0.8)), (slept, FIRST)]),
+     [(streamed("a"), watch("10")), (GONE, NEW), (streamed("a"), watch("10")), (GONE, Pause(0.8)), (slept, NEW)]),
     ("410 after a sign of life: at once",
-     [(listed("a"), watch("10")), (GONE, FIRST), (listed("a"), watch("10")), (ALIVE, watch("11")), (GONE, FIRST)]),
-    ("410 on a continue token: start over", [(listed("a", more="c1"), ListPage("c1")), (failed(410), FIRST)]),
+     [(streamed("a"), watch("10")), (GONE, NEW), (streamed("a"), watch("10")), (ALIVE, watch("11")), (GONE, NEW)]),
+    ("410 on a continue token: start over",
+     [(NOT_STREAMED, FIRST), (listed("a", more="c1"), ListPage("c1")), (failed(410), FIRST)]),
     ("400 on a continue token: start over, slowly",
-     [(listed("a", more="c1"), ListPage("c1")), (failed(400), Pause(0.4)), (slept, FIRST)]),
+     [(NOT_STREAMED, FIRST), (listed("a", more="c1"), ListPage("c1")), (failed(400), Pause(0.4)), (slept, FIRST)]),
     ("network error in a list: the same page again",
-     [(listed("a", more="c1"), ListPage("c1")), (failed(0), Pause(0.4)), (slept, ListPage("c1"))]),
+     [(NOT_STREAMED, FIRST), (listed("a", more="c1"), ListPage("c1")), (failed(0), Pause(0.4)),
+      (slept, ListPage("c1"))]),
     ("backoff doubles up to half of 30 s",
-     [(failed(0), Pause(0.4)), (slept, FIRST), (failed(500), Pause(0.8)), (slept, FIRST),
-      (failed(429), Pause(1.6)), (slept, FIRST), (failed(401), Pause(3.2)), (slept, FIRST),
-      (failed(403), Pause(6.4)), (slept, FIRST), (failed(503), Pause(12.8)), (slept, FIRST),
-      (failed(503), Pause(15)), (slept, FIRST), (failed(503), Pause(15)), (slept, FIRST)]),
+     [(failed(0), Pause(0.4)), (slept, NEW), (failed(500), Pause(0.8)), (slept, NEW),
+      (failed(429), Pause(1.6)), (slept, NEW), (failed(401), Pause(3.2)), (slept, NEW),
+      (failed(403), Pause(6.4)), (slept, NEW), (failed(503), Pause(12.8)), (slept, NEW),
+      (failed(503), Pause(15)), (slept, NEW), (failed(503), Pause(15)), (slept, NEW)]),
     ("refused watch keeps its version",
-     [(listed("a"), watch("10")), (failed(401), Pause(0.4)), (slept, watch("10")), (failed(0), Pause(0.8)),
+     [(streamed("a"), watch("10")), (failed(401), Pause(0.4)), (slept, watch("10")), (failed(0), Pause(0.8)),
       (slept, watch("10")), (ALIVE, watch("11")), (failed(0), Pause(0.4))]),
-    ("no such resource any more", [(listed("a"), watch("10")), (failed(404), Pause(0.4)), (slept, FIRST)]),
+    ("no such resource any more", [(streamed("a"), watch("10")), (failed(404), Pause(0.4)), (slept, NEW)]),
     ("unreadable answer: list anew",
-     [(listed("a"), watch("10")), (failed(200, "Malformed"), Pause(0.4)), (slept, FIRST)]),
+     [(streamed("a"), watch("10")), (failed(200, "Malformed"), Pause(0.4)), (slept, NEW)]),
     ("ERROR event of another kind keeps the version",
-     [(listed("a"), watch("10")), (heard(Failure(500, "InternalError", "etcd")), Pause(0.4)), (slept, watch("10"))]),
+     [(streamed("a"), watch("10")), (heard(Failure(500, "InternalError", "etcd")), Pause(0.4)),
+      (slept, watch("10"))]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("script", [row[1] for row in SCRIPTS], ids=[row[0] for row in SCRIPTS])
 def test_scripts(script: list[tuple[Act, Step]]) -> None:
     reflector = Reflector(Cluster().store("Pod"), lambda: 0.0)
-    assert reflector.next_step(0) == FIRST
+    assert reflector.next_step(0) == NEW
     for act, step in script:
         act(reflector)
         found = reflector.next_step(0)
@@ -125,15 +152,18 @@ def test_scripts(script: list[tuple[Act, Step]]) -> None:
 
 TROUBLES: list[tuple[str, list[Act], str]] = [
     ("none at first", [], ""),
-    ("none after a list", [failed(0), listed("a")], ""),
-    ("first page is not enough", [failed(500), listed("a", more="c1")], "500"),
+    ("none after a list", [failed(0), streamed("a")], ""),
+    ("the start of a list is not enough", [failed(500), heard(put("a", "5"))], "500"),
+    ("first page is not enough", [failed(500), NOT_STREAMED, listed("a", more="c1")], "500"),
+    ("none where lists are not streamed", [NOT_STREAMED], ""),
+    ("list cut short", [then(heard(put("a", "5")), ended(1))], "the list was cut short"),
     ("refused list", [failed(403, "Forbidden")], "403 Forbidden"),
-    ("refused watch", [listed("a"), failed(401, "Unauthorized")], "401 Unauthorized"),
-    ("over with the first sign of life", [listed("a"), failed(401), ALIVE], ""),
-    ("one 410 is none", [listed("a"), GONE], ""),
-    ("410 again and again", [listed("a"), GONE, listed("a"), GONE], "410 Expired"),
-    ("closed at once", [listed("a"), ended(0)], "the watch was closed at once"),
-    ("ended in time", [listed("a"), ended(300)], ""),
+    ("refused watch", [streamed("a"), failed(401, "Unauthorized")], "401 Unauthorized"),
+    ("over with the first sign of life", [streamed("a"), failed(401), ALIVE], ""),
+    ("one 410 is none", [streamed("a"), GONE], ""),
+    ("410 again and again", [streamed("a"), GONE, streamed("a"), GONE], "410 Expired"),
+    ("closed at once", [streamed("a"), ended(0)], "the watch was closed at once"),
+    ("ended in time", [streamed("a"), ended(300)], ""),
 ]
 
 
@@ -164,38 +194,81 @@ def stored(store: Store[KubeObject]) -> list[str]:
     return sorted(each.name for each in store)
 
 
+def next_request(reflector: Reflector) -> Step:
+    """The next step that is no pause."""
+    while isinstance(step := reflector.next_step(0), Pause):
+        pass
+    return step
+
+
+def new_list(reflector: Reflector) -> None:
+    """The server has forgotten our version, and does not stream."""
+    GONE(reflector)
+    assert next_request(reflector) == NEW
+    NOT_STREAMED(reflector)
+    assert reflector.next_step(0) == FIRST
+
+
 def test_list_is_applied_page_by_page_and_its_end_removes_the_rest() -> None:
     store: Store[KubeObject] = Cluster().store("Pod")
     reflector = Reflector(store, lambda: 0.0)
+    new_list(reflector)
     listed("a", "b", more="c1")(reflector)
     assert (stored(store), store.synced) == (["a", "b"], False)
     listed("c")(reflector)
     assert (stored(store), store.synced) == (["a", "b", "c"], True)
-    GONE(reflector)
+    new_list(reflector)
     listed("b", more="c2")(reflector)
     assert stored(store) == ["a", "b", "c"]
     failed(410)(reflector)
+    assert next_request(reflector) == FIRST
     # Started over: what was seen in the list that broke off does not count.
     listed("c", "d")(reflector)
     assert (stored(store), store.synced) == (["c", "d"], True)
 
 
+def test_streamed_list_is_applied_object_by_object_and_its_end_removes_the_rest() -> None:
+    store: Store[KubeObject] = Cluster().store("Pod")
+    reflector = Reflector(store, lambda: 0.0)
+    assert reflector.next_step(0) == NEW
+    heard(put("a", "1"), put("b", "2"), Bookmark("2"))(reflector)
+    assert (stored(store), store.synced) == (["a", "b"], False)
+    heard(put("c", "3"), Bookmark("3", ends_list=True))(reflector)
+    assert (stored(store), store.synced) == (["a", "b", "c"], True)
+    GONE(reflector)
+    assert reflector.next_step(0) == NEW
+    heard(put("b", "2"))(reflector)
+    failed(0)(reflector)
+    assert isinstance(reflector.next_step(0), Pause)
+    assert reflector.next_step(0) == NEW
+    # Started over: what was seen in the stream that broke off does not count. What goes while it runs is gone.
+    heard(put("c", "3"), put("d", "4"), Delete(("n", "d"), "5"))(reflector)
+    assert stored(store) == ["a", "b", "c"]
+    heard(Bookmark("5", ends_list=True))(reflector)
+    assert (stored(store), store.synced) == (["c"], True)
+
+
 def test_relist_tells_nobody_what_did_not_change() -> None:
     store: Store[KubeObject] = Cluster().store("Pod")
     reflector = Reflector(store, lambda: 0.0)
-    listed("a", "b")(reflector)
-    told: list[tuple[KubeObject | None, KubeObject | None]] = []
-    store.subscribe(lambda old, new: told.append((old, new)))
-    told.clear()
-    GONE(reflector)
-    listed("a", "c")(reflector)
-    assert told == [(None, pod("c")), (pod("b"), None)]
+    for first, second in ((streamed("a", "b"), streamed("a", "c")), (streamed("a", "b"), listed("a", "c"))):
+        next_request(reflector)
+        first(reflector)
+        told: list[tuple[KubeObject | None, KubeObject | None]] = []
+        store.subscribe(lambda old, new, told=told: told.append((old, new)))  # type: ignore[misc]
+        told.clear()
+        GONE(reflector)
+        next_request(reflector)
+        second(reflector)
+        assert told == [(None, pod("c")), (pod("b"), None)]
+        GONE(reflector)
 
 
 def test_errors_change_nothing_in_the_store() -> None:
     store: Store[KubeObject] = Cluster().store("Pod")
     reflector = Reflector(store, lambda: 0.0)
-    listed("a")(reflector)
+    reflector.next_step(0)
+    streamed("a")(reflector)
     for status in (0, 200, 400, 401, 403, 404, 410, 429, 500):
         failed(status)(reflector)
         assert (stored(store), store.synced) == (["a"], True)
@@ -221,8 +294,22 @@ def test_recorded_watches() -> None:
     assert reflector.next_step(0) == watch("325")
     (too_old,) = recording.lines(15)
     assert not reflector.heard(decode_event("Service", too_old, notes.append))
-    assert reflector.next_step(0) == FIRST
+    assert reflector.next_step(0) == NEW
     assert notes == []
+
+
+def test_recorded_streamed_list() -> None:
+    cluster = Cluster()
+    reflector = Reflector(cluster.store("Service"), lambda: 0.0)
+    assert reflector.next_step(0) == NEW
+    *objects, end = recording.lines(13)
+    synced = []
+    for line in (*objects, end):
+        assert reflector.heard(decode_event("Service", line, lambda note: None))
+        synced.append(cluster.services.synced)
+    assert synced == [False] * len(objects) + [True]
+    assert stored(cluster.store("Service")) == ["db", "ext", "kubernetes", "lb", "web"]
+    assert reflector.next_step(0) == watch(json.loads(end)["object"]["metadata"]["resourceVersion"])
 
 
 def test_recorded_pod_that_finishes_leaves_the_store() -> None:
@@ -242,7 +329,7 @@ NAMES = st.sampled_from("abcde")
 CHANGES = st.lists(st.tuples(st.sampled_from(["put", "delete", "cut", "gone", "bookmark"]), NAMES), max_size=40)
 
 
-@given(CHANGES, st.integers(1, 4))
+@given(CHANGES, st.integers(0, 4))
 def test_any_history_ends_like_a_fresh_list(changes: list[tuple[str, str]], page_size: int) -> None:
     """Whatever happens, and however the watch breaks, once caught up the store is what the server has."""
     server: dict[str, Pod] = {}
@@ -260,6 +347,13 @@ def test_any_history_ends_like_a_fresh_list(changes: list[tuple[str, str]], page
                     names = sorted(server)[start : start + page_size]
                     more = str(start + page_size) if start + page_size < len(server) else ""
                     reflector.listed(Page([server[name] for name in names], str(len(history)), more))
+                case WatchFrom("") if page_size:
+                    reflector.failed(KubeApiError(422, "Invalid", "no streams"))
+                case WatchFrom(""):
+                    for each in server.values():
+                        reflector.heard(Put(each, each.resource_version))
+                    reflector.heard(Bookmark(str(len(history)), ends_list=True))
+                    return
                 case WatchFrom(version):
                     for event in history[int(version) :]:
                         reflector.heard(event)
@@ -269,7 +363,7 @@ def test_any_history_ends_like_a_fresh_list(changes: list[tuple[str, str]], page
         version = str(len(history) + 1)
         if what == "put":
             server[name] = pod(name, version)
-            history.append(Put(server[name]))
+            history.append(Put(server[name], version))
         elif what == "delete" and name in server:
             del server[name]
             history.append(Delete(("n", name), version))

@@ -16,13 +16,19 @@ from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.unit.kube.scene import ALL, PODS, SERVICES, Scene, many, names, play, until
 
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["streamed lists", "paged lists"])
+def _streams(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ApiServerDouble, "streams", request.param)
+
+
 # The ordinary way.
 
 
 def test_every_kind_is_listed_and_watched(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
         for kind in ALL:
-            await scene.server.watched(kind)
+            await scene.watched(kind)
             assert scene.cluster.store(kind).synced
         assert names(scene.cluster.services) == ["db", "web"]
         assert names(scene.cluster.namespaces) == ["shop"]
@@ -33,7 +39,7 @@ def test_every_kind_is_listed_and_watched(tmp_path: Path) -> None:
 
 def test_changes_arrive(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Service")
+        await scene.watched("Service")
         scene.server.put("Service", "new", "shop", spec={"clusterIP": "10.96.1.11"})
         await scene.services("db", "new", "web")
         scene.server.put("Service", "new", "shop", spec={"clusterIP": "10.96.1.12"})
@@ -41,51 +47,56 @@ def test_changes_arrive(tmp_path: Path) -> None:
         await until(store, lambda: [each.cluster_ips for each in store if each.name == "new"] == [("10.96.1.12",)])
         scene.server.delete("Service", "new", "shop")
         await scene.services("db", "web")
-        assert len(scene.server.asked("services", watch=False)) == 1
-        assert len(scene.server.asked("services", watch=True)) == 1
+        assert len(scene.server.lists("services")) == 1
 
     play(tmp_path, script)
 
 
 def test_what_is_asked(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Pod")
-        listing, watch = scene.server.requests
-        assert listing.path == watch.path == "/api/v1/namespaces/shop/pods"
-        assert listing.query == {"limit": "500", "fieldSelector": UNFINISHED_PODS}
-        assert watch.query == {
+        await scene.watched("Pod")
+        assert {each.path for each in scene.server.requests} == {"/api/v1/namespaces/shop/pods"}
+        watch = {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": "103",
             "timeoutSeconds": "300",
             "fieldSelector": UNFINISHED_PODS,
         }
+        stream = watch | {
+            "resourceVersion": "",
+            "sendInitialEvents": "true",
+            "resourceVersionMatch": "NotOlderThan",
+        }
+        page = {"limit": "500", "fieldSelector": UNFINISHED_PODS}
+        expected = [stream] if scene.server.streams else [stream, page, watch]
+        assert [each.query for each in scene.server.requests] == expected
 
     play(tmp_path, script, PODS, namespace="shop", field_selectors={"Pod": UNFINISHED_PODS})
 
 
 def test_one_namespace(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Service")
-        await scene.server.watched("Namespace")
+        await scene.watched("Service")
+        await scene.watched("Namespace")
         assert names(scene.cluster.services) == ["web"]
-        assert [each.path for each in scene.server.asked("namespaces", watch=False)] == ["/api/v1/namespaces"]
+        assert [each.path for each in scene.server.lists("namespaces")] == ["/api/v1/namespaces"]
 
     play(tmp_path, script, frozenset({"Service", "Namespace"}), namespace="shop")
 
 
-def test_pages(tmp_path: Path) -> None:
+def test_many_objects(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Service")
+        await scene.watched("Service")
         assert len(scene.cluster.services) == 1002
-        assert len(scene.server.asked("services", watch=False)) == 3
+        assert len(scene.server.pages("services")) == (0 if scene.server.streams else 3)
 
     play(tmp_path, script, prepare=many)
 
 
 def test_pod_that_finishes_leaves(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Pod")
+        await scene.watched("Pod")
         pods = scene.cluster.pods
         scene.server.put("Pod", "job", "shop", status={"phase": "Running", "podIP": "10.244.1.99"})
         await until(pods, lambda: names(pods) == ["job"])
@@ -108,10 +119,10 @@ def test_server_ends_the_watch(tmp_path: Path) -> None:
     """After timeoutSeconds the server ends it; the next one starts after the last bookmark, and nothing is listed."""
 
     async def script(scene: Scene) -> None:
-        await scene.server.until(lambda: len(scene.server.asked("services", watch=True)) == 3)
-        first, second, third = scene.server.asked("services", watch=True)
+        await scene.server.until(lambda: len(scene.server.watched_since("services")) == 3)
+        first, second, third = scene.server.watched_since("services")
         assert [second.at - first.at, third.at - second.at] == pytest.approx([300, 300], abs=2)
-        assert len(scene.server.asked("services", watch=False)) == 1
+        assert len(scene.server.lists("services")) == 1
         scene.server.put("Service", "later", "shop")
         await scene.services("db", "later", "web")
 
@@ -167,7 +178,7 @@ def test_unknown_kind_is_refused() -> None:
 
 def test_objects_are_trimmed_ones(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
-        await scene.server.watched("Service")
+        await scene.watched("Service")
         stored: list[KubeObject] = list(scene.cluster.services)
         assert [each.key for each in stored] == [("data", "db"), ("shop", "web")]
         assert [each.headless for each in scene.cluster.services] == [True, False]
@@ -183,7 +194,7 @@ def test_label_selectors(tmp_path: Path) -> None:
 
     async def script(scene: Scene) -> None:
         await scene.services("front")
-        await scene.server.watched("Service")
+        await scene.watched("Service")
         scene.server.put("Service", "late", "shop", metadata={"labels": {"tier": "front"}})
         scene.server.put("Service", "never", "shop")
         await scene.services("front", "late")
@@ -201,7 +212,7 @@ def test_a_kind_that_the_server_does_not_have(tmp_path: Path, caplog: pytest.Log
 
     async def script(scene: Scene) -> None:
         def asked() -> int:
-            return len(scene.server.asked("serviceimports", watch=False))
+            return len(scene.server.asked("serviceimports"))
 
         await scene.server.until(lambda: asked() == 5)
         assert scene.cluster.service_imports.synced
@@ -209,8 +220,9 @@ def test_a_kind_that_the_server_does_not_have(tmp_path: Path, caplog: pytest.Log
         scene.server.put("ServiceImport", "web", "shop", spec={"type": "ClusterSetIP", "ips": ["10.112.0.1"]})
         await until(scene.cluster.service_imports, lambda: names(scene.cluster.service_imports) == ["web"])
         scene.server.without.add("serviceimports")
+        before = asked()
         scene.server.cut_watches()
-        await scene.server.until(lambda: asked() == 8)
+        await scene.server.until(lambda: asked() == before + 3)
         assert names(scene.cluster.service_imports) == ["web"]
 
     play(tmp_path, script, frozenset({"ServiceImport"}), prepare=prepare)

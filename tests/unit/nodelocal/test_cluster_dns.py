@@ -227,7 +227,7 @@ def test_a_service_is_followed(tmp_path: Path) -> None:
         await server.watched("Service")
         server.put("Service", "kube-dns", "kube-system", spec={**SPEC, "clusterIP": "10.96.0.11"})
         await servers_are(dns, "10.96.0.11:53")
-        asked = server.asked("services", watch=False)[0]
+        asked = server.lists("services")[0]
         assert asked.path == "/api/v1/namespaces/kube-system/services"
         assert asked.query["fieldSelector"] == "metadata.name=kube-dns"
 
@@ -316,6 +316,7 @@ def test_the_api_server_knows_better_than_the_environment(tmp_path: Path) -> Non
     async def script(server: ApiServerDouble, dns: ClusterDns) -> None:
         await server.watched("EndpointSlice")
         await server.watched("Service")
+        await asyncio.sleep(1)  # virtual: the lists are read
         with pytest.raises(NoClusterDns, match=r"there is no Service kube-system/kube-dns$"):
             dns.servers()
 

@@ -1,0 +1,33 @@
+"""The lines of a watch out of the pieces in which the network brings them.
+
+    socket ──pieces──► here ──whole lines──► decode
+
+Pure: no I/O. Each byte is copied once, however many pieces a line comes in.
+"""
+
+from __future__ import annotations
+
+from clusterdns.errors import KubeApiError
+
+
+class LineSplitter:
+    """Takes pieces, gives whole lines; never keeps more than `longest` bytes of one that has not ended."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._begun: list[bytes] = []
+        self._size = 0
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The lines that end in `piece`, without their ends; empty ones are left out. Raises KubeApiError."""
+        first, *others = piece.split(b"\n")
+        self._begun.append(first)
+        self._size += len(first)
+        if self._size > self._longest:
+            raise KubeApiError(200, "Malformed", f"a watch event of more than {self._longest} bytes")
+        if not others:
+            return []
+        *whole, rest = b"".join(self._begun), *others
+        self._begun = [rest]
+        self._size = len(rest)
+        return [line for line in whole if line]
