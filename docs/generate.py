@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Metric
 
 import autopath.service
 import clusterdns.cli
-import externaldns.flags
+import externaldns.flag_table
 import externaldns.measurements
 import externaldns.providers.privatezone.emulator.service
 import nodelocal.flags
@@ -89,9 +89,9 @@ def flags_page() -> str:
         "`--flag=value` or `--flag value`; a switch is `--switch`, `--no-switch` or `--switch=false`. A list is the\n"
         "flag repeated, or values with commas between them. Each flag may be set by an environment variable,\n"
         "`--dry-run` by `EXTERNAL_DNS_DRY_RUN`; the command line counts more. `--help` and `--version` print and exit.",
-        _table(("Flag", "Default", "Meaning"), _external_dns_flags(externaldns.flags.FLAGS)),
+        _table(("Flag", "Default", "Meaning"), _external_dns_flags(externaldns.flag_table.FLAGS)),
         "Flags of ExternalDNS's that are known, and refused until they do something:\n"
-        + ", ".join(f"`--{name}`" for name in sorted(externaldns.flags.LATER_FLAGS))
+        + ", ".join(f"`--{name}`" for name in sorted(externaldns.flag_table.LATER_FLAGS))
         + ".",
         "## privatezone-emulator",
         _table(
@@ -163,14 +163,18 @@ def _go_flags(table: Iterable[Flag]) -> Iterator[Sequence[str]]:
         yield f"`-{flag.name}{value}`", _default(flag.default), meaning
 
 
-def _external_dns_flags(table: Iterable[externaldns.flags.Flag]) -> Iterator[Sequence[str]]:
+def _external_dns_flags(table: Iterable[externaldns.flag_table.Flag]) -> Iterator[Sequence[str]]:
     for flag in table:
-        value = {"switch": "", "text": "=TEXT", "list": "=LIST", "seconds": "=DURATION"}[flag.kind]
+        value = {"switch": "", "text": "=TEXT", "list": "=LIST", "seconds": "=DURATION", "integer": "=NUMBER"}[
+            flag.kind
+        ]
         meaning = flag.help
         if flag.choices:
             meaning += ": " + ", ".join(f"`{choice}`" for choice in flag.choices)
-        if flag.later:
-            meaning += "; refused so far: " + ", ".join(f"`{choice}`" for choice in flag.later)
+        if flag.refused:
+            meaning += "; refused: " + ", ".join(f"`{choice}`" for choice in flag.refused)
+        if flag.no_effect:
+            meaning += f"; no effect: {flag.no_effect}"
         default = ",".join(flag.default) if isinstance(flag.default, tuple) else flag.default
         yield f"`--{flag.name}{value}`", _default(default), meaning
 

@@ -10,7 +10,16 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from clusterdns.directives.config.pattern import Pattern
 from clusterdns.errors import ConfigError
+from externaldns.sources.gateway import GatewayOptions
+from externaldns.sources.go_template import GoTemplate
+from externaldns.sources.ingress import IngressOptions
+from externaldns.sources.node import NodeOptions
+from externaldns.sources.pod import PodOptions
+from externaldns.sources.selection import Selection
+from externaldns.sources.service import ServiceOptions
+from externaldns.sources.shaping import Shaping
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +43,14 @@ class SourceConfig:
     """Which objects make records, and how."""
 
     sources: tuple[str, ...]
-    namespace: str
-    annotation_prefixes: tuple[str, ...]
-    publish_internal_services: bool
-    publish_host_ip: bool
-    always_publish_not_ready_addresses: bool
-    min_ttl_seconds: int
+    selection: Selection
+    template: GoTemplate | None
+    service: ServiceOptions
+    pod: PodOptions
+    node: NodeOptions
+    ingress: IngressOptions
+    gateway: GatewayOptions
+    shaping: Shaping
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,9 @@ class ClusterConfig:
     """Where the objects come from: a folder of manifests if one is given (this project's flag), else an API server."""
 
     manifests: Path | None
-    kubeconfig: str | None
+    kubeconfig: str
+    qps: int
+    burst: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,8 @@ class PlanConfig:
     policy: str
     domain_filter: tuple[str, ...]
     exclude_domains: tuple[str, ...]
+    include_pattern: Pattern | None
+    exclude_pattern: Pattern | None
     record_types: frozenset[str]
 
 
@@ -106,6 +121,8 @@ class Config:
     plan: PlanConfig
     registry: RegistryConfig
     control: ControlConfig
+    notices: tuple[str, ...] = ()
+    """What the user should know about flags that were given, a sentence each."""
 
 
 def read_alibaba_cloud_config(path: Path, endpoint: str) -> AlibabaCloudConfig:

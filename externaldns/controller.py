@@ -24,6 +24,7 @@ from externaldns.policy import Policy, sync
 from externaldns.providers.provider import Provider
 from externaldns.record import Endpoint
 from externaldns.schedule import Schedule
+from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import Collected, Source, collect
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Rules:
     policy: Policy = sync
     domains: DomainFilter = field(default_factory=DomainFilter)
     record_types: frozenset[str] = DEFAULT_MANAGED_TYPES
-    min_ttl_seconds: int = 0
+    shaping: Shaping = field(default_factory=Shaping)
 
 
 class Controller:
@@ -87,7 +88,7 @@ class Controller:
         snapshot = await self._provider.read()
         zones = Zones(snapshot.zones)
         view = self._registry.read(snapshot.records, zones.find)
-        collected = collect(self._sources, self._rules.min_ttl_seconds)
+        collected = collect(self._sources, self._rules.shaping)
         desired = await self._provider.adjust(collected.endpoints)
         scope = Scope(
             self._registry.owner_id,

@@ -1,10 +1,13 @@
-"""Which names are ours to manage: --domain-filter and --exclude-domains, and the zones that there are. Pure."""
+"""Which names are ours to manage: --domain-filter and --exclude-domains, or --regex-domain-filter and
+--regex-domain-exclusion; and the zones that there are. Pure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from clusterdns.directives.config.pattern import Pattern
 from externaldns.record import normalize_name
 
 
@@ -12,27 +15,49 @@ from externaldns.record import normalize_name
 class DomainFilter:
     """`example.org` lets itself and everything below it through, `.example.org` only what is below it.
 
-    No includes let everything through; an exclude counts before any include.
+    No includes let everything through; an exclude counts before any include. Where there is a pattern of either kind,
+    the lists do not count (as in ExternalDNS): a name is let through if `exclude` is nowhere in it and `include` is.
     """
 
     includes: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    include: Pattern | None = None
+    exclude: Pattern | None = None
 
     @classmethod
-    def parse(cls, includes: Iterable[str], excludes: Iterable[str]) -> DomainFilter:
-        return cls(_normalize(includes), _normalize(excludes))
+    def parse(
+        cls,
+        includes: Iterable[str],
+        excludes: Iterable[str],
+        include: Pattern | None = None,
+        exclude: Pattern | None = None,
+    ) -> DomainFilter:
+        return cls(_normalize(includes), _normalize(excludes), include, exclude)
 
     def match(self, name: str) -> bool:
         """Tell whether the normalized `name` may be managed."""
+        if self._has_pattern:
+            if self.exclude is not None and self.exclude.search(name):
+                return False
+            return self.include is None or self.include.search(name) is not None
         if any(_covers(domain, name) for domain in self.excludes):
             return False
         return not self.includes or any(_covers(domain, name) for domain in self.includes)
 
     def match_zone(self, zone: str) -> bool:
-        """Tell whether `zone` may hold names that match: it matches, or a domain that is included lies in it."""
+        """Tell whether `zone` may hold names that match: it matches, or a domain that is included lies in it.
+
+        What names a pattern will match can't be told from their zone, so that it lets every zone through.
+        """
+        if self._has_pattern:
+            return True
         if any(_covers(domain, zone) for domain in self.excludes):
             return False
         return self.match(zone) or any(_covers(zone, domain.removeprefix(".")) for domain in self.includes)
+
+    @property
+    def _has_pattern(self) -> bool:
+        return self.include is not None or self.exclude is not None
 
 
 class Zones:

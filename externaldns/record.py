@@ -26,6 +26,8 @@ SHARED_LABEL = "shared"
 RECORD_TYPES = ("A", "AAAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT")
 """Record types that can be managed; ExternalDNS's list."""
 
+_ADDRESS_VERSIONS = {"A": 4, "AAAA": 6}
+
 RecordKey = tuple[str, str, str]
 """(name, record type, set identifier)."""
 
@@ -117,6 +119,12 @@ def find_fault(endpoint: Endpoint) -> str | None:
         return "the name has characters that no DNS name can have"
     if not endpoint.targets or "" in endpoint.targets:
         return "a target is empty"
+    if endpoint.record_type not in RECORD_TYPES:
+        return f"{endpoint.record_type!r} is no record type that is known here"
+    version = _ADDRESS_VERSIONS.get(endpoint.record_type)
+    for target in endpoint.targets:
+        if version is not None and suitable_type(target) != endpoint.record_type:
+            return f"{target!r} is no IPv{version} address"
     if endpoint.record_type == "CNAME" and normalize_target(endpoint.targets[0]) == name:
         return "the CNAME points at itself"
     return None

@@ -16,6 +16,7 @@ the only one that knows them all.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Coroutine, Sequence
@@ -48,6 +49,8 @@ from externaldns.providers.provider import Provider
 from externaldns.schedule import Schedule
 from externaldns.sources.build import build_sources, kinds_of
 
+logger = logging.getLogger(__name__)
+
 ONCE_SYNC_SECONDS = 60.0
 """How long --once waits for the stores to be filled; ExternalDNS waits as long."""
 
@@ -67,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = flags.parse(arguments, os.environ)
         logs.setup(config.control.log_level, config.control.log_format)
+        for notice in config.notices:
+            logger.warning("%s", notice)
     except ConfigError as error:
         sys.stderr.write(f"externaldns: {error}\n")
         return 1
@@ -101,9 +106,7 @@ def build_provider(config: Config, calls: Calls) -> Provider:
 
 def build_controller(config: Config, cluster: Cluster, provider: Provider, measurements: Measurements) -> Controller:
     """Put the controller together around `cluster`'s stores and `provider`."""
-    rules = Rules(
-        POLICIES[config.plan.policy], _domains(config), config.plan.record_types, config.source.min_ttl_seconds
-    )
+    rules = Rules(POLICIES[config.plan.policy], _domains(config), config.plan.record_types, config.source.shaping)
     return Controller(
         build_sources(config.source, cluster), build_registry(config), provider, rules, measurements=measurements
     )
@@ -126,8 +129,8 @@ async def fill(config: Config, cluster: Cluster) -> None:
     else:
         kinds = kinds_of(build_sources(config.source, Cluster()))
         selectors = {"Pod": UNFINISHED_PODS}
-        access = Access(config.cluster.kubeconfig or "")
-        watch = ClusterWatch(cluster, access, kinds, config.source.namespace, field_selectors=selectors)
+        access = Access(config.cluster.kubeconfig, qps=config.cluster.qps, burst=config.cluster.burst)
+        watch = ClusterWatch(cluster, access, kinds, config.source.selection.namespace, field_selectors=selectors)
         await watch.run()
 
 
@@ -172,7 +175,12 @@ async def _start_http(config: Config, measurements: Measurements, cleanup: Async
 
 
 def _domains(config: Config) -> DomainFilter:
-    return DomainFilter.parse(config.plan.domain_filter, config.plan.exclude_domains)
+    return DomainFilter.parse(
+        config.plan.domain_filter,
+        config.plan.exclude_domains,
+        config.plan.include_pattern,
+        config.plan.exclude_pattern,
+    )
 
 
 if __name__ == "__main__":

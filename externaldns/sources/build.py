@@ -3,26 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from clusterdns.kube.store import Cluster
-from externaldns.config import SourceConfig
+from externaldns.sources.crd import CrdSource
+from externaldns.sources.gateway import RouteSource
+from externaldns.sources.ingress import IngressSource
+from externaldns.sources.name_template import names_of
+from externaldns.sources.node import NodeSource
+from externaldns.sources.pod import PodSource
 from externaldns.sources.selection import Selection
-from externaldns.sources.service import ServiceOptions, ServiceSource
+from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
+
+if TYPE_CHECKING:
+    from externaldns.config import SourceConfig
+
+TEMPLATE_KINDS = {
+    "service": "Service",
+    "pod": "Pod",
+    "node": "Node",
+    "ingress": "Ingress",
+    "gateway-httproute": "HTTPRoute",
+    "gateway-grpcroute": "GRPCRoute",
+}
+"""The kind of object that each source asks, where --fqdn-template counts."""
 
 
 def build_sources(config: SourceConfig, cluster: Cluster) -> list[Source]:
     """Make the sources over `cluster`'s stores, in the order given."""
-    selection = Selection(config.namespace, config.annotation_prefixes)
-    options = ServiceOptions(
-        publish_internal_services=config.publish_internal_services,
-        publish_host_ip=config.publish_host_ip,
-        always_publish_not_ready_addresses=config.always_publish_not_ready_addresses,
-    )
-    made: dict[str, Source] = {"service": ServiceSource(cluster, selection, options)}
-    return [made[name] for name in config.sources]
+    return [_build(name, config, cluster) for name in config.sources]
 
 
 def kinds_of(sources: Iterable[Source]) -> frozenset[str]:
     """Return the kinds of objects that `sources` read."""
     return frozenset(store.kind for source in sources for store in source.stores)
+
+
+def _build(name: str, config: SourceConfig, cluster: Cluster) -> Source:
+    selection = _selection(name, config)
+    match name:
+        case "service":
+            return ServiceSource(cluster, selection, config.service)
+        case "pod":
+            return PodSource(cluster, selection, config.pod)
+        case "node":
+            return NodeSource(cluster, selection, config.node)
+        case "ingress":
+            return IngressSource(cluster, selection, config.ingress)
+        case "crd":
+            return CrdSource(cluster, selection)
+        case _:
+            return RouteSource(TEMPLATE_KINDS[name], cluster, selection, config.gateway)
+
+
+def _selection(name: str, config: SourceConfig) -> Selection:
+    if config.template is None or name not in TEMPLATE_KINDS:
+        return config.selection
+    return replace(config.selection, template=names_of(config.template, TEMPLATE_KINDS[name]))

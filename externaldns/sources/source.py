@@ -1,7 +1,8 @@
 """What a source is, and how the endpoints of several become one list. No I/O, no clock.
 
-Source modules make endpoints straight from objects; `collect` merges those that share a name, drops those that can't be
-DNS records, and applies --min-ttl. The result is what the plan calls "desired".
+Source modules make endpoints straight from objects; `collect` shapes them, drops those that can't be DNS records, and
+merges those that share a name. The result is what the plan calls "desired". `externaldns.sources.wanted` keeps the same
+up to date, change by change.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 from clusterdns.kube.objects import Key, KubeObject
 from clusterdns.kube.store import Store
 from externaldns.record import Endpoint, RecordKey, find_fault
+from externaldns.sources.shaping import Shaping
 
 logger = logging.getLogger(__name__)
 
@@ -53,26 +55,35 @@ class Collected:
     invalid: tuple[tuple[str, Endpoint], ...] = ()
 
 
-def collect(sources: Iterable[Source], min_ttl: int = 0) -> Collected:
-    """Return what all `sources` ask for now; no TTL is under `min_ttl` seconds (0: no minimum)."""
+def collect(sources: Iterable[Source], shaping: Shaping | None = None) -> Collected:
+    """Return what all `sources` ask for now."""
     endpoints: list[Endpoint] = []
     invalid: list[tuple[str, Endpoint]] = []
     for source in sources:
         valid: list[Endpoint] = []
-        for endpoint in source.endpoints():
-            fault = find_fault(endpoint)
-            if fault is None:
+        for endpoint in (shaping or Shaping()).shape(source.endpoints()):
+            if told_fault(endpoint):
+                invalid.append((source.name, endpoint))
+            else:
                 valid.append(endpoint)
-                continue
-            logger.error("%s asks for %s %s: %s", endpoint.resource, endpoint.dns_name, endpoint.record_type, fault)
-            invalid.append((source.name, endpoint))
-        endpoints += _merge(valid)
-    if min_ttl:
-        endpoints = [replace(endpoint, ttl=max(endpoint.ttl or 0, min_ttl)) for endpoint in endpoints]
-    return Collected(tuple(sorted(endpoints, key=lambda endpoint: (endpoint.key, endpoint.resource))), tuple(invalid))
+        endpoints += merge(valid)
+    return Collected(tuple(sorted(endpoints, key=order)), tuple(invalid))
 
 
-def _merge(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+def told_fault(endpoint: Endpoint) -> bool:
+    """Log why `endpoint` can't be a DNS record and return True; False if it can."""
+    fault = find_fault(endpoint)
+    if fault is not None:
+        logger.error("%s asks for %s %s: %s", endpoint.resource, endpoint.dns_name, endpoint.record_type, fault)
+    return fault is not None
+
+
+def order(endpoint: Endpoint) -> tuple[RecordKey, str]:
+    """Return the sort key of wanted records."""
+    return endpoint.key, endpoint.resource
+
+
+def merge(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
     """Join the targets of endpoints of one name and type; TTL and labels are those of the least resource.
 
     So a record keeps its `resource` label, and its ownership record, while objects come and go behind it. CNAMEs

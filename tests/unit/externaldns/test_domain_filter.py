@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clusterdns.directives.config.pattern import compile_pattern
 from externaldns.domain_filter import DomainFilter, Zones
 
 
@@ -45,6 +46,23 @@ def test_names(includes: tuple[str, ...], excludes: tuple[str, ...], name: str, 
 )
 def test_zones(includes: tuple[str, ...], excludes: tuple[str, ...], zone: str, matches: bool) -> None:
     assert DomainFilter.parse(includes, excludes).match_zone(zone) is matches
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "name", "matches"),
+    [
+        (r"\.ex\.com$", None, "web.ex.com", True),
+        (r"\.ex\.com$", None, "web.ex.net", False),
+        (r"\.ex\.com$", r"^int\.", "int.ex.com", False),
+        (None, r"^int\.", "int.ex.com", False),
+        (None, r"^int\.", "web.ex.com", True),
+    ],
+)
+def test_patterns_take_the_place_of_lists(include: str | None, exclude: str | None, name: str, matches: bool) -> None:
+    patterns = [compile_pattern(text) if text is not None else None for text in (include, exclude)]
+    domains = DomainFilter.parse(["ex.org"], ["ex.com"], *patterns)
+    assert domains.match(name) is matches
+    assert domains.match_zone("ex.com"), "a zone whose names may match is read"
 
 
 @pytest.mark.parametrize(

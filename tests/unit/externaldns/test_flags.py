@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clusterdns.errors import ConfigError
 from externaldns import flags, service
 from externaldns.config import AlibabaCloudConfig, Config, read_alibaba_cloud_config
+from externaldns.flag_table import FLAGS, LATER_FLAGS
 from externaldns.sources.annotations import ALPHA_PREFIX, GA_PREFIX
 
 REQUIRED = ["--source=service", "--provider=alibabacloud", "--policy=sync"]
@@ -22,14 +25,14 @@ def parse(*arguments: str, **environment: str) -> Config:
 
 def test_defaults_are_externaldnss() -> None:
     config = parse()
-    assert config.source.annotation_prefixes == (GA_PREFIX, ALPHA_PREFIX)
+    assert config.source.selection.annotation_prefixes == (GA_PREFIX, ALPHA_PREFIX)
     assert config.plan.record_types == {"A", "AAAA", "CNAME"}
     assert (config.registry.registry, config.registry.owner_id) == ("txt", "default")
     assert (config.control.interval_seconds, config.control.min_event_sync_seconds) == (60, 5)
     assert (config.control.metrics_host, config.control.metrics_port) == ("", 7979)
     assert not any((config.control.once, config.control.dry_run, config.control.events))
     assert config.provider.alibaba_cloud_config_file == Path("/etc/kubernetes/alibaba-cloud.json")
-    assert (config.cluster.manifests, config.cluster.kubeconfig) == (None, None)
+    assert (config.cluster.manifests, config.cluster.kubeconfig) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_defaults_are_externaldnss() -> None:
         (["--interval=90s"], lambda config: config.control.interval_seconds, 90),
         (["--interval", "1m30s"], lambda config: config.control.interval_seconds, 90),
         (["--min-event-sync-interval=200ms"], lambda config: config.control.min_event_sync_seconds, 0.2),
-        (["--min-ttl=1m"], lambda config: config.source.min_ttl_seconds, 60),
+        (["--min-ttl=1m"], lambda config: config.source.shaping.min_ttl, 60),
         (["--once"], lambda config: config.control.once, True),
         (["--once", "--no-once"], lambda config: config.control.once, False),
         (["--once=false"], lambda config: config.control.once, False),
@@ -46,7 +49,37 @@ def test_defaults_are_externaldnss() -> None:
         (["--domain-filter=a, b,a"], lambda config: config.plan.domain_filter, ("a", "b")),
         (["--managed-record-types=A"], lambda config: config.plan.record_types, {"A"}),
         (["--exclude-record-types=AAAA"], lambda config: config.plan.record_types, {"A", "CNAME"}),
-        (["--annotation-prefix=my.org/"], lambda config: config.source.annotation_prefixes, ("my.org/",)),
+        (["--source=pod", "--source=crd,node"], lambda config: config.source.sources,
+         ("service", "pod", "crd", "node")),
+        (["--service-type-filter=NodePort"], lambda config: config.source.service.service_types, ("NodePort",)),
+        (["--no-exclude-unschedulable"], lambda config: (config.source.service.exclude_unschedulable,
+                                                         config.source.node.exclude_unschedulable), (False, False)),
+        (["--expose-internal-ipv6"], lambda config: (config.source.service.expose_internal_ipv6,
+                                                     config.source.pod.expose_internal_ipv6), (True, True)),
+        (["--pod-source-domain=Ex.com."], lambda config: config.source.pod.source_domain, "ex.com"),
+        (["--pod-hostname-address=pod"], lambda config: config.source.pod.hostname_address, "pod"),
+        (["--pod-ready-only"], lambda config: config.source.pod.ready_only, True),
+        (["--ignore-non-host-network-pods"], lambda config: config.source.pod.ignore_non_host_network, True),
+        (["--ingress-class=a,b"], lambda config: config.source.ingress.classes, ("a", "b")),
+        (["--ignore-ingress-tls-spec"], lambda config: config.source.ingress.ignore_tls, True),
+        (["--ignore-ingress-rules-spec"], lambda config: config.source.ingress.ignore_rules, True),
+        (["--gateway-name=a", "--gateway-namespace=b"],
+         lambda config: (config.source.gateway.name, config.source.gateway.namespace), ("a", "b")),
+        (["--label-filter=a=b"], lambda config: config.source.selection.label_filter.matches({"a": "b"}), True),
+        (["--annotation-filter=a=b"], lambda config: config.source.selection.annotation_filter.matches({}), False),
+        (["--gateway-label-filter=a"], lambda config: config.source.gateway.label_filter.matches({}), False),
+        (["--combine-fqdn-annotation"], lambda config: config.source.selection.combine_template, True),
+        (["--ignore-hostname-annotation"], lambda config: config.source.selection.ignore_hostname_annotation, True),
+        (["--fqdn-template={{.Name}},x"], lambda config: config.source.template.render({"Name": "a"}), "a,x"),
+        (["--create-ptr"], lambda config: config.source.shaping.create_ptr, True),
+        (["--target-net-filter=10.0.0.0/8,fd00::/8"],
+         lambda config: config.source.shaping.target_networks, (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))),
+        (["--exclude-target-net=10.0.0.0/8"],
+         lambda config: config.source.shaping.excluded_networks, (ip_network("10.0.0.0/8"),)),
+        (["--regex-domain-filter=a"], lambda config: config.plan.include_pattern.text, "a"),
+        (["--regex-domain-exclusion=a"], lambda config: config.plan.exclude_pattern.text, "a"),
+        (["--kube-api-qps=7", "--kube-api-burst=9"], lambda config: (config.cluster.qps, config.cluster.burst), (7, 9)),
+        (["--annotation-prefix=my.org/"], lambda config: config.source.selection.annotation_prefixes, ("my.org/",)),
         (["--txt-prefix=x-%{record_type}."], lambda config: config.registry.prefix, "x-%{record_type}."),
         (["--metrics-address=[::1]:9"], lambda config: (config.control.metrics_host, config.control.metrics_port),
          ("::1", 9)),
@@ -55,7 +88,7 @@ def test_defaults_are_externaldnss() -> None:
         (["--registry=noop", "--txt-owner-id="], lambda config: config.registry.registry, "noop"),
     ],
 )  # fmt: skip
-def test_flag(arguments: list[str], read: Callable[[Config], object], value: object) -> None:
+def test_flag(arguments: list[str], read: Callable[[Any], object], value: object) -> None:
     assert read(parse(*arguments)) == value
 
 
@@ -86,12 +119,27 @@ def test_every_flag_has_an_environment_variable_and_the_command_line_counts_more
         (["--interval=60"], "is not a duration"),
         (["--interval=0s"], "--interval: must be more than 0s"),
         (["--policy=syncc"], "'syncc' is none of sync, upsert-only, create-only; did you mean sync?"),
-        (["--source=ingress"], "--source: 'ingress' comes with a later version; now: service"),
-        (["--source=ingres"], "--source: 'ingres' is none of service"),
-        (["--alibaba-cloud-zone-type=public"], "comes with a later version"),
-        (["--registry=dynamodb"], "comes with a later version"),
-        (["--label-filter=a"], "--label-filter: this flag of ExternalDNS's is not supported yet"),
-        (["--no-exclude-unschedulable"], "not supported yet"),
+        (["--source=istio-gateway"], "--source: 'istio-gateway' is not supported here; write one of service, pod"),
+        (["--source=ingres"], "--source: 'ingres' is none of service, pod, node, ingress"),
+        (["--alibaba-cloud-zone-type=public"], "'public' is not supported here; write one of private"),
+        (["--registry=dynamodb"], "'dynamodb' is not supported here"),
+        (["--default-targets=a"], "--default-targets: this flag of ExternalDNS's is not supported"),
+        (["--no-prefer-alias"], "is not supported"),
+        (["--label-filter=a=b=c"], "--label-filter: 'a=b=c' is no label selector"),
+        (["--annotation-filter=a in b"], "--annotation-filter: "),
+        (["--gateway-label-filter=,"], "--gateway-label-filter: "),
+        (["--target-net-filter=10.0.0.0/33"], "--target-net-filter: '10.0.0.0/33' does not appear to be"),
+        (["--exclude-target-net=10.0.0.1/8"], "--exclude-target-net: 10.0.0.1/8 has host bits set"),
+        (["--regex-domain-filter=("], "--regex-domain-filter: missing )"),
+        (["--kube-api-qps=-1"], "--kube-api-qps: '-1' is not a whole number"),
+        (["--service-type-filter=Headless"], "'Headless' is none of ClusterIP, NodePort"),
+        (["--crd-source-kind=Record"], "'Record' is none of DNSEndpoint"),
+        (["--fqdn-template={{.Name}"], '--fqdn-template: a "{{" without its "}}"'),
+        (
+            ["--fqdn-template={{.Spec.Foo}}"],
+            "--fqdn-template: .Spec.Foo: Service has no field Foo here; there are .Type",
+        ),
+        (["--source=node", "--fqdn-template={{.Spec.Type}}"], "Node has no field Type"),
         (["--no-policy"], "--no-policy: there is no such flag"),
         (["--once=maybe"], "--once: 'maybe' is neither true nor false"),
         (["--no-once=true"], "--no-once: takes no value"),
@@ -123,11 +171,24 @@ def test_a_mistake_in_the_environment_names_the_variable() -> None:
 def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     assert service.main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(f"--{flag.name}\n" in text for flag in flags.FLAGS)
+    assert all(f"--{flag.name}\n" in text for flag in FLAGS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "notices"),
+    [
+        ([], ()),
+        (["--batch-change-size=5"], ("--batch-change-size has no effect: PrivateZone's API has no batches",)),
+        (["--batch-change-size=200"], ()),
+        (["--listen-endpoint-events"], ("--listen-endpoint-events has no effect: they always are followed",)),
+    ],
+)
+def test_flags_without_effect_are_said(arguments: list[str], notices: tuple[str, ...]) -> None:
+    assert parse(*arguments).notices == notices
 
 
 def test_no_flag_is_both_there_and_to_come() -> None:
-    assert flags.LATER_FLAGS.isdisjoint(flag.name for flag in flags.FLAGS)
+    assert LATER_FLAGS.isdisjoint(flag.name for flag in FLAGS)
 
 
 def test_a_wrong_flag_ends_the_program_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from externaldns.record import Endpoint
 from externaldns.sources.annotations import Annotations
 from externaldns.sources.selection import Selection
 from externaldns.sources.service import ServiceOptions, ServiceSource
+from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import collect
 
 GA = "external-dns.kubernetes.io/"
@@ -294,7 +295,7 @@ def test_cnames_of_one_name_stay_apart_for_the_plan_to_choose() -> None:
 @pytest.mark.parametrize(("ttl", "expected"), [("10", 60), ("60", 60), ("90", 90), (None, 60)])
 def test_min_ttl(ttl: str | None, expected: int) -> None:
     values = annotated(hostname=NAME, target="192.0.2.1") | (annotated(ttl=ttl) if ttl else {})
-    [record] = collect([source_of(service(annotations=values))], min_ttl=60).endpoints
+    [record] = collect([source_of(service(annotations=values))], Shaping(min_ttl=60)).endpoints
     assert record.ttl == expected
 
 

@@ -1,0 +1,134 @@
+"""The table of externaldns's flags: ExternalDNS's names, meanings and defaults, and those that are this project's.
+
+`externaldns.flags` reads command lines and environments by it, and `make docs` makes a page of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from externaldns.policy import POLICIES
+from externaldns.record import RECORD_TYPES
+
+Kind = Literal["text", "list", "switch", "seconds", "integer"]
+Value = str | int | float | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One row of the table. `choices` are the values that are taken; `refused` are ExternalDNS's that are not.
+
+    `no_effect` says why a flag that ExternalDNS needs does nothing here: it is taken, and that is told.
+    """
+
+    name: str
+    kind: Kind
+    default: Value
+    help: str
+    choices: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    no_effect: str = ""
+
+    @property
+    def environment(self) -> str:
+        """The environment variable that stands in for the flag."""
+        return "EXTERNAL_DNS_" + self.name.upper().replace("-", "_")
+
+
+SOURCES = ("service", "pod", "node", "ingress", "crd", "gateway-httproute", "gateway-grpcroute")
+
+_REFUSED_SOURCES = (
+    "gateway-tlsroute", "gateway-tcproute", "gateway-udproute", "istio-gateway", "istio-virtualservice",
+    "ambassador-host", "contour-httpproxy", "gloo-proxy", "traefik-proxy", "openshift-route", "fake", "empty",
+    "connector", "skipper-routegroup", "kong-tcpingress", "f5-virtualserver", "f5-transportserver", "unstructured",
+)  # fmt: skip
+_SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+_LOG_LEVELS = ("panic", "debug", "info", "warning", "error", "fatal")
+
+_MIRRORED = "what the zone holds is kept in memory, and read anew when it has changed"
+_NO_BATCHES = "PrivateZone's API has no batches"
+_CRD_VERSION = "externaldns.k8s.io/v1alpha1"
+
+FLAGS = (
+    Flag("source", "list", (), "kind of object to make records from (required)", SOURCES, _REFUSED_SOURCES),
+    Flag("namespace", "text", "", "only objects of this namespace; empty for all"),
+    Flag("annotation-filter", "text", "", "only objects whose annotations match this label selector"),
+    Flag("label-filter", "text", "", "only objects whose labels match this label selector"),
+    Flag("annotation-prefix", "text", "", "read annotations with this prefix only, such as `example.org/`"),
+    Flag("fqdn-template", "text", "", "Go template of names, with commas between them, for objects without annotation"),
+    Flag("combine-fqdn-annotation", "switch", False, "names by annotation and by template, not just the first"),
+    Flag("ignore-hostname-annotation", "switch", False, "no names by annotation"),
+    Flag("service-type-filter", "list", (), "only Services of this type; none for all", _SERVICE_TYPES),
+    Flag("publish-internal-services", "switch", False, "publish the cluster IPs of ClusterIP Services with `hostname`"),
+    Flag("publish-host-ip", "switch", False, "publish the host's address for the pods of headless Services"),
+    Flag("always-publish-not-ready-addresses", "switch", False, "publish pods that are not ready, too"),
+    Flag("listen-endpoint-events", "switch", False, "follow EndpointSlices", no_effect="they always are followed"),
+    Flag("expose-internal-ipv6", "switch", False, "nodes' internal IPv6 addresses count as external ones"),
+    Flag("exclude-unschedulable", "switch", True, "leave out nodes that take no pods"),
+    Flag("pod-source-domain", "text", "", "each pod gets the name POD.DOMAIN"),
+    Flag("ignore-non-host-network-pods", "switch", False, "only pods on their node's network"),
+    Flag(
+        "pod-hostname-address", "text", "node", "whose address a pod's annotation `hostname` is about", ("node", "pod")
+    ),
+    Flag("pod-ready-only", "switch", False, "no records for pods that are not ready"),
+    Flag("ingress-class", "list", (), "only Ingresses of this class; none for all"),
+    Flag("ignore-ingress-tls-spec", "switch", False, "no names by spec.tls of an Ingress"),
+    Flag("ignore-ingress-rules-spec", "switch", False, "no names by spec.rules of an Ingress"),
+    Flag("gateway-name", "text", "", "only routes of Gateways of this name"),
+    Flag("gateway-namespace", "text", "", "only routes of Gateways in this namespace"),
+    Flag("gateway-label-filter", "text", "", "only routes of Gateways whose labels match this label selector"),
+    Flag("crd-source-apiversion", "text", _CRD_VERSION, "custom resource of the source crd", (_CRD_VERSION,)),
+    Flag("crd-source-kind", "text", "DNSEndpoint", "kind of the source crd", ("DNSEndpoint",)),
+    Flag("target-net-filter", "list", (), "only targets in this network"),
+    Flag("exclude-target-net", "list", (), "no targets in this network"),
+    Flag("create-ptr", "switch", False, "a PTR record for each address; needs PTR in --managed-record-types"),
+    Flag("min-ttl", "seconds", 0.0, "least TTL of a record"),
+    Flag("manifests", "text", "", "folder of manifests to read instead of an API server"),
+    Flag("kubeconfig", "text", "", "kubeconfig file; empty for the pod's own service account"),
+    Flag("kube-api-qps", "integer", 5, "requests a second to the API server; 0 for no limit"),
+    Flag("kube-api-burst", "integer", 10, "requests to the API server at once"),
+    Flag("provider", "text", "", "DNS provider (required)", ("alibabacloud",), ("inmemory", "webhook")),
+    Flag(
+        "alibaba-cloud-config-file",
+        "text",
+        "/etc/kubernetes/alibaba-cloud.json",
+        "JSON file with regionId, accessKeyId, accessKeySecret and vpcId",
+    ),
+    Flag("alibaba-cloud-zone-type", "text", "private", "kind of zone", ("private",), ("public",)),
+    Flag("alibaba-cloud-endpoint", "text", "", "URL of the API, `http://HOST:PORT` for the emulator"),
+    Flag("zone-id-filter", "list", (), "only zones whose ID ends with this"),
+    Flag("domain-filter", "list", (), "only this domain and below; with a leading dot only below"),
+    Flag("exclude-domains", "list", (), "not this domain and below"),
+    Flag("regex-domain-filter", "text", "", "only names that match; then the lists of domains do not count"),
+    Flag("regex-domain-exclusion", "text", "", "no names that match; then the lists of domains do not count"),
+    Flag("policy", "text", "", "what may be changed (required)", tuple(POLICIES)),
+    Flag("managed-record-types", "list", ("A", "AAAA", "CNAME"), "record types to manage", RECORD_TYPES),
+    Flag("exclude-record-types", "list", (), "record types not to manage", RECORD_TYPES),
+    Flag("registry", "text", "txt", "how ownership is kept", ("txt", "noop"), ("dynamodb", "aws-sd", "crd", "remark")),
+    Flag("txt-owner-id", "text", "default", "owner that this controller's records have"),
+    Flag("txt-prefix", "text", "", "prefix of ownership records; may hold %{record_type}"),
+    Flag("txt-suffix", "text", "", "suffix of the first label of ownership records; may hold %{record_type}"),
+    Flag("txt-wildcard-replacement", "text", "", "what stands for `*` in ownership records"),
+    Flag("txt-cache-interval", "seconds", 0.0, "age of known ownership", no_effect=_MIRRORED),
+    Flag("provider-cache-time", "seconds", 0.0, "age of known records", no_effect=_MIRRORED),
+    Flag("batch-change-size", "integer", 200, "changes in a batch", no_effect=_NO_BATCHES),
+    Flag("batch-change-interval", "seconds", 1.0, "time between batches", no_effect=_NO_BATCHES),
+    Flag("request-timeout", "seconds", 30.0, "time for a request to the API server", no_effect="each has its own time"),
+    Flag("interval", "seconds", 60.0, "time between two runs"),
+    Flag("events", "switch", False, "run as soon as an object changes, too"),
+    Flag("min-event-sync-interval", "seconds", 5.0, "least time between two runs that changes cause"),
+    Flag("once", "switch", False, "run once and exit"),
+    Flag("dry-run", "switch", False, "tell what would be changed; change nothing"),
+    Flag("metrics-address", "text", ":7979", "[HOST]:PORT of /metrics and /healthz; not with --once"),
+    Flag("log-level", "text", "info", "least severe messages to show", _LOG_LEVELS),
+    Flag("log-format", "text", "text", "form of messages", ("text", "json")),
+)
+
+LATER_FLAGS = frozenset({
+    "target-template", "fqdn-target-template", "default-targets", "force-default-targets", "txt-encrypt-enabled",
+    "txt-encrypt-aes-key", "migrate-from-txt-owner", "events-emit", "webhook-provider-url", "compatibility",
+    "nat64-networks", "prefer-alias", "resolve-service-load-balancer-hostname", "server",
+    "webhook-provider-read-timeout", "webhook-provider-write-timeout", "webhook-server",
+})  # fmt: skip
+"""Flags of ExternalDNS's that are known and not supported yet."""

@@ -1,0 +1,98 @@
+"""The wanted records, kept up to date change by change: what a change of one object costs does not grow with the rest.
+
+    a store tells of a change -> keys of objects that it concerns -> `take_dirty`: their endpoints anew -> names
+
+`endpoints` gives what `sources.source.collect` would give, of some names or of all. No I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from clusterdns.kube.objects import Key, KubeObject
+from clusterdns.kube.store import Store
+from externaldns.record import Endpoint
+from externaldns.sources.shaping import Shaping
+from externaldns.sources.source import Collected, Source, merge, order, told_fault
+
+Asker = tuple[int, Key]
+"""A source, by its place in the list, and the key of an object that asks for records."""
+
+
+class WantedRecords:
+    """Follows the stores of `sources` from its making on; `on_change` is called when there may be dirty names.
+
+    Make it before the stores are filled, or after: objects that are there already are dirty at first.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], shaping: Shaping | None = None, on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        self._sources = sources
+        self._shaping = shaping or Shaping()
+        self._on_change = on_change
+        self._dirty: set[Asker] = set()
+        self._asked: dict[Asker, tuple[Endpoint, ...]] = {}
+        self._invalid: dict[Asker, tuple[Endpoint, ...]] = {}
+        self._askers: dict[str, set[Asker]] = {}
+        """Who asks for a name."""
+        for number, source in enumerate(sources):
+            for store in source.stores:
+                self._follow(number, source, store)
+
+    def take_dirty(self) -> set[str]:
+        """Ask again all objects that changes concerned; return the names that they asked for, then or now."""
+        dirty, self._dirty = self._dirty, set()
+        names: set[str] = set()
+        for asker in dirty:
+            names |= self._ask(asker)
+        return names
+
+    def endpoints(self, names: Iterable[str] | None = None) -> Collected:
+        """Return what is wanted under `names`, or altogether, as of the last `take_dirty`."""
+        askers = self._asked if names is None else {asker for name in names for asker in self._askers.get(name, ())}
+        chosen = None if names is None else set(names)
+        by_source: dict[int, list[Endpoint]] = {}
+        # Sorted, so that what is wanted does not depend on the order of events.
+        for asker in sorted(askers):
+            by_source.setdefault(asker[0], []).extend(
+                each for each in self._asked[asker] if chosen is None or each.dns_name in chosen
+            )
+        endpoints = sorted((each for some in by_source.values() for each in merge(some)), key=order)
+        invalid = [
+            (self._sources[number].name, each)
+            for (number, _), some in sorted(self._invalid.items())
+            for each in some
+            if chosen is None or each.dns_name in chosen
+        ]
+        return Collected(tuple(endpoints), tuple(invalid))
+
+    def _follow(self, number: int, source: Source, store: Store[KubeObject]) -> None:
+        def changed(old: KubeObject | None, new: KubeObject | None) -> None:
+            before = len(self._dirty)
+            self._dirty.update((number, key) for key in source.concerned(store.kind, old, new))
+            if len(self._dirty) > before:
+                self._on_change()
+
+        store.subscribe(changed)
+
+    def _ask(self, asker: Asker) -> set[str]:
+        number, key = asker
+        found = list(self._shaping.shape(self._sources[number].endpoints_of(key)))
+        faulty = [told_fault(endpoint) for endpoint in found]
+        asked = tuple(endpoint for endpoint, fault in zip(found, faulty, strict=True) if not fault)
+        invalid = tuple(endpoint for endpoint, fault in zip(found, faulty, strict=True) if fault)
+        before = {endpoint.dns_name for endpoint in self._asked.pop(asker, ())}
+        after = {endpoint.dns_name for endpoint in asked}
+        self._invalid.pop(asker, None)
+        if asked:
+            self._asked[asker] = asked
+        if invalid:
+            self._invalid[asker] = invalid
+        for name in before - after:
+            self._askers[name].discard(asker)
+            if not self._askers[name]:
+                del self._askers[name]
+        for name in after - before:
+            self._askers.setdefault(name, set()).add(asker)
+        return before | after
