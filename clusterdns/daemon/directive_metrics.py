@@ -1,4 +1,4 @@
-"""What directives count, under CoreDNS's names: `cache`, `hosts`, `autopath`.
+"""What directives count, under CoreDNS's names: `cache`, `hosts`, `autopath`, `acl`, `dns64`, `local`, `template`.
 
 A hit of the packet cache is a hit of the `cache` directive, too, which has let the answer in: without those, hit ratios
 on dashboards would be of what little gets past it.
@@ -17,10 +17,32 @@ from clusterdns.directives.autopath import AutopathCounters
 _CACHE = ("server", "zones", "view")
 _CACHE_TYPES = ("server", "type", "zones", "view")
 
+_ZONE = ("server", "view", "zone")
+_TEMPLATE = (*_ZONE, "class", "type")
+_ONE_TEMPLATE = (*_TEMPLATE, "section", "template")
+# What happens in a directive, its metric, what that says, and its labels; those behind `view` are the directive's own.
+# What the packet cache repeats has happened once.
+_EVENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("acl allow", "acl_allowed_requests", "Questions that acl let pass, without repeats.", _ZONE[:2]),
+    ("acl block", "acl_blocked_requests", "Questions that acl answered REFUSED.", _ZONE),
+    ("acl filter", "acl_filtered_requests", "Questions that acl answered without records.", _ZONE),
+    ("acl drop", "acl_dropped_requests", "Questions that acl did not answer.", _ZONE),
+    ("dns64 translated", "dns64_requests_translated", "Answers made of IPv4 addresses, without repeats.", _ZONE[:1]),
+    ("localhost prefix", "local_localhost_requests", "Names of localhost in a domain, without repeats.", ()),
+    ("template matched", "template_matches", "Questions that a template answered, without repeats.", _TEMPLATE),
+    ("template failed", "template_template_failures", "Templates that came to nothing.", _ONE_TEMPLATE),
+    ("template no record", "template_rr_failures", "Templates that came to no record.", _ONE_TEMPLATE),
+)
+
 
 def directive_sources(running: Callable[[], Assembly]) -> list[Source]:
     """The sources of every directive of the assembly that is `running`."""
-    return [*_cache_sources(running), *_hosts_sources(running), *_autopath_sources(running)]
+    return [
+        *_cache_sources(running),
+        *_hosts_sources(running),
+        *_autopath_sources(running),
+        *(_event_source(running, *event) for event in _EVENTS),
+    ]
 
 
 def _cache_sources(running: Callable[[], Assembly]) -> list[Source]:
@@ -156,6 +178,20 @@ def _autopath_sources(running: Callable[[], Assembly]) -> list[Source]:
             lambda: sums(lambda counters: counters.queries_saved),
         ),
     ]
+
+
+def _event_source(
+    running: Callable[[], Assembly], event: str, name: str, meaning: str, labels: tuple[str, ...]
+) -> Source:
+    def read() -> Samples:
+        found: Counter[tuple[str, ...]] = Counter()
+        for (happened, place, more), count in running().parts.events.items():
+            if happened == event:
+                values = (server_label(place), "", *more)
+                found[values[: len(labels)]] += count
+        return found.items()
+
+    return Source("counter", f"coredns_{name}_total", meaning, labels, read)
 
 
 def _labels(block: Block) -> tuple[str, str, str]:

@@ -22,7 +22,7 @@ from clusterdns.daemon.self_check import SelfCheck
 from clusterdns.directives.assemble import Assembly, Place, server_label
 from clusterdns.directives.config.server import ServerConfig
 from clusterdns.directives.dispatch import DROPPED, Dispatcher
-from clusterdns.directives.traffic import OTHER_TYPE, SIZES, Exchange
+from clusterdns.directives.traffic import SIZES, Exchange, type_label
 from clusterdns.histogram import Histogram
 from clusterdns.listen.tcp import TcpListener
 from clusterdns.listen.udp import UdpListener
@@ -192,7 +192,7 @@ def _server_sources(running: Callable[[], Assembly], servers: Callable[[], Seque
             "coredns_dns_requests_total",
             "Questions that were answered, also from the packet cache; the zone is `dropped` for those not for us.",
             ("server", "zone", "view", "proto", "family", "type"),
-            lambda: exchanges(lambda place, exchange: (exchange.transport, _family(place), _type(exchange.qtype))),
+            lambda: exchanges(lambda place, exchange: (exchange.transport, _family(place), type_label(exchange.qtype))),
         ),
         Source(
             "counter",
@@ -293,7 +293,3 @@ def _zone(zone: bytes) -> str:
 def _family(place: Place) -> str:
     """ "1 = IP (IP version 4), 2 = IP6 (IP version 6)": a socket of ours has one of both."""
     return "2" if ":" in place[0] else "1"
-
-
-def _type(qtype: int) -> str:
-    return "other" if qtype == OTHER_TYPE else numbers.type_name(qtype)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Protocol
 
-from clusterdns.directives.chain import Handler, Reply, Request, client_view, reply_with
+from clusterdns.directives.chain import Counting, Handler, Reply, Request, client_view, reply_with
 from clusterdns.directives.config.acl import Action, Config, Policy
 from clusterdns.errors import ClusterDNSError
 from clusterdns.wire import numbers
-from clusterdns.wire.names import is_at_or_below, name_from_text
+from clusterdns.wire.names import is_at_or_below, name_from_text, name_to_text
 
 
 class Dropped(ClusterDNSError):
@@ -31,7 +31,7 @@ class Rule:
     policies: tuple[Policy, ...]
 
 
-class Zoned(Protocol):
+class Zoned(Counting, Protocol):
     """Of a `Site`: the zones of the server block."""
 
     @property
@@ -46,19 +46,21 @@ def make(config: Config, site: Zoned, following: Handler) -> Handler:
     rule = Rule(tuple(map(name_from_text, config.zones)) or site.zones, config.policies)
     behind = getattr(following, "__self__", None)
     if isinstance(behind, Acl):
-        return Acl((rule, *behind.rules), behind.following).handle
-    return Acl((rule,), following).handle
+        return Acl((rule, *behind.rules), behind.following, site).handle
+    return Acl((rule,), following, site).handle
 
 
 class Acl:
     """The handler of all `acl` directives of a server block."""
 
-    def __init__(self, rules: Sequence[Rule], following: Handler) -> None:
+    def __init__(self, rules: Sequence[Rule], following: Handler, site: Counting) -> None:
         self.rules = tuple(rules)
         self.following = following
+        self._site = site
 
     async def handle(self, request: Request) -> Reply:
-        action, by_network = self._decide(request)
+        action, by_network, zone = self._decide(request)
+        self._site.count(f"acl {action}", *(() if action == "allow" else (name_to_text(zone),)))
         if action == "drop":
             raise Dropped(f"acl: the query of {request.client} is dropped")
         if action == "allow":
@@ -68,19 +70,23 @@ class Acl:
             reply = reply_with(request, "acl", rcode=rcode, cacheable=False)
         return replace(reply, view=client_view(request.client)) if by_network else reply
 
-    def _decide(self, request: Request) -> tuple[Action, bool]:
-        """What to do, and whether the sender's network was looked at, which is the same for all senders of a query."""
+    def _decide(self, request: Request) -> tuple[Action, bool, bytes]:
+        """What to do, whether the sender's network was looked at, and the zone of the rule.
+
+        Whether it was looked at is the same for all senders of a query.
+        """
         query = request.query
         address = None
         for rule in self.rules:
-            if not any(is_at_or_below(query.folded, zone) for zone in rule.zones):
+            zone = next((zone for zone in rule.zones if is_at_or_below(query.folded, zone)), None)
+            if zone is None:
                 continue
             for policy in rule.policies:
                 if policy.types is not None and query.qtype not in policy.types:
                     continue
                 if policy.networks is None:
-                    return policy.action, address is not None
+                    return policy.action, address is not None, zone
                 address = address or ip_address(request.client)
                 if any(address in network for network in policy.networks):
-                    return policy.action, True
-        return "allow", address is not None
+                    return policy.action, True, zone
+        return "allow", address is not None, b""

@@ -8,6 +8,7 @@ count, what must be closed and what must be ready is collected in `Parts`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,10 @@ def server_label(place: Place) -> str:
     return f"dns://[{address}]:{port}" if ":" in address else f"dns://{address}:{port}"
 
 
+Event = tuple[str, Place, tuple[str, ...]]
+"""What happened in a directive, where (the first place of its server block), and further labels."""
+
+
 @dataclass(slots=True)
 class Parts:
     """What the chains are made of, for metrics, readiness and shutdown, each with its server block."""
@@ -94,6 +99,8 @@ class Parts:
     search_lists: list[SearchLists] = field(default_factory=list)
     ready: list[tuple[str, Callable[[], bool]]] = field(default_factory=list)
     """Directives that can be not ready yet, as /ready names them."""
+
+    events: Counter[Event] = field(default_factory=Counter)
 
     def views_of(self, client: str) -> tuple[bytes, ...]:
         """The client itself, then its namespace in each cluster that is known."""
@@ -123,6 +130,10 @@ class Site:
     own: Collection[Upstream] = ()
     """Where this process listens: a resolv.conf may name it, and asking it would be a loop."""
     search_lists: SearchLists | None = None
+
+    def count(self, what: str, *labels: str) -> None:
+        """See `clusterdns.directives.chain.Counting`."""
+        self.parts.events[what, self.block.place, labels] += 1
 
 
 Maker = Callable[[Any, Site, Handler], Handler]
@@ -280,6 +291,7 @@ def _make_hosts(config: hosts_config.Config, site: Site, following: Handler) -> 
         reload_seconds=config.reload,
         reverse=config.reverse,
         fallthrough=None if config.fallthrough is None else _names(config.fallthrough),
+        fallthrough_unsupported=config.fallthrough_unsupported,
     )
     site.parts.hosts.append((site.block, hosts))
     return hosts.handle

@@ -72,6 +72,13 @@ class Reply:
 Handler = Callable[[Request], Coroutine[Any, Any, Reply]]
 
 
+class Counting(Protocol):
+    """Of a `clusterdns.directives.assemble.Site`: what directives did is counted for metrics."""
+
+    def count(self, what: str, *labels: str) -> None:
+        """`what` happened once more; `clusterdns.daemon.directive_metrics` knows it, and its `labels`."""
+
+
 class SearchLists(Protocol):
     """Who knows the search list of a client: the `kubernetes` directive, by the client's pod."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clusterdns.directives.chain import Handler, Reply, Request, client_view, reply_with
+from clusterdns.directives.chain import Counting, Handler, Reply, Request, client_view, reply_with
 from clusterdns.directives.config.dns64 import Config
 from clusterdns.directives.follow import shared
 from clusterdns.directives.recompose import recompose
@@ -25,20 +25,21 @@ _RRSIG = 46
 _IPV4_MAPPED = bytes(10) + b"\xff\xff"
 
 
-def make(config: Config, site: object, following: Handler) -> Handler:
+def make(config: Config, site: Counting, following: Handler) -> Handler:
     """The handler of one `dns64`; see `clusterdns.directives.assemble.Maker`."""
-    return Dns64(config, following).handle
+    return Dns64(config, following, site).handle
 
 
 class Dns64:
     """One directive's handler."""
 
-    def __init__(self, config: Config, following: Handler) -> None:
+    def __init__(self, config: Config, following: Handler, site: Counting) -> None:
         self._prefix = config.prefix.network_address.packed
         self._prefix_bytes = config.prefix.prefixlen // 8
         self._translate_all = config.translate_all
         self._allow_ipv4 = config.allow_ipv4
         self._following = following
+        self._site = site
 
     async def handle(self, request: Request) -> Reply:
         query = request.query
@@ -83,6 +84,7 @@ class Dns64:
         sections = read_sections(found.response.message)
         if found.response.rcode != numbers.NOERROR or not any(each.rtype == numbers.A for each in sections.answer):
             return shared(request, original, original, found)
+        self._site.count("dns64 translated")
         longest = _negative_ttl(original.response)
         # "All other RRs MUST be returned unchanged" (section 5.3.3), but signatures no longer fit what they sign.
         answer = [self._made(record, longest) for record in sections.answer if record.rtype != _RRSIG]

@@ -1,8 +1,10 @@
 """The `hosts` directive: addresses from a hosts(5) table, and names for them.
 
 It answers A, AAAA and PTR; a name of the table has NODATA for other types. Names outside go on to the next
-directive with `fallthrough`, and do not exist without it. The file is read again when it has changed, looked at no
-more often than `reload` says; a file that can't be read keeps the table as it was.
+directive with `fallthrough`, and do not exist without it; with `fallthrough_unsupported` so do questions of other
+types. `*.` in front of a name stands for one label that the table does not have there, and for no PTR. The file is
+read again when it has changed, looked at no more often than `reload` says; a file that can't be read keeps the table
+as it was.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 Address = IPv4Address | IPv6Address
 
+_WILDCARD = b"\1*"
+_TYPES = (numbers.A, numbers.AAAA, numbers.PTR)
+
 
 @dataclass(slots=True)
 class Table:
@@ -37,6 +42,8 @@ class Table:
         addresses = self.addresses.setdefault(name.lower(), [])
         if address not in addresses:
             addresses.append(address)
+        if name.startswith(_WILDCARD):
+            return
         names = self.names.setdefault(name_from_text(address.reverse_pointer), [])
         if name not in names:
             names.append(name)
@@ -76,6 +83,7 @@ class Hosts:
         reload_seconds: float,
         reverse: bool,
         fallthrough: Sequence[bytes] | None,
+        fallthrough_unsupported: bool = False,
     ) -> None:
         self._zones = tuple(zones)
         self._inline = inline
@@ -85,7 +93,8 @@ class Hosts:
         self._ttl = ttl
         self._reload_seconds = reload_seconds
         self._reverse = reverse
-        self._fallthrough = fallthrough
+        self._fallthrough = tuple(fallthrough or ())
+        self._fallthrough_unsupported = fallthrough_unsupported
         self._seen: tuple[int, int, int] | None = None
         self._look_again_at = 0.0
 
@@ -106,13 +115,15 @@ class Hosts:
         if self._path is not None and request.now >= self._look_again_at:
             self._look_again_at = request.now + self._reload_seconds if self._reload_seconds else float("inf")
             self._load(self._path)
-        addresses = [*self._inline.addresses.get(query.folded, ()), *self._file.addresses.get(query.folded, ())]
+        addresses = self._addresses(query.folded) or self._addresses(_wildcard_of(query.folded))
         names = []
         if self._reverse:
             names = [*self._inline.names.get(query.folded, ()), *self._file.names.get(query.folded, ())]
-        if not addresses and not names:
-            if self._fallthrough is not None and any(is_at_or_below(query.folded, zone) for zone in self._fallthrough):
-                return await self._following(request)
+        exists = bool(addresses or names)
+        goes_on = not exists or (self._fallthrough_unsupported and query.qtype not in _TYPES)
+        if goes_on and any(is_at_or_below(query.folded, zone) for zone in self._fallthrough):
+            return await self._following(request)
+        if not exists:
             return reply_with(request, "hosts", rcode=numbers.NXDOMAIN, flags=numbers.AA, cacheable=False)
         answer = [
             record
@@ -124,6 +135,9 @@ class Hosts:
             spelled = {name.lower(): name for name in reversed(names)}
             answer += [Record(query.name, numbers.PTR, self._ttl, spelled[name]) for name in reversed(spelled)]
         return reply_with(request, "hosts", flags=numbers.AA, answer=answer, cacheable=False)
+
+    def _addresses(self, folded: bytes) -> list[Address]:
+        return [*self._inline.addresses.get(folded, ()), *self._file.addresses.get(folded, ())]
 
     def _load(self, path: Path) -> None:
         try:
@@ -137,3 +151,8 @@ class Hosts:
                 _log.warning("hosts: %s can't be read, its last content stays: %s", path, error.strerror)
             seen = (0, 0, 0)
         self._seen = seen
+
+
+def _wildcard_of(folded: bytes) -> bytes:
+    """`*` in the place of a name's first label; the root stays the root."""
+    return _WILDCARD + folded[1 + folded[0] :] if folded[0] else folded

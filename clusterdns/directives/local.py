@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from clusterdns.directives.chain import Handler, Reply, Request, reply_with
+from clusterdns.directives.chain import Counting, Handler, Reply, Request, reply_with
 from clusterdns.directives.config.local import Config
 from clusterdns.limits import LOCAL_TTL
 from clusterdns.wire import numbers
@@ -38,13 +38,15 @@ _TTL = LOCAL_TTL.default_int
 _SOA = soa_rdata(_LOCALHOST, name_from_text("root.localhost"), 1, 0, 0, 0, _TTL)
 
 
-def make(config: Config, site: object, following: Handler) -> Handler:
+def make(config: Config, site: Counting, following: Handler) -> Handler:
     """The handler of one `local`; see `clusterdns.directives.assemble.Maker`."""
 
     async def handle(request: Request) -> Reply:
         zone = _zone_of(request.query.folded, config.localhost_prefix)
         if zone is None:
             return await following(request)
+        if zone not in (_LOCALHOST, *_REVERSE_ZONES):
+            site.count("localhost prefix")
         exists, answer = _lookup(request.query, zone)
         name = request.query.name
         reply = reply_with(

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from clusterdns.directives.chain import Handler, Reply, Request, client_view, reply_with
+from clusterdns.directives.chain import Counting, Handler, Reply, Request, client_view, reply_with
 from clusterdns.directives.config.go_template import Template, Values
 from clusterdns.directives.config.pattern import Pattern
 from clusterdns.directives.config.template import Config
 from clusterdns.directives.follow import follow, shared
 from clusterdns.directives.record_text import read_record
+from clusterdns.directives.traffic import type_label
 from clusterdns.errors import UpstreamFailure
 from clusterdns.wire import numbers
 from clusterdns.wire.names import is_at_or_below, name_from_text, name_to_text
@@ -26,7 +27,7 @@ from clusterdns.wire.records import Record, read_sections
 _SOURCE = "template"
 
 
-class Place(Protocol):
+class Place(Counting, Protocol):
     """Of a `Site`: the zones of the server block, and who answers any name."""
 
     @property
@@ -39,20 +40,20 @@ class Place(Protocol):
 def make(config: Config, site: Place, following: Handler) -> Handler:
     """The handler of one `template`; see `clusterdns.directives.assemble.Maker`."""
     zones = tuple(map(name_from_text, config.zones)) or site.zones
-    return TemplateHandler(config, zones, site.resolve, following).handle
+    return TemplateHandler(config, zones, site, following).handle
 
 
 class TemplateHandler:
     """One directive's handler. `zones` are folded wire names."""
 
-    def __init__(self, config: Config, zones: Sequence[bytes], resolve: Handler, following: Handler) -> None:
+    def __init__(self, config: Config, zones: Sequence[bytes], site: Place, following: Handler) -> None:
         self._config = config
         self._zones = sorted(zones, key=len, reverse=True)
         self._fallthrough = tuple(map(name_from_text, config.fallthrough or ()))
         self._personal = any(
             template.uses("remote") for template in (*config.answer, *config.additional, *config.authority)
         )
-        self._resolve = resolve
+        self._site = site
         self._following = following
 
     async def handle(self, request: Request) -> Reply:
@@ -66,6 +67,7 @@ class TemplateHandler:
             if any(is_at_or_below(query.folded, through) for through in self._fallthrough):
                 return await self._following(request)
             return reply_with(request, _SOURCE, rcode=numbers.SERVFAIL, cacheable=False)
+        self._count("matched", name_to_text(zone), query)
         if config.rcode == numbers.SERVFAIL:
             return reply_with(request, _SOURCE, rcode=numbers.SERVFAIL, cacheable=False)
         match, group = found
@@ -74,14 +76,14 @@ class TemplateHandler:
 
     async def _answer(self, request: Request, values: Values) -> Reply:
         config, query = self._config, request.query
-        answer = _made(config.answer, values, query)
-        authority = _made(config.authority, values, query)
-        additional = _made(config.additional, values, query)
+        answer = self._made("answer", config.answer, values, query)
+        authority = self._made("authority", config.authority, values, query)
+        additional = self._made("additional", config.additional, values, query)
         rcode, flags = config.rcode, numbers.AA
         used = []
         if query.qtype in (numbers.A, numbers.AAAA):
             for record in [record for record in answer if record.rtype == numbers.CNAME]:
-                reply = await follow(request, record.rdata, self._resolve)
+                reply = await follow(request, record.rdata, self._site.resolve)
                 there = read_sections(reply.response.message)
                 answer += there.answer
                 # What proves that there is nothing at the end of the CNAME (RFC 2308 section 2.1).
@@ -104,6 +106,25 @@ class TemplateHandler:
             made = replace(made, view=client_view(request.client), cacheable=False)
         return made
 
+    def _made(self, section: str, templates: Sequence[Template], values: Values, query: Query) -> list[Record]:
+        """A record of each template. Raises UpstreamFailure, for a SERVFAIL, where one comes to none."""
+        records = []
+        for template in templates:
+            failed = "failed"
+            try:
+                text = template.render(values)
+                failed = "no record"
+                record = read_record(text)
+            except ValueError as error:
+                self._count(failed, values.zone, query, section, template.text)
+                raise UpstreamFailure("this server", f"template: {error}") from None
+            # In the client's own spelling, which is what it compares with.
+            records.append(record._replace(owner=query.name) if record.owner.lower() == query.folded else record)
+        return records
+
+    def _count(self, what: str, zone: str, query: Query, *labels: str) -> None:
+        self._site.count(f"template {what}", zone, "IN", type_label(query.qtype), *labels)
+
 
 def _first_match(patterns: Sequence[Pattern], name: str) -> tuple[tuple[str, ...], dict[str, str]] | None:
     """The whole match and its groups, and the groups by name and number; without patterns the whole name matches."""
@@ -115,16 +136,3 @@ def _first_match(patterns: Sequence[Pattern], name: str) -> tuple[tuple[str, ...
             numbered = {str(number): text for number, text in enumerate(found)}
             return found, numbered | {name: found[number] for name, number in pattern.names.items()}
     return None
-
-
-def _made(templates: Sequence[Template], values: Values, query: Query) -> list[Record]:
-    """A record of each template. Raises UpstreamFailure, for a SERVFAIL, where one comes to none."""
-    records = []
-    for template in templates:
-        try:
-            record = read_record(template.render(values))
-        except ValueError as error:
-            raise UpstreamFailure("this server", f"template: {error}") from None
-        # In the client's own spelling, which is what it compares with.
-        records.append(record._replace(owner=query.name) if record.owner.lower() == query.folded else record)
-    return records

@@ -15,6 +15,7 @@ import dnslib
 from clusterdns.cache.packet_cache import Tally
 from clusterdns.histogram import Histogram
 from clusterdns.limits import EXCHANGES, TCP_MESSAGE_BYTES
+from clusterdns.wire import numbers
 
 SIZES = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000)
 """CoreDNS's buckets for the sizes of messages, in bytes."""
@@ -30,6 +31,11 @@ _NAMED_TYPES = frozenset(
         "HTTPS", "IXFR", "AXFR", "ANY"
     )
 )  # fmt: skip
+
+
+def type_label(qtype: int) -> str:
+    """A type as metrics name it."""
+    return numbers.type_name(qtype) if qtype in _NAMED_TYPES else "other"
 
 
 class Exchange(NamedTuple):

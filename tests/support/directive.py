@@ -7,8 +7,9 @@ reply = answer(handle(request("web.example.org.")))
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clusterdns.corefile.parse import parse
 from clusterdns.directives.chain import Handler, Reply, Request
@@ -18,10 +19,15 @@ from clusterdns.wire.names import name_from_text
 
 @dataclass
 class Place:
-    """What a handler may use of its server: the zones of its block, and who answers any name."""
+    """What a handler may use of its server: the zones of its block, who answers any name, and counters."""
 
     zones: tuple[bytes, ...]
     resolve: Handler
+    events: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+    def count(self, what: str, *labels: str) -> None:
+        """What directives did is in `events`."""
+        self.events[what, *labels] += 1
 
 
 async def nobody(request: Request) -> Reply:

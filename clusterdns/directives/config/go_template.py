@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clusterdns.corefile.lexer import Token
 
@@ -99,6 +99,8 @@ class Template:
     """Texts and expressions in turn."""
 
     parts: tuple[str | Expression, ...]
+    text: str = field(default="", compare=False)
+    """As it was written."""
 
     def render(self, values: Values) -> str:
         """The text for one question. Raises ValueError where it can't be made."""
@@ -139,7 +141,7 @@ def parse(token: Token) -> Template:
     rest = token.text[position:]
     if "{{" in rest or "}}" in rest:
         raise token.error('a "{{" without its "}}", or the other way round')
-    return Template(tuple(part for part in (*parts, rest) if part != ""))
+    return Template(tuple(part for part in (*parts, rest) if part != ""), token.text)
 
 
 def _expression(token: Token, text: str) -> Expression:

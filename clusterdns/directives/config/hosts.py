@@ -8,7 +8,7 @@ from clusterdns.corefile import reading
 from clusterdns.corefile.tree import Directive
 from clusterdns.limits import HOSTS_RELOAD_SECONDS, HOSTS_TTL
 
-_OPTIONS = ("ttl", "no_reverse", "reload", "fallthrough")
+_OPTIONS = ("ttl", "no_reverse", "reload", "fallthrough", "fallthrough_unsupported")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class Config:
     """`inline` is hosts(5) text, a line for each entry of the block. `zones` is empty for those of the server block.
 
     `reload` is seconds, 0 for never. `fallthrough` are the zones whose unknown names go on to the next directive:
-    None for no zone, `(".",)` for all.
+    None for no zone, `(".",)` for all. With `fallthrough_unsupported` questions for other types than A, AAAA and PTR
+    go on there, too.
     """
 
     path: str = "/etc/hosts"
@@ -26,6 +27,7 @@ class Config:
     reverse: bool = True
     reload: float = HOSTS_RELOAD_SECONDS.default
     fallthrough: tuple[str, ...] | None = None
+    fallthrough_unsupported: bool = False
 
 
 def parse(directive: Directive) -> Config:
@@ -41,19 +43,25 @@ def parse(directive: Directive) -> Config:
         else:
             settings.append(line)
     ttl, reverse, reload, fallthrough = HOSTS_TTL.default_int, True, HOSTS_RELOAD_SECONDS.default, None
+    unsupported: Directive | None = None
     block = Directive(directive.name, directive.args, tuple(settings), directive.position)
     for option in reading.options(block, _OPTIONS):
         if option.name == "fallthrough":
             fallthrough = reading.zones(option.args) or (".",)
         elif option.name == "no_reverse":
             reverse = not reading.flag(option)
+        elif option.name == "fallthrough_unsupported" and reading.flag(option):
+            unsupported = option
         else:
             (token,) = reading.arguments(option, 1, 1)
             if option.name == "ttl":
                 ttl = reading.integer(token, HOSTS_TTL)
             else:
                 reload = reading.seconds(token, HOSTS_RELOAD_SECONDS)
-    return Config(path, reading.zones(directive.args[1:]), "".join(inline), ttl, reverse, reload, fallthrough)
+    if unsupported and fallthrough is None:
+        raise unsupported.position.error("fallthrough_unsupported needs fallthrough")
+    zones = reading.zones(directive.args[1:])
+    return Config(path, zones, "".join(inline), ttl, reverse, reload, fallthrough, unsupported is not None)
 
 
 def _entry(line: Directive) -> str:

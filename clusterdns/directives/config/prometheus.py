@@ -1,12 +1,13 @@
-"""`prometheus [ADDRESS]`: metrics on /metrics, by default for this machine only, as CoreDNS has it."""
+"""`prometheus [ADDRESS] { runtime_metrics }`: metrics on /metrics, by default for this machine only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clusterdns.corefile import reading
 from clusterdns.corefile.reading import Endpoint
 from clusterdns.corefile.tree import Directive
+from clusterdns.directives.config.ignored import NO_EFFECT
 
 DEFAULT = Endpoint("localhost", 9153)
 
@@ -16,11 +17,15 @@ class Config:
     """Where /metrics listens; several server blocks may name the same place."""
 
     endpoint: Endpoint = DEFAULT
+    runtime_metrics: bool = field(default=False, metadata=NO_EFFECT)
+    """Of Go's runtime."""
 
 
 def parse(directive: Directive) -> Config:
     """Read one `prometheus`; ConfigError with its place on anything else."""
-    reading.no_block(directive)
+    endpoint, runtime_metrics = DEFAULT, False
     for token in reading.arguments(directive, 0, 1):
-        return Config(reading.endpoint(token, DEFAULT.port))
-    return Config()
+        endpoint = reading.endpoint(token, DEFAULT.port)
+    for option in reading.options(directive, ("runtime_metrics",), not_yet=("tls",)):
+        runtime_metrics = reading.flag(option)
+    return Config(endpoint, runtime_metrics)

@@ -21,6 +21,9 @@ INLINE = """
 fd00::1  web.example.org
 10.1.0.3 only4.example.org
 fd00::3  only6.example.org
+10.1.0.4 *.apps.example.org
+fd00::4  *.Apps.example.org
+10.1.0.5 db.apps.example.org
 """
 
 
@@ -82,6 +85,19 @@ ANSWER_ROWS: dict[str, tuple[str, str, str, list[str]]] = {
     ),
     "an address of a reverse name": ("3.0.1.10.in-addr.arpa.", "A", "NOERROR", []),
     "PTR of a name": ("web.example.org.", "PTR", "NOERROR", []),
+    "one label in the place of a wildcard": (
+        "Any.Apps.example.org.",
+        "A",
+        "NOERROR",
+        ["Any.Apps.example.org. 3600 IN A 10.1.0.4"],
+    ),
+    "a wildcard's IPv6": ("any.apps.example.org.", "AAAA", "NOERROR", ["any.apps.example.org. 3600 IN AAAA fd00::4"]),
+    "a wildcard's other types": ("any.apps.example.org.", "MX", "NOERROR", []),
+    "an entry beside a wildcard": ("db.apps.example.org.", "A", "NOERROR", ["db.apps.example.org. 3600 IN A 10.1.0.5"]),
+    "an entry hides all of a wildcard": ("db.apps.example.org.", "AAAA", "NOERROR", []),
+    "two labels in the place of a wildcard": ("very.deep.apps.example.org.", "A", "NXDOMAIN", []),
+    "the name below which a wildcard is": ("apps.example.org.", "A", "NXDOMAIN", []),
+    "a wildcard's address": ("4.0.1.10.in-addr.arpa.", "PTR", "NXDOMAIN", []),
     "unknown name": ("other.example.org.", "A", "NXDOMAIN", []),
     "below a known name": ("x.web.example.org.", "A", "NXDOMAIN", []),
     "above a known name": ("example.org.", "A", "NXDOMAIN", []),
@@ -133,6 +149,24 @@ def test_a_name_without_an_address_of_the_type_does_not_fall_through() -> None:
     behind = FakeHandler(otherwise=FOUND)
     reply = answer(_hosts(behind, fallthrough=(".",)).handle(request("only4.example.org.", "AAAA")))
     assert (records(reply), behind.asked) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "qtype", "fallthrough", "asked_behind"),
+    [
+        ("web.example.org.", "TXT", ".", True),
+        ("web.example.org.", "HTTPS", "example.org", True),
+        ("any.apps.example.org.", "TXT", ".", True),
+        ("web.example.org.", "TXT", "example.net", False),
+        ("web.example.org.", "A", ".", False),
+        ("only4.example.org.", "AAAA", ".", False),
+        ("web.example.org.", "PTR", ".", False),
+    ],
+)
+def test_questions_for_other_types_may_go_on(name: str, qtype: str, fallthrough: str, asked_behind: bool) -> None:
+    behind = FakeHandler(otherwise=FOUND)
+    answer(_hosts(behind, fallthrough=[fallthrough], fallthrough_unsupported=True).handle(request(name, qtype)))
+    assert bool(behind.asked) is asked_behind
 
 
 def test_no_reverse() -> None:

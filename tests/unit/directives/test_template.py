@@ -86,6 +86,12 @@ template IN A {
   answer "{{ .Name }} IN A 10.0.0.{{ parseInt (index .Match 1) 16 8 }}"
 }
 """
+NO_IPV6 = """
+template IN AAAA {
+  authority "{{ .Zone }} 60 IN SOA ns.invalid. hostmaster.invalid. 1 60 60 60 60"
+}
+"""
+NO_IPV6_SOA = ". 60 IN SOA ns.invalid. hostmaster.invalid. 1 60 60 60 60"
 NO_AAAA = "template IN AAAA {\n rcode NOERROR\n}"
 
 # Directives, name, type, rcode, answer, authority, additional.
@@ -93,6 +99,7 @@ ROWS: dict[str, tuple[str, str, str, str, list[str], list[str], list[str]]] = {
     "everything": ("template ANY ANY {\n rcode NXDOMAIN\n}", "a.b.", "MX", "NXDOMAIN", [], [], []),
     "SOA": (ZONE, "engineering.example.", "SOA", "NOERROR", [ZONE_SOA], [], []),
     "SOA, the next template": (ZONE, "x.engineering.example.", "SOA", "NOERROR", [], [ZONE_SOA], []),
+    "no IPv6, as docs/corefile.md has it": (NO_IPV6, "web.example.", "AAAA", "NOERROR", [], [NO_IPV6_SOA], []),
     "class": (INVALID, "x.Invalid.", "A", "NXDOMAIN", [], [INVALID_SOA], []),
     "group by number": (
         COMPLETION,

@@ -63,6 +63,7 @@ def _forward(**settings: Any) -> forward.Config:
         ("ready localhost:1 {\n monitor continuously\n}", ready.Config(Endpoint("localhost", 1), True)),
         ("ready {\n monitor until-ready\n}", ready.Config()),
         ("prometheus", prometheus.Config(Endpoint("localhost", 9153))),
+        ("prometheus {\n runtime_metrics\n}", prometheus.Config(runtime_metrics=True)),
         ("prometheus 0.0.0.0:9253", prometheus.Config(Endpoint("0.0.0.0", 9253))),
         ("reload", reload.Config(30, 15)),
         ("reload 10s", reload.Config(10, 5)),
@@ -95,6 +96,10 @@ def _forward(**settings: Any) -> forward.Config:
         (
             "hosts {\n 192.0.2.1 A.example a\n 2001:db8::1 b.example\n fallthrough\n}",
             hosts.Config(inline="192.0.2.1 A.example a\n2001:db8::1 b.example\n", fallthrough=(".",)),
+        ),
+        (
+            "hosts {\n 192.0.2.1 *.a.example\n fallthrough\n fallthrough_unsupported\n}",
+            hosts.Config(inline="192.0.2.1 *.a.example\n", fallthrough=(".",), fallthrough_unsupported=True),
         ),
         (
             "hosts {\n ttl 60\n no_reverse\n reload 0s\n fallthrough in-addr.arpa ip6.arpa\n}",
@@ -228,7 +233,8 @@ def test_consolidate() -> None:
         ("health {\n lameduck\n}", "f:3:2: lameduck takes 1 argument, but has 0"),
         ("health {\n lameduk 5s\n}", 'f:3:2: unknown option "lameduk" of health; did you mean "lameduck"?'),
         ("ready {\n monitor always\n}", 'f:3:10: unknown monitor "always": write until-ready or continuously'),
-        ("prometheus {\n}", 'f:2:1: prometheus has no options: remove its "{ }"'),
+        ("prometheus {\n tls web.yml\n}", "f:3:2: the option tls of prometheus is not supported yet"),
+        ("hosts {\n fallthrough_unsupported\n}", "f:3:2: fallthrough_unsupported needs fallthrough"),
         ("reload 1s", "f:2:8: reload interval is 1, but must be between 2 and 86400 seconds"),
         ("reload 10s 0s", "f:2:12: reload jitter is 0, but must be between 1 and 43200 seconds"),
         ("reload 10s 5s 1s", "f:2:15: reload takes at most 2 arguments, but has 3"),
