@@ -3,6 +3,9 @@
     Heartbeat ── query from loopback ──► kernel ──► our own sockets ──► our own loop ──► answer ──► @alive
                                                                                                     (nftables.py)
 
+The first answers of all addresses prove that a new process can take over from the one that listens beside it: whoever
+is asked by name, as here, is the new one (clusterdns.listen.steering).
+
 Each local address is asked over a real socket, however much traffic it has: four small queries a second cost less than
 to find out whether one is needed. Nothing else says that we live; a loop that hangs neither asks nor answers.
 """
@@ -13,17 +16,18 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from clusterdns.limits import INTERCEPTION_ALIVE_SECONDS, INTERCEPTION_ASK_SECONDS
+from clusterdns.listen.steering import WORD
 
 _log = logging.getLogger(__name__)
 
 # RFC 4892 section 2.1: whoever asks "id.server" in class CH asks the server itself. Whether it tells or refuses, it
 # needs no upstream for that, so that we are alive when all upstreams are dead: there are stale answers then.
-QUESTION = b"\x02id\x06server\x00" + b"\x00\x10" + b"\x00\x03"
+QUESTION = bytes([len(WORD)]) + WORD + b"\x02id\x06server\x00" + b"\x00\x10" + b"\x00\x03"
 _FLAGS_AND_COUNTS = b"\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 _ANSWER_BYTES = 512
 
@@ -45,6 +49,8 @@ class Heartbeat:
     addresses: Sequence[str]
     port: int
     _all: list[_Asked] = field(default_factory=list)
+    _heard: set[str] = field(default_factory=set)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Ask for ever. What can't be asked now is tried again in half a second."""
@@ -60,6 +66,12 @@ class Heartbeat:
             for asked in self._all:
                 if asked.socket is not None:
                     asked.socket.close()
+
+    async def answered(self, addresses: Collection[str]) -> None:
+        """Wait until each of these has answered once."""
+        while not self._heard.issuperset(addresses):
+            self._news.clear()
+            await self._news.wait()
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -83,6 +95,9 @@ class Heartbeat:
             except OSError:
                 break  # BlockingIOError: nothing more has come; ECONNREFUSED: of the question before
             asked.answered = now
+            if asked.address not in self._heard:
+                self._heard.add(asked.address)
+                self._news.set()
         silent = now - asked.answered > INTERCEPTION_ALIVE_SECONDS.default
         if silent and not asked.silent:
             _log.warning("%s does not answer us: its clients are sent to cluster DNS until it does", asked.address)

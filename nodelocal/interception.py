@@ -1,8 +1,11 @@
 """DNS packets of the node's pods come to nodelocal, for as long as it answers.
 
-    start ──► link, addresses, rules       keep ──► questions to ourselves; link and rules looked at whenever netlink
-                                                    tells of a change, and every -syncinterval
+    start ──► link, addresses, rules       keep ──► both looked at whenever netlink tells of a change, and every
+                                                    -syncinterval
+    serve ──► questions to ourselves; once all are answered, sockets and rules are taken over from the process before
     withdraw ──► clients go to cluster DNS at once       stop ──► rules and link removed, within a deadline
+
+The table says whose it is. A process that is asked to end, and whose table has been taken over, leaves all as it is.
 
 What the kernel or our privileges do not allow is said once, counted, and done without: nodelocal serves on, by whatever
 way packets find it.
@@ -12,13 +15,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from clusterdns.directives.assemble import WILDCARDS
 from clusterdns.errors import ClusterDNSError, ConfigError
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import (
@@ -29,7 +34,7 @@ from clusterdns.limits import (
 from nodelocal import nft
 from nodelocal.flags import Options
 from nodelocal.heartbeat import Heartbeat
-from nodelocal.nftables import TABLE, Elsewhere, Rules, revision_in
+from nodelocal.nftables import TABLE, Elsewhere, Rules, owner_in, revision_in
 from nodelocal.setup_errors import SetupErrors
 
 if TYPE_CHECKING:
@@ -53,7 +58,7 @@ class Interception:
     def __init__(self, options: Options, errors: SetupErrors) -> None:
         self._options = options
         self._errors = errors
-        self._rules = Rules(options.local_addresses, options.dns_port, options.health_port)
+        self._rules = Rules(options.local_addresses, options.dns_port, options.health_port, secrets.token_hex(4))
         self._heartbeat = Heartbeat(options.local_addresses, options.dns_port)
         self._interface: Interface | None = None
         self._elsewhere = Elsewhere()
@@ -66,7 +71,9 @@ class Interception:
         self._at_netlink = threading.Lock()
         self._wake = asyncio.Event()
         self._failed: dict[Part, ClusterDNSError] = {}
-        self._replaced = False
+        self._ours = False
+        """Whether the tables are ours; if not, they may be another's, who still serves or does already."""
+        self._proven = False
         self._started = False
         self.set_servers(options.cluster_dns.servers)
 
@@ -83,11 +90,31 @@ class Interception:
         self._started = True
 
     async def keep(self) -> None:
-        """Keep all of it, until cancelled. Begin when the sockets are open."""
+        """Keep link and rules, until cancelled."""
+        await self._look_after()
+
+    async def serve(
+        self, places: Collection[tuple[str, int]], take_over: Callable[[], None], taken: Callable[[], None]
+    ) -> None:
+        """Ask ourselves, until cancelled, at `places`, where sockets are open.
+
+        Once all of them that are ours have answered, calls `take_over` for the sockets, makes the rules ours, and calls
+        `taken`: from then on another process that listens there may end.
+        """
+        wildcards = {address for address, _ in places} & set(WILDCARDS)
+        asked = [
+            each for each in self._options.local_addresses if wildcards or (each, self._options.dns_port) in places
+        ]
         async with asyncio.TaskGroup() as group:
-            if self._options.setup_iptables:
-                group.create_task(self._heartbeat.run())
-            group.create_task(self._look_after())
+            asking = group.create_task(self._heartbeat.run())
+            await self._heartbeat.answered(asked)
+            self._proven = True
+            take_over()
+            await self._ensure_rules()
+            taken()
+            if not self._options.setup_iptables:
+                asking.cancel()  # there is nothing to keep alive
+            await asyncio.Event().wait()
 
     def set_endpoints(self, endpoints: Iterable[Upstream]) -> None:
         """Where clients are sent while nodelocal does not answer: cluster DNS servers themselves, no Service."""
@@ -103,18 +130,18 @@ class Interception:
         Nothing happens where no other place is known: then whoever still answers is the best there is.
         """
         async with self._changing:
-            if self._withdrawn or self._listed is None or not self._elsewhere:
+            if self._withdrawn or not self._ours or not self._elsewhere:
                 return
             self._withdrawn = True
-            if await self._try("rules", lambda: nft.apply(self._rules.withdraw())):
+            if await self._try("rules", lambda: self._apply_to_ours(self._rules.withdraw())) and self._ours:
                 _log.info("clients are sent to cluster DNS")
 
-    async def stop(self, deadline_seconds: float, *, successor: bool = False) -> None:
-        """Take away rules and link, unless -skipteardown says no or another nodelocal has taken them over.
+    async def stop(self, deadline_seconds: float) -> None:
+        """Take away rules and link, unless -skipteardown says no or they are another nodelocal's.
 
-        Ends within `deadline_seconds`, whatever netlink or nft do; cancel `keep` before.
+        Ends within `deadline_seconds`, whatever netlink or nft do; cancel `keep` and `serve` before.
         """
-        if successor or self._options.skip_teardown:
+        if self._options.skip_teardown:
             return
         try:
             async with asyncio.timeout(deadline_seconds):
@@ -124,14 +151,13 @@ class Interception:
 
     async def _tear_down(self) -> None:
         async with self._changing:
-            expected = "" if self._withdrawn else self._rules.revision
             self._withdrawn = True
-            if self._listed is not None:
-                if any(revision_in(text) not in ("", expected) for text in await self._list()):
-                    _log.info("another nodelocal has replaced the rules: link and rules are its")
-                    return
+            if self._ours:
                 script = self._rules.leave(self._elsewhere) if self._elsewhere else self._rules.remove()
-                await self._try("rules", lambda: nft.apply(script))
+                await self._try("rules", lambda: self._apply_to_ours(script))
+            if self._listed is not None and not self._ours:
+                _log.info("another nodelocal is here: link and rules are its")
+                return
         if self._interface is not None:
             interface = self._interface
             await self._try("link", lambda: self._beside_the_loop(interface.remove))
@@ -202,26 +228,49 @@ class Interception:
 
     async def _replace_what_differs(self) -> None:
         listed = await self._list()
-        revisions = {revision_in(text) for text in listed}
-        ours = revisions == {self._rules.revision}
-        if self._listed is not None and revisions - {"", self._rules.revision}:
-            # Of another version, or of other addresses: it came after us, so the node is its.
-            if not self._replaced:
-                _log.info("another nodelocal has replaced the rules: they are its")
-            self._replaced = True
-            return
-        self._replaced = False
         elsewhere = self._elsewhere
-        if not ours or (self._listed is not None and listed != self._listed):
-            await nft.apply(self._rules.install(elsewhere))
-            _log.info("rules are in place (nft list table %s %s)", self._rules.families[0], TABLE)
+        if any(revision_in(text) != self._rules.revision for text in listed):
+            if self._ours and self._is_anothers(listed):
+                return
+            await self._install(elsewhere)
+        elif not self._ours:
+            # Of another process, which still serves or was killed. They stay as they are, with who is alive in them.
+            if self._proven:
+                way = self._rules.change(elsewhere) if elsewhere else ""
+                await nft.apply(self._rules.take_over(listed) + way)
+                _log.info("the rules of the nodelocal before are ours now")
+                self._ours = True
+        elif self._is_anothers(listed):
+            return
+        elif listed != self._listed:
+            await self._install(elsewhere)
         elif elsewhere != self._in_place:
             await nft.apply(self._rules.change(elsewhere))
-        elif self._listed is not None:
+        else:
             return
-        # Else a nodelocal of the same rules is about to hand over: they stay as they are, with who is alive in them.
         self._in_place = elsewhere
         self._listed = await self._list()
+
+    async def _install(self, elsewhere: Elsewhere) -> None:
+        await nft.apply(self._rules.install(elsewhere))
+        self._ours = True
+        _log.info("rules are in place (nft list table %s %s)", self._rules.families[0], TABLE)
+
+    def _is_anothers(self, listed: Sequence[str]) -> bool:
+        """Whether tables that were ours are no longer: then all is another's, who came later."""
+        if not {owner_in(text) for text in listed} - {"", self._rules.owner}:
+            return False
+        _log.info("another nodelocal has taken over")
+        self._ours = False
+        return True
+
+    async def _apply_to_ours(self, script: str) -> None:
+        """Apply what fails where the tables are not ours."""
+        try:
+            await nft.apply(script)
+        except ClusterDNSError:
+            if not self._is_anothers(await self._list()):
+                raise
 
     async def _list(self) -> tuple[str, ...]:
         return tuple([await nft.listing(family, TABLE) for family in self._rules.families])

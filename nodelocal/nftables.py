@@ -35,7 +35,7 @@ from clusterdns.limits import (
 )
 
 TABLE = "clusterdns-nodelocal"
-_REVISION = "revision-"
+_REVISION, _OWNER = "revision-", "owner-"
 
 # Behind kube-proxy and everyone else who translates at the usual priority (dstnat: -100). A connection is translated
 # once, by the first who does, so that a ClusterIP goes kube-proxy's way for as long as it has one.
@@ -161,6 +161,9 @@ _SWITCH = """\
     }}
     chain {revision} {{
     }}
+    # Which process looks after this table, and takes it away. It changes hands as a whole.
+    chain {owner} {{
+    }}
     # RFC 1035 section 4.1.1: the bit behind the ID says that a message is an answer.
     chain renew {{
         @th,80,1 1 update @alive {{ {ip} saddr }}
@@ -219,11 +222,13 @@ class Rules:
     """What the rules are for: `local` addresses (at least one; canonical) at `port`, of both families.
 
     `health_port` is the port of the node's own probes, kept out of connection tracking as node-cache does; 0: none.
+    `owner`, letters and digits, is the process that makes them.
     """
 
     local: tuple[str, ...]
     port: int
     health_port: int = 0
+    owner: str = "nobody"
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -250,12 +255,25 @@ class Rules:
                 lines += [f"add rule {family.keyword} {TABLE} {chain} {rule}" for rule in rules]
         return "\n".join(lines) + "\n"
 
+    def take_over(self, listed: Sequence[str]) -> str:
+        """Tables of this revision become ours, as they are; `listed` are the tables, in the order of `families`.
+
+        Fails, and changes nothing, if they have changed hands since.
+        """
+        lines = []
+        for family, text in zip(self.families, listed, strict=True):
+            lines += [
+                f"delete chain {family} {TABLE} {_OWNER}{owner_in(text)}",
+                f"add chain {family} {TABLE} {_OWNER}{self.owner}",
+            ]
+        return "\n".join(lines) + "\n"
+
     def withdraw(self) -> str:
         """Send clients past nodelocal now and for good, though it still answers what it has; its TCP connections stay.
 
-        The tables then are nobody's: the revision goes.
+        The revision goes: whoever comes next replaces the tables. Fails, and changes nothing, if they are not ours.
         """
-        lines = []
+        lines = [self._if_ours()]
         for family in self.families:
             lines += [
                 f"flush chain {family} {TABLE} renew",
@@ -269,13 +287,17 @@ class Rules:
         """Leave nothing but the way elsewhere, until the next nodelocal starts, or for INTERCEPTION_LEAVE_SECONDS.
 
         Clients of an address that no Service has would be without DNS during an update, else. When the time is over,
-        nothing matches any more.
+        nothing matches any more. Fails, and changes nothing, if the tables are not ours.
         """
-        return "".join(self._table(family, local, elsewhere) for family, local in self._by_family())
+        return self._if_ours() + "".join(self._table(family, local, elsewhere) for family, local in self._by_family())
 
     def remove(self) -> str:
-        """Take the tables away, whether or not they are there."""
-        return "".join(f"add table {family} {TABLE}\ndelete table {family} {TABLE}\n" for family in self.families)
+        """Take the tables away. Fails, and changes nothing, if they are not ours."""
+        return self._if_ours() + "".join(f"delete table {family} {TABLE}\n" for family in self.families)
+
+    def _if_ours(self) -> str:
+        """Changes nothing, but fails where the chain is not there, and all that follows with it."""
+        return "".join(f"flush chain {family} {TABLE} {_OWNER}{self.owner}\n" for family in self.families)
 
     def _by_family(self) -> list[tuple[_Family, list[str]]]:
         found = []
@@ -295,6 +317,7 @@ class Rules:
             "alive_ms": int(INTERCEPTION_ALIVE_SECONDS.default * 1000),
             "flow_seconds": INTERCEPTION_FLOW_SECONDS.default_int,
             "revision": revision,
+            "owner": _OWNER + (self.owner if revision.startswith(_REVISION) else ""),
             "port": self.port,
             "health_port": self.health_port,
             "loopback": family.loopback,
@@ -333,9 +356,18 @@ class Rules:
 
 def revision_in(listing: str) -> str:
     """The revision of a listed table; empty if there is none."""
+    return _chain_in(listing, _REVISION)
+
+
+def owner_in(listing: str) -> str:
+    """Which process a listed table belongs to; empty if to none."""
+    return _chain_in(listing, _OWNER).removeprefix(_OWNER)
+
+
+def _chain_in(listing: str, prefix: str) -> str:
     for line in listing.splitlines():
         words = line.split()
-        if len(words) > 1 and words[0] == "chain" and words[1].startswith(_REVISION):
+        if len(words) > 1 and words[0] == "chain" and words[1].startswith(prefix):
             return words[1]
     return ""
 

@@ -20,6 +20,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from clusterdns import __version__
 from clusterdns.daemon import flags, lifecycle, logs
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def serve(options: Options, stop: asyncio.Event) -> int:
     """Serve the Corefile, and whatever it changes to, until `stop` is set. Raises ConfigError."""
-    lifecycle.write_pid_file(options.pidfile)
+    lifecycle.write_pid_file(options.pidfile, starting=True)
     cluster_dns = ClusterDns(options.cluster_dns, os.environ, kubeconfig=options.kubeconfig)
     sync = ConfigSync(options, cluster_dns, lambda path: _load(path, options))
     errors = SetupErrors()
@@ -80,11 +81,17 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
             return 0
         await interception.start()
         server, background = _make_server(options, sync, errors)
+        background.append(lifecycle.eternal("interception", interception.keep))
+
+        async def serve_there() -> None:
+            taken = partial(lifecycle.write_pid_file, options.pidfile)
+            await interception.serve(server.addresses, server.take_over, taken)
+
         try:
             # Whoever has our port may be about to go: a nodelocal of an earlier version does not share it.
             if await server.start(math.inf, stop):
                 lifecycle.settle_memory()
-                background.append(lifecycle.eternal("interception", interception.keep))
+                background.append(lifecycle.eternal("heartbeat", serve_there))
                 await server.serve_until(stop, leaving=interception.withdraw)
         finally:
             for task in background:

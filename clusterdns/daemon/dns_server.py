@@ -123,6 +123,12 @@ class DnsServer:
         """The (address, port) pairs that answer over UDP and TCP."""
         return [udp.address for udp, _ in self._listeners.values()]
 
+    def take_over(self) -> None:
+        """Take what so far goes to another process that listens here: it is about to end, and we answer."""
+        for udp, tcp in self._listeners.values():
+            udp.take_over()
+            tcp.take_over()
+
     async def serve_until(self, stop: asyncio.Event, leaving: Callable[[], Awaitable[None]] | None = None) -> None:
         """Answer until `stop` is set, through the longest lame duck period of the Corefile, and until nobody asks any
         more, but for that no longer than DRAIN_SECONDS; then close.

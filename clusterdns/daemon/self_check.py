@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from ipaddress import ip_address
 
 from clusterdns.daemon.logs import StateLog
@@ -93,7 +94,10 @@ class SelfCheck:
 
 
 def _socket(address: str) -> socket.socket:
-    family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM)
+    """A socket that asks from loopback: nodelocal's rules let nothing come between it and itself for such questions."""
+    version = ip_address(address).version
+    sock = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)
+    with suppress(OSError):  # loopback without an address of this family
+        sock.bind((_LOOPBACK["::" if version == 6 else "0.0.0.0"], 0))
     return sock

@@ -1,6 +1,7 @@
 """Bound sockets for the listeners, and what to tell an operator whose address can't be bound.
 
-SO_REUSEPORT lets a new process bind while the old one still answers, so that an update loses no query.
+SO_REUSEPORT lets a new process bind while the old one still answers, so that an update loses no query; the old one
+answers until the new one takes over, or the old one ends (clusterdns.listen.steering).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import socket
 from ipaddress import ip_address
 
 from clusterdns.errors import ConfigError
+from clusterdns.listen.steering import hold
 
 # What a socket buffers for us while we are busy; the kernel halves or caps it as it sees fit.
 _BUFFER_BYTES = 4 * 1024 * 1024
@@ -43,6 +45,7 @@ def open_udp(address: str, port: int) -> socket.socket:
             else:
                 sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         sock.bind((address, port))
+        hold(sock)
     except OSError as error:
         sock.close()
         raise _explain(error, address, port, "UDP") from error
@@ -64,6 +67,7 @@ def open_tcp(address: str, port: int) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((address, port))
         sock.listen(BACKLOG)
+        hold(sock)
     except OSError as error:
         sock.close()
         raise _explain(error, address, port, "TCP") from error

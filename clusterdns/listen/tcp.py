@@ -11,6 +11,7 @@ import socket
 from dataclasses import dataclass
 
 from clusterdns.limits import TCP_BATCH, TCP_CONNECTIONS, TCP_IDLE_SECONDS, TCP_PIPELINE
+from clusterdns.listen import steering
 from clusterdns.listen.respond import Peer, Respond
 from clusterdns.listen.sockets import BACKLOG
 
@@ -80,6 +81,10 @@ class TcpListener:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self), sock=self._sock, backlog=BACKLOG)
         self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_idle)
+
+    def take_over(self) -> None:
+        """Take the new connections that so far go to another process that listens here."""
+        steering.take_over(self._sock)
 
     async def close(self) -> None:
         """Stop accepting and close every connection."""

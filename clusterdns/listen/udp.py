@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from clusterdns.limits import UDP_BATCH, UDP_QUERY_BYTES
+from clusterdns.listen import steering
 from clusterdns.listen.batch import IS_AVAILABLE, Batch
 from clusterdns.listen.respond import Peer, Repeat, Respond, Send, repeat_nothing
 from clusterdns.listen.sockets import IP_PKTINFO
@@ -66,6 +67,10 @@ class UdpListener:
         self._loop = asyncio.get_running_loop()
         drain = self._drain_wildcard if self._wildcard else self._drain
         self._loop.add_reader(self._sock, drain if self._batch is None else self._drain_batch)
+
+    def take_over(self) -> None:
+        """Take what so far goes to another process that listens here."""
+        steering.take_over(self._sock)
 
     def close(self) -> None:
         """Stop answering; what is still under way is forgotten."""

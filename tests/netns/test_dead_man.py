@@ -5,15 +5,17 @@ Pods ask through the C library with its default timeouts: 5 s, two tries.
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
-from nodelocal.nftables import Rules
+from nodelocal.nftables import TABLE, Rules, owner_in
 from tests.support.netns import Namespaces, send_signal
 from tests.support.node import (
     CLUSTER_IP,
@@ -23,16 +25,14 @@ from tests.support.node import (
     LOCAL,
     NODE,
     PODS,
-    Lookup,
     Node,
-    longest_gap,
 )
 from tests.support.node_asking import Connection, ask
+from tests.support.pod_asking import failures, longest_gap
 
-# The C library's wait for an answer: whoever waited that long has lost a question or its answer.
-_TRY_SECONDS = 5.0
-_HANG = signal.SIGUSR2
-_BEFORE_SECONDS, _AFTER_SECONDS = 1.0, 2.0
+_HANG, _FAIL = signal.SIGUSR2, signal.SIGRTMIN
+_BEFORE, _AFTER = 50, 100
+"""Look-ups of the pod that asks less."""
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,7 @@ _BEFORE_SECONDS, _AFTER_SECONDS = 1.0, 2.0
         pytest.param(signal.SIGKILL, (LINK_LOCAL_6, CLUSTER_IP_6), True, id="killed, IPv6, endpoints known"),
         pytest.param(signal.SIGSTOP, (LINK_LOCAL, CLUSTER_IP), True, id="stopped, endpoints known"),
         pytest.param(_HANG, (LINK_LOCAL_6, CLUSTER_IP_6), False, id="hangs in its loop, IPv6"),
+        pytest.param(_FAIL, (CLUSTER_IP, LINK_LOCAL), False, id="fails in its loop"),
     ],
 )
 def test_every_look_up_gets_its_answer(
@@ -54,45 +55,61 @@ def test_every_look_up_gets_its_answer(
     first = node.start_nodelocal()
     if endpoints:
         node.know_endpoints()
-    waiting = [
-        node.start_lookups(pod, server, each_second=rate, seconds=_BEFORE_SECONDS + _AFTER_SECONDS)
-        for pod, (server, rate) in enumerate(zip(servers, (200, 50), strict=True))
-    ]
-    time.sleep(_BEFORE_SECONDS)  # the pods' questions are what happens meanwhile
-    send_signal(first, end)
     family = ip_address(servers[0]).version == 6
-    for pod, results in enumerate(waiting):
-        lookups = results()
-        assert _failures(lookups) == []
+    with (
+        node.asking(0, servers[0], each_second=200) as often,
+        node.asking(1, servers[1], each_second=50) as seldom,
+    ):
+        for lookups in (often, seldom):
+            lookups.wait_for(_BEFORE)
+        send_signal(first, end)
+        for pod, lookups in enumerate((often, seldom)):
+            lookups.wait_for_answers_of(PODS[pod][family], _AFTER)
+    for pod, lookups in enumerate((often, seldom)):
+        found = lookups.end()
+        assert failures(found) == []
         # How long it was depends on the machine, too; that nobody was without an answer for two tries does not.
-        record_property(f"longest gap through {servers[pod]}, seconds", round(longest_gap(lookups), 3))
+        record_property(f"longest gap through {servers[pod]}, seconds", round(longest_gap(found), 3))
         # Some were answered by nodelocal, and then some by cluster DNS, asked by the pod itself.
-        assert {lookup.address.removeprefix("::ffff:") for lookup in lookups} == {NODE[0], PODS[pod][family]}
+        assert {lookup.address.removeprefix("::ffff:") for lookup in found} == {NODE[0], PODS[pod][family]}
     assert node.alive() == set()
     first.kill()
     first.wait()
     node.start_nodelocal()
-    for asking, server in zip(node.pods, servers, strict=True):
-        assert ask(asking, server) == NODE[0]
+    for client, server in zip(node.pods, servers, strict=True):
+        assert ask(client, server) == NODE[0]
 
 
 @pytest.mark.parametrize("flags", [(), ("-skipteardown",)], ids=["by default", "without teardown"])
 def test_an_orderly_end_loses_no_question(node: Node, flags: tuple[str, ...]) -> None:
     node.start_nodelocal(*flags)
-    waiting = [
-        node.start_lookups(pod, server, each_second=rate, seconds=_BEFORE_SECONDS + _AFTER_SECONDS)
-        for pod, (server, rate) in enumerate(((LINK_LOCAL, 200), (CLUSTER_IP, 50)))
-    ]
-    time.sleep(_BEFORE_SECONDS)
-    assert node.stop_nodelocal() == 0
-    for pod, results in enumerate(waiting):
-        lookups = results()
-        assert _failures(lookups) == []
-        assert [lookup for lookup in lookups if lookup.answered - lookup.asked >= _TRY_SECONDS] == []
-        assert {lookup.address for lookup in lookups} == {NODE[0], PODS[pod][0]}
+    with node.asking(0, LINK_LOCAL, each_second=200) as often, node.asking(1, CLUSTER_IP, each_second=50) as seldom:
+        for lookups in (often, seldom):
+            lookups.wait_for(_BEFORE)
+        assert node.stop_nodelocal() == 0
+        for pod, lookups in enumerate((often, seldom)):
+            lookups.wait_for_answers_of(PODS[pod][0], _AFTER)
+    for pod, lookups in enumerate((often, seldom)):
+        found = lookups.end()
+        assert failures(found) == []
+        assert [lookup for lookup in found if lookup.asked_again] == []
+        assert {lookup.address for lookup in found} == {NODE[0], PODS[pod][0]}
     assert ("nodelocaldns" in node.node.run("ip", "link")) == bool(flags)
     node.start_nodelocal()
     assert ask(node.pods[0], LINK_LOCAL) == NODE[0]
+
+
+def test_an_orderly_end_comes_whatever_nft_does(node: Node, tmp_path: Path) -> None:
+    nft, hanging = tmp_path / "nft", tmp_path / "hanging"
+    nft.write_text(f'#!/bin/sh\n[ -e {hanging} ] && exec sleep 3600\nexec {shutil.which("nft")} "$@"\n')
+    nft.chmod(0o755)
+    node.start_nodelocal(environment={"PATH": f"{tmp_path}:{os.environ['PATH']}", "STEP_SECONDS": "0.2"})
+    hanging.touch()
+    assert node.stop_nodelocal() == 0
+    assert "nft has not ended in 0.2 s" in node.log()
+    assert "nodelocaldns" not in node.node.run("ip", "link")
+    node.wait_until(lambda: not node.alive(), "nobody is alive")
+    assert ask(node.pods[0], LINK_LOCAL) == ask(node.pods[0], CLUSTER_IP) == PODS[0][0]
 
 
 @pytest.mark.xdist_group("netns-dead")
@@ -164,10 +181,7 @@ def test_withdrawn_it_still_answers_on_connections_that_are_open(node: Node) -> 
     node.start_nodelocal()
     with Connection(node.pods[0], LINK_LOCAL) as ours:
         assert ours.ask() == NODE[0]
-        node.node.run("nft", "-f", "-", given=Rules(LOCAL, 53).withdraw())
+        owner = owner_in(node.node.run("nft", "list", "table", "ip", TABLE))
+        node.node.run("nft", "-f", "-", given=Rules(LOCAL, 53, owner=owner).withdraw())
         assert ask(node.pods[0], LINK_LOCAL) == ask(node.pods[0], LINK_LOCAL, tcp=True) == PODS[0][0]
         assert ours.ask() == NODE[0]
-
-
-def _failures(lookups: list[Lookup]) -> list[str]:
-    return [lookup.error for lookup in lookups if lookup.error]

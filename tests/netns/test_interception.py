@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -21,7 +22,7 @@ from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import Limit
 from nodelocal.flags import FLAGS, Options, options_of
 from nodelocal.interception import Interception
-from nodelocal.nftables import TABLE, revision_in
+from nodelocal.nftables import TABLE, owner_in, revision_in
 from nodelocal.setup_errors import SetupErrors
 from tests.support.netns import Namespace
 
@@ -69,13 +70,12 @@ def test_where_endpoints_are_known_the_way_to_them_stays_for_a_while(namespace: 
     inside(namespace, body)
 
 
-@pytest.mark.parametrize(("skip", "successor"), [(True, False), (False, True), (True, True)])
-def test_what_is_to_stay_stays(namespace: Namespace, skip: bool, successor: bool) -> None:
+def test_what_is_to_stay_stays(namespace: Namespace) -> None:
     async def body() -> None:
-        interception = Interception(options(f"-skipteardown={str(skip).lower()}"), SetupErrors())
+        interception = Interception(options("-skipteardown"), SetupErrors())
         await interception.start()
         before = namespace.run("ip", "addr"), namespace.run("nft", "list", "ruleset")
-        await interception.stop(10.0, successor=successor)
+        await interception.stop(10.0)
         assert (namespace.run("ip", "addr"), namespace.run("nft", "list", "ruleset")) == before
 
     inside(namespace, body)
@@ -107,9 +107,7 @@ def test_what_others_change_is_put_right(namespace: Namespace, damage: str) -> N
     inside(namespace, body)
 
 
-def test_endpoints_change_without_the_rest(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A question to nobody would end the element.
-    monkeypatch.setattr("nodelocal.heartbeat.Heartbeat.run", lambda self: asyncio.Event().wait())
+def test_endpoints_change_without_the_rest(namespace: Namespace) -> None:
 
     async def body() -> None:
         interception = Interception(options("-syncinterval", "1h"), SetupErrors())
@@ -124,17 +122,62 @@ def test_endpoints_change_without_the_rest(namespace: Namespace, monkeypatch: py
     inside(namespace, body)
 
 
-def test_a_successor_takes_the_same_rules_over_as_they_are(namespace: Namespace) -> None:
+def test_a_successor_takes_the_same_rules_over_as_they_are(
+    namespace: Namespace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    # A question to nobody would end the element.
+    monkeypatch.setattr("nodelocal.heartbeat.Heartbeat.run", lambda self: asyncio.Event().wait())
+
     async def body() -> None:
         first, second = (Interception(options(), SetupErrors()) for _ in range(2))
         first.set_endpoints(ENDPOINTS)
         await first.start()
         namespace.run("nft", "add", "element", "ip", TABLE, "alive", "{ 169.254.20.10 timeout 1h }")
+        before = state(namespace), owners(namespace)
         await second.start()
-        assert "169.254.20.10" in namespace.run("nft", "list", "set", "ip", TABLE, "alive")
-        assert translated(namespace) == sorted(map(str, ENDPOINTS))
+        assert (state(namespace), owners(namespace)) == before, "the second has answered nobody yet"
+        async with serving(second):
+            assert owners(namespace) == {second._rules.owner}
+            await first.withdraw()
+            await first.stop(10.0)
+            assert "another nodelocal has taken over" in caplog.text
+            assert "169.254.20.10" in namespace.run("nft", "list", "set", "ip", TABLE, "alive")
+            assert translated(namespace) == sorted(map(str, ENDPOINTS))
+            assert state(namespace)[::2] == before[0][::2]
         await second.stop(10.0)
         assert "notrack" not in namespace.run("nft", "list", "ruleset")
+        assert state(namespace)[0] == []
+
+    inside(namespace, body)
+
+
+def test_whoever_ends_before_it_took_over_changes_nothing(namespace: Namespace) -> None:
+    async def body() -> None:
+        first, second = (Interception(options(), SetupErrors()) for _ in range(2))
+        await first.start()
+        before = state(namespace), owners(namespace)
+        await second.start()
+        second.set_endpoints(ENDPOINTS)
+        await second.withdraw()
+        await second.stop(10.0)
+        assert (state(namespace), owners(namespace)) == before
+
+    inside(namespace, body)
+
+
+def test_after_one_that_withdrew_the_next_makes_its_own_rules(namespace: Namespace) -> None:
+    async def body() -> None:
+        first, second = (Interception(options(), SetupErrors()) for _ in range(2))
+        first.set_endpoints(ENDPOINTS)
+        await first.start()
+        await second.start()
+        await first.withdraw()
+        async with serving(second):
+            assert owners(namespace) == {second._rules.owner}
+            rules = state(namespace)
+            await first.stop(10.0)
+            assert state(namespace) == rules
 
     inside(namespace, body)
 
@@ -297,6 +340,21 @@ async def keeping(interception: Interception) -> AsyncIterator[None]:
             await task
 
 
+@asynccontextmanager
+async def serving(interception: Interception) -> AsyncIterator[None]:
+    """While the block runs, `serve` does, and has taken over: nobody listens, so that nothing is left to prove."""
+    taken = asyncio.Event()
+    task = asyncio.create_task(interception.serve((), lambda: None, taken.set))
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        await taken.wait()
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
 async def until(holds: Callable[[], bool]) -> None:
     """Look again and again, as whoever looks from outside must."""
     async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -309,13 +367,18 @@ def tables(namespace: Namespace) -> set[tuple[str, str]]:
     return {(item["table"]["family"], item["table"]["name"]) for item in listed if "table" in item}
 
 
+def owners(namespace: Namespace) -> set[str]:
+    """Whose our tables are."""
+    return {owner_in(namespace.run("nft", "list", "table", family, TABLE)) for family in ("ip", "ip6")}
+
+
 def state(namespace: Namespace) -> tuple[list[str], str, str]:
-    """Addresses of the link, and our rules."""
+    """Addresses of the link, and our rules, whosever they are."""
     addresses: list[str] = []
     with suppress(AssertionError):
         (link,) = json.loads(namespace.run("ip", "-j", "addr", "show", "nodelocaldns"))
         addresses = sorted(each["local"] for each in link["addr_info"] if each["scope"] != "link")
-    rules = namespace.run("nft", "-s", "-t", "list", "ruleset")
+    rules = re.sub(r"owner-\w+", "owner", namespace.run("nft", "-s", "-t", "list", "ruleset"))
     return addresses, rules, revision_in(rules)
 
 

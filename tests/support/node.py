@@ -16,14 +16,15 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
 
 from clusterdns.forward.upstreams import Upstream
 from nodelocal.nftables import TABLE, Elsewhere, Rules
-from tests.support.netns import Namespace, Namespaces, send_signal, shell
+from tests.support.netns import Namespace, Namespaces, send_signal
+from tests.support.pod_asking import Lookups, asking
 
 LINK_LOCAL, CLUSTER_IP = "169.254.20.10", "10.96.0.10"
 LINK_LOCAL_6, CLUSTER_IP_6 = "fd00::10", "fd00:96::a"
@@ -45,21 +46,13 @@ _COREFILE = """.:53 {{
     errors
     cache 30
     forward . {server}
+    health 127.0.0.1:8080
+    ready 127.0.0.1:8181
 }}
 """
 _PATIENCE_SECONDS = 60.0
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """One look-up of a pod: when, in seconds of the machine's monotonic clock; the address, or why there is none."""
-
-    asked: float
-    answered: float
-    address: str
-    error: str
+Process = subprocess.Popen[str]
 
 
 class Node:
@@ -82,7 +75,8 @@ class Node:
         ):
             self.node.run("nft", "-f", "-", given=_KUBE_PROXY.format(ip=ip, services=services, endpoint=endpoint))
         self._cluster_dns.start("python", "-m", "tests.support.echo_dns", *ENDPOINTS)
-        self.nodelocal: subprocess.Popen[str] | None = None
+        self.nodelocal: Process | None = None
+        self._numbers = itertools.count(1)
 
     def _connect(self, other: Namespace, name: str, network: int, *hosts: str) -> None:
         self.node.ip(f"link add {name} type veth peer name eth0 netns {other.name}")
@@ -102,32 +96,31 @@ class Node:
             f"route add default via fd00:244:{network}::1",
         )
 
-    def start_nodelocal(self, *flags: str) -> subprocess.Popen[str]:
-        """Start nodelocal on the node, and wait until it is alive at every address."""
-        corefile = self._folder / "Corefile"
+    def start_nodelocal(self, *flags: str, environment: Mapping[str, str] = MappingProxyType({})) -> Process:
+        """Start nodelocal on the node, and wait until it has taken over and is alive at every address."""
+        corefile, number = self._folder / "Corefile", next(self._numbers)
+        pid_file = self._folder / f"nodelocal-{number}.pid"
         corefile.write_text(_COREFILE.format(server=SERVICE[0]))
+        settings = {
+            "-conf": str(corefile),
+            "-basecorefile": "/nonexistent",
+            "-localip": ",".join(LOCAL),
+            "-upstreamsvc": ",".join(SERVICE),
+            "-health-port": "0",
+            "-metrics-listen-address": "",
+            "-prometheus-listen-address": "",
+            "-pidfile": str(pid_file),
+        }
         with (self._folder / "nodelocal.log").open("a") as log:
             self.nodelocal = self.node.start(
-                *(
-                    "python",
-                    "-m",
-                    "tests.support.hanging_nodelocal",
-                    "-conf",
-                    str(corefile),
-                    "-basecorefile",
-                    "/nonexistent",
-                ),
-                *(
-                    "-localip",
-                    ",".join(LOCAL),
-                    "-upstreamsvc",
-                    ",".join(SERVICE),
-                    "-health-port",
-                    "0",
-                ),
-                *("-metrics-listen-address", "", "-prometheus-listen-address", "", *flags),
+                *("env", *(f"{name}={value}" for name, value in environment.items())),
+                *("python", "-m", "tests.support.hanging_nodelocal"),
+                *itertools.chain.from_iterable(settings.items()),
+                *flags,
                 stderr=log,
             )
+        expected = f"{self.nodelocal.pid}\n"
+        self.wait_until(lambda: pid_file.exists() and pid_file.read_text() == expected, "nodelocal has taken over")
         self.wait_until(lambda: self.alive() == set(LOCAL), "nodelocal is alive at every address")
         return self.nodelocal
 
@@ -172,24 +165,9 @@ class Node:
         """What nodelocal has said so far."""
         return (self._folder / "nodelocal.log").read_text()
 
-    def start_lookups(self, pod: int, server: str, *, each_second: int, seconds: float) -> Callable[[], list[Lookup]]:
-        """Let a pod look up a new name so many times a second, through the C library, with default timeouts.
-
-        Returns a function that waits for the end of all of them.
-        """
-        resolv_conf = self._folder / f"resolv-{pod}-{server.replace(':', '-')}.conf"
-        resolv_conf.write_text(f"nameserver {server}\n")
-        # `ip netns exec` has a mount namespace of its own, which ends with the process.
-        client = shell("python", "-S", "-m", "tests.support.pod_lookups", str(each_second), str(seconds))
-        process = self.pods[pod].start(
-            "sh", "-c", f"mount --bind {resolv_conf} /etc/resolv.conf && exec {client}", stdout=subprocess.PIPE
-        )
-
-        def results() -> list[Lookup]:
-            output, _ = process.communicate(timeout=_PATIENCE_SECONDS)
-            return [Lookup(*fields) for fields in json.loads(output)]
-
-        return results
+    def asking(self, pod: int, server: str, *, each_second: int, tcp: bool = False) -> AbstractContextManager[Lookups]:
+        """A pod that looks up new names while the block runs."""
+        return asking(self.pods[pod], server, each_second=each_second, folder=self._folder, tcp=tcp)
 
     @staticmethod
     def wait_until(holds: Callable[[], bool], what: str) -> None:
@@ -198,10 +176,3 @@ class Node:
         while not holds():
             assert time.monotonic() < deadline, f"it never happened that {what}"
             time.sleep(0.02)
-
-
-def longest_gap(lookups: Sequence[Lookup]) -> float:
-    """The longest time without any answer, in seconds, between the first answer and the last question."""
-    end = max(lookup.asked for lookup in lookups)
-    times = sorted(lookup.answered for lookup in lookups if not lookup.error)
-    return max((later - earlier for earlier, later in itertools.pairwise(times) if earlier < end), default=0.0)

@@ -1,21 +1,25 @@
-"""`python -m tests.support.pod_lookups EACH_SECOND SECONDS`: look up new names through the C library.
+"""`python -m tests.support.pod_lookups EACH_SECOND`: look up new names through the C library, until SIGTERM.
 
-Each look-up has a thread of its own, as it has a program of its own in pods. At the end all of them are printed as one
-JSON list of [asked, answered, address, error].
+Each look-up has a thread of its own, as it has a program of its own in pods, and ends in a line of JSON: [asked,
+answered, address, error]. After SIGTERM those that are under way still end.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import signal
 import socket
 import sys
 import threading
 import time
 
 
-def main(each_second: int, seconds: float) -> None:
-    """Ask for so long, then wait for the answers."""
-    results: list[tuple[float, float, str, str]] = []
+def main(each_second: int) -> None:
+    """Ask until told to end, then wait for the answers."""
+    ending = threading.Event()
+    printing = threading.Lock()
+    signal.signal(signal.SIGTERM, lambda number, frame: ending.set())
     # The C library asks for the type of the address that the server sees, or it would ask twice for each name.
     with open("/etc/resolv.conf", encoding="ascii") as file:
         family = socket.AF_INET6 if ":" in file.read() else socket.AF_INET
@@ -28,18 +32,19 @@ def main(each_second: int, seconds: float) -> None:
             address = str(found[0][4][0])
         except OSError as error:
             failure = str(error)
-        results.append((asked, time.monotonic(), address, failure))
+        with printing:
+            print(json.dumps((asked, time.monotonic(), address, failure)), flush=True)  # noqa: T201
 
     start = time.monotonic()
     threads = []
-    for number in range(int(each_second * seconds)):
-        time.sleep(max(0.0, start + number / each_second - time.monotonic()))
+    for number in itertools.count():
+        if ending.wait(max(0.0, start + number / each_second - time.monotonic())):
+            break
         threads.append(threading.Thread(target=look_up, args=(f"name-{number}.pod.example.",)))
         threads[-1].start()
     for thread in threads:
         thread.join()
-    print(json.dumps(results))  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]))
+    main(int(sys.argv[1]))

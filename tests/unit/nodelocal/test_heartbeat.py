@@ -10,6 +10,7 @@ import pytest
 
 import nodelocal.heartbeat
 from clusterdns.listen.sockets import open_udp
+from clusterdns.listen.steering import WORD
 from nodelocal.heartbeat import Heartbeat
 from tests.support.virtual_time import run
 
@@ -93,9 +94,27 @@ def test_the_question_needs_no_upstream_and_no_cache() -> None:
         async with Scene("127.0.0.1") as scene:
             await asyncio.sleep(3)
             asked = scene.servers["127.0.0.1"].asked
-            assert {(str(each.q.qname), each.q.qtype, each.q.qclass) for each in asked} == {("id.server.", 16, 3)}
+            name = f"{WORD.decode()}.id.server."
+            assert {(str(each.q.qname), each.q.qtype, each.q.qclass) for each in asked} == {(name, 16, 3)}
             assert {(each.header.opcode, each.header.qr) for each in asked} == {(0, 0)}
             assert len({each.header.id for each in asked}) > 1
+
+    run(body())
+
+
+def test_answered_when_each_address_has_answered_once() -> None:
+    async def body() -> None:
+        async with Scene(*ADDRESSES) as scene:
+            scene.servers["::1"].answers = False
+            waiting = asyncio.create_task(scene.heartbeat.answered(ADDRESSES))
+            await scene.heartbeat.answered(["127.0.0.1"])
+            await asyncio.sleep(5)
+            assert not waiting.done()
+            scene.servers["::1"].answers = True
+            await waiting
+            scene.servers["::1"].answers = False
+            await asyncio.sleep(5)
+            await scene.heartbeat.answered(ADDRESSES)
 
     run(body())
 

@@ -9,7 +9,7 @@ import pytest
 
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import INTERCEPTION_ENDPOINTS
-from nodelocal.nftables import TABLE, Elsewhere, Rules, revision_in
+from nodelocal.nftables import TABLE, Elsewhere, Rules, owner_in, revision_in
 
 RULES = Rules(("169.254.20.10", "10.96.0.10", "fd00::10"), 53)
 V4 = (Upstream("10.1.1.1", 53), Upstream("10.1.1.2", 5353), Upstream("10.1.1.3", 53))
@@ -32,7 +32,11 @@ def test_a_table_for_each_family_in_use_replaced_as_a_whole(local: tuple[str, ..
         step for ip in families for step in (("add", ip, TABLE), ("delete", ip, TABLE), (ip, TABLE))
     ]
     assert rules.remove().splitlines() == [
-        f"{verb} table {ip} {TABLE}" for ip in families for verb in ("add", "delete")
+        f"{verb} {what}"
+        for verb, what in (
+            *(("flush chain", f"{ip} {TABLE} owner-nobody") for ip in families),
+            *(("delete table", f"{ip} {TABLE}") for ip in families),
+        )
     ]
 
 
@@ -143,3 +147,26 @@ def test_without_endpoints_packets_get_a_servers_address_and_answers_ours(
         back = re.findall(r"saddr (\S+) .* @asked .* saddr set (\S+)$", script, re.MULTILINE)
         assert there == wanted
         assert back == [(server, address) for address, server in wanted]
+
+
+MINE = replace(RULES, owner="mine")
+
+
+def test_the_owner_is_named_in_whole_tables_and_no_part_of_the_revision() -> None:
+    assert owner_in(MINE.install(Elsewhere(V4))) == "mine"
+    assert owner_in(MINE.leave(Elsewhere(V4)).partition("\n")[2]) == owner_in("") == ""
+    assert MINE.revision == RULES.revision
+
+
+def test_tables_change_hands_only_from_whom_they_were_listed_with() -> None:
+    v4, v6 = RULES.install(Elsewhere()).split("add table ip6 ")
+    assert MINE.take_over([v4, v6]).splitlines() == [
+        f"{verb} chain {ip} {TABLE} owner-{whose}"
+        for ip in ("ip", "ip6")
+        for verb, whose in (("delete", "nobody"), ("add", "mine"))
+    ]
+
+
+@pytest.mark.parametrize("end", [MINE.withdraw(), MINE.leave(Elsewhere(V4)), MINE.remove()])
+def test_an_end_begins_with_what_fails_if_the_tables_are_not_ours(end: str) -> None:
+    assert end.splitlines()[:2] == [f"flush chain {ip} {TABLE} owner-mine" for ip in ("ip", "ip6")]
