@@ -71,7 +71,8 @@ def _run(
     for sample in ("coredns_dns_requests_total{", "coredns_cache_hits_total{", "coredns_forward_healthcheck_broken"):
         assert sample in metrics
     assert "coredns_nodecache_setup_errors_total" in _page(namespace, "http://127.0.0.1:9353/metrics")
-    assert (folder / "node-cache.pid").read_text().strip() == str(process.pid)
+    pid_file = folder / "node-cache.pid"
+    Node.wait_until(lambda: pid_file.read_text() == f"{process.pid}\n", "it has answered itself")
 
     send_signal(process, signal.SIGTERM)
     assert process.wait(30) == 0
