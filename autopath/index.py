@@ -12,6 +12,7 @@ Pure: no I/O; the clock that stamps the zone's serial is passed in.
 
 from __future__ import annotations
 
+import copy
 import enum
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
@@ -45,6 +46,10 @@ class IndexedSlice:
     def put(self, current: EndpointSlice) -> None:
         self.slice = current
         self._names = None
+
+    def copied(self, service: IndexedService) -> IndexedSlice:
+        """The slice as it is now, behind a copy of its Service."""
+        return IndexedSlice(service, self.slice, self._with_pod_names)
 
     @property
     def ready(self) -> dict[bytes, tuple[bytes, ...]]:
@@ -112,6 +117,12 @@ class IndexedService:
             packed = [address for address in map(pack, service.cluster_ips) if address is not None]
             self.v4 = tuple(address for address in packed if len(address) == 4)
             self.v6 = tuple(address for address in packed if len(address) == 16)
+
+    def copied(self) -> IndexedService:
+        """The row as it is now: what it holds is never changed, only replaced."""
+        made = copy.copy(self)
+        made.slices = {name: each.copied(made) for name, each in self.slices.items()}
+        return made
 
     @property
     def has_ready_endpoints(self) -> bool:
@@ -192,6 +203,13 @@ class ClusterIndex:
         cluster.services.subscribe(self._service_changed)
         if endpoints:
             cluster.endpoint_slices.subscribe(self._slice_changed)
+
+    def as_of_now(self) -> ClusterIndex:
+        """The names of this moment, which no later change reaches; addresses are not turned around in it."""
+        made = copy.copy(self)
+        made.services = {key: row.copied() for key, row in self.services.items()}
+        made.namespaces = set(self.namespaces)
+        return made
 
     def exposes(self, row: IndexedService) -> bool:
         """Whether the Service's namespace is one of those that are answered for now: labels may change."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from autopath.contents import records_of
 from autopath.external_names import SOURCE, Chase
 from autopath.imports import imported_stores
 from autopath.index import ClusterIndex
@@ -21,6 +22,7 @@ from autopath.reverse import ReverseZone
 from autopath.zone import ClusterZone
 from clusterdns.directives.chain import Handler, Reply, Request, reply_with
 from clusterdns.directives.config.kubernetes import Config, PodMode, is_reverse
+from clusterdns.directives.transfer import Contents
 from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.store import Cluster
 from clusterdns.wire import numbers
@@ -100,6 +102,16 @@ class Kubernetes:
     def synced(self) -> bool:
         """True once every store behind the answers has had its first whole list."""
         return all(store.synced for store in self._stores)
+
+    def has_zone(self, zone: bytes) -> bool:
+        """Whether `transfer` may ask for it; reverse zones are not handed out."""
+        return any(isinstance(each, ClusterZone) and each.name == zone for each in self._zones)
+
+    def contents(self, zone: bytes) -> Contents:
+        """A whole zone; see `clusterdns.directives.transfer.Transferable`."""
+        (found,) = (each for each in self._zones if isinstance(each, ClusterZone) and each.name == zone)
+        frozen, index = found.as_of_now()
+        return Contents(frozen.apex.authority(zone), index.serial, records_of(frozen, index))
 
     async def handle(self, request: Request) -> Reply:
         query = request.query

@@ -118,6 +118,7 @@ def _kubernetes_maker(clusters: Clusters) -> Maker:
         # Without pods nobody's search list is known; `autopath @kubernetes` then says what it needs.
         if config.pods is PodMode.VERIFIED:
             site.search_lists = PodSearchLists(source.pods, name_from_text(config.primary_zone))
+        site.transferable.append(handler)
         site.parts.ready.append(("kubernetes", lambda: handler.synced))
         return handler.handle
 

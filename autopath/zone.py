@@ -16,6 +16,7 @@ Where this departs from CoreDNS or from the specification, docs/kubernetes-dns.m
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from autopath.addresses import from_dashed
@@ -73,6 +74,14 @@ class ClusterZone:
         self._zonal = zonal
         self._clusterset = clusterset
         self.apex = Apex(name, index, ttl, servers)
+
+    def as_of_now(self) -> tuple[ClusterZone, ClusterIndex]:
+        """The zone, and its index, as they are now and stay, whatever changes."""
+        made = copy.copy(self)
+        made._index = self._index.as_of_now()
+        servers = self.apex.servers()
+        made.apex = Apex(self.name, made._index, self._ttl, lambda: servers)
+        return made, made._index
 
     def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """The decision on a name at or below the zone; `name` is in the client's spelling."""
@@ -153,7 +162,7 @@ class ClusterZone:
         # `_tcp` is an empty non-terminal above `_http._tcp`: it exists (RFC 8020 section 2), or else a resolver
         # that minimises its questions (RFC 9156) would never get to the port. So does a cluster's name.
         protocol = label.removeprefix(b"_")
-        above_ports = protocol != label and any(_matches(port, None, protocol) for port in _ports(row))
+        above_ports = protocol != label and any(_matches(port, None, protocol) for port in ports_of(row))
         above_endpoints = self._clusterset and any(each.ready and _is_of(each, label) for each in row.slices.values())
         return NODATA if above_ports or above_endpoints else NXDOMAIN
 
@@ -200,7 +209,7 @@ class ClusterZone:
         if row is None:
             return NXDOMAIN
         wanted = (port.removeprefix(b"_"), protocol.removeprefix(b"_"))
-        if not all(wanted) or not any(_matches(each, *wanted) for each in _ports(row)):
+        if not all(wanted) or not any(_matches(each, *wanted) for each in ports_of(row)):
             return NXDOMAIN
         if qtype != numbers.SRV:
             return NODATA
@@ -218,7 +227,7 @@ class ClusterZone:
     ) -> Iterator[tuple[bytes, bytes, int | None]]:
         """(target, packed address, port) of each pair that matches; `base` is the Service's name as it is spelled."""
         if row.kind is ServiceKind.CLUSTER_IP:
-            for each in _ports(row):
+            for each in ports_of(row):
                 if _matches(each, port, protocol):
                     yield from ((base, address, each.port) for address in (*row.v4, *row.v6))
             return
@@ -229,13 +238,15 @@ class ClusterZone:
     ) -> Iterator[tuple[bytes, bytes, int | None]]:
         for indexed, table in tables:
             matching = [each.port for each in indexed.slice.ports if _matches(each, port, protocol)]
-            behind = base
-            if self._clusterset:
-                cluster = indexed.slice.source_cluster.lower().encode()
-                behind = bytes((len(cluster),)) + cluster + base
             for label, addresses in table.items():
-                target = bytes((len(label),)) + label + behind
+                target = self.endpoint_labels(indexed, label) + base
                 yield from ((target, address, number) for address in addresses for number in matching)
+
+    def endpoint_labels(self, indexed: IndexedSlice, label: bytes) -> bytes:
+        """What stands in front of the Service's name in that of an endpoint: wire labels."""
+        cluster = indexed.slice.source_cluster.lower().encode() if self._clusterset else b""
+        behind = bytes((len(cluster),)) + cluster if cluster else b""
+        return bytes((len(label),)) + label + behind
 
     def _srv(self, name: bytes, targets: Iterable[tuple[bytes, bytes, int | None]]) -> Decision:
         """SRV records, and the addresses of their targets as additional records.
@@ -291,7 +302,7 @@ def _is_of(indexed: IndexedSlice, cluster: bytes) -> bool:
     return indexed.slice.source_cluster.lower().encode() == cluster
 
 
-def _ports(row: IndexedService) -> Sequence[Port]:
+def ports_of(row: IndexedService) -> Sequence[Port]:
     """The ports by which a Service's names are made: its own, or those of its slices where clients reach endpoints."""
     if row.kind is ServiceKind.CLUSTER_IP:
         return row.service.ports if row.service is not None else ()

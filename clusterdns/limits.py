@@ -187,6 +187,9 @@ FORWARD_FOLLOW_SECONDS = Limit("look at a resolv.conf again", 5, 1, 3600, "secon
 
 # The cluster's zones.
 KUBERNETES_STARTUP_SECONDS = Limit("startup_timeout", 5, 0, 3600, "seconds", "CoreDNS kubernetes")
+TRANSFER_MESSAGE_BYTES = Limit(
+    "message of a zone transfer", 16384, 512, 65535, "bytes", "this project: names are compressed no further"
+)
 KUBERNETES_QPS = Limit("apiserver_qps", 0, 0, 100000, "requests per second", "CoreDNS kubernetes (0: no limit)")
 KUBERNETES_BURST = Limit("apiserver_burst", 1, 1, 100000, "requests", "CoreDNS kubernetes")
 KUBERNETES_MAX_INFLIGHT = Limit("apiserver_max_inflight", 0, 0, 100000, "requests", "CoreDNS kubernetes (0: no limit)")

@@ -27,6 +27,7 @@ from clusterdns.directives import (
     minimal,
     rewrite,
     template,
+    transfer,
     whoami,
 )
 from clusterdns.directives import any as any_directive
@@ -45,6 +46,7 @@ from clusterdns.directives.errors import Errors
 from clusterdns.directives.hosts import Hosts, read_table
 from clusterdns.directives.log import Log
 from clusterdns.directives.loop import Loop, Sightings
+from clusterdns.directives.transfer import Transferable
 from clusterdns.errors import ConfigError, UpstreamFailure
 from clusterdns.forward.forwarder import Forwarder
 from clusterdns.forward.upstreams import Upstream
@@ -130,6 +132,8 @@ class Site:
     own: Collection[Upstream] = ()
     """Where this process listens: a resolv.conf may name it, and asking it would be a loop."""
     search_lists: SearchLists | None = None
+    transferable: list[Transferable] = field(default_factory=list)
+    """The directives behind that can hand out zones whole."""
 
     def count(self, what: str, *labels: str) -> None:
         """See `clusterdns.directives.chain.Counting`."""
@@ -168,6 +172,7 @@ def assemble(
     }
     routes: dict[int, dict[bytes, Handler]] = {}
     listens: dict[Place, dict[bytes, Handler]] = {}
+    transfers: dict[Place, set[bytes]] = {}
     for server in servers:
         for port in dict.fromkeys(key.port for key in server.keys):
             zones = tuple(name_from_text(key.zone) for key in server.keys if key.port == port)
@@ -179,8 +184,11 @@ def assemble(
                 table.setdefault(zone, chain)
                 for address in addresses:
                     listens.setdefault((address, port), {})[zone] = chain
+                    if "transfer" in server.directives:
+                        transfers.setdefault((address, port), set()).add(zone)
     dispatchers = {
-        place: Dispatcher(chains, PacketCache(views_of=parts.views_of), clock) for place, chains in listens.items()
+        place: Dispatcher(chains, PacketCache(views_of=parts.views_of), clock, transfers.get(place, ()))
+        for place, chains in listens.items()
     }
     return Assembly(dispatchers, parts)
 
@@ -333,5 +341,6 @@ _STANDARD: Mapping[str, Maker] = {
     "minimal": minimal.make,
     "rewrite": rewrite.make,
     "template": template.make,
+    "transfer": transfer.make,
     "whoami": whoami.make,
 }

@@ -10,7 +10,7 @@ they may await a `Flight` and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from clusterdns.wire.response import Response, read_response
 
 ORDER = (
     *("bufsize", "errors", "log", "local", "dns64", "autopath", "acl", "any", "loadbalance", "cache", "rewrite"),
-    *("minimal", "template", "hosts", "kubernetes", "loop", "forward", "whoami"),
+    *("minimal", "template", "transfer", "hosts", "kubernetes", "loop", "forward", "whoami"),
 )
 """CoreDNS's order, but for autopath, which stands before the cache (and acl, so that a walk can't pass it by): what is
 cached are the expansions, never the synthesised answer."""
@@ -57,6 +57,7 @@ class Reply:
     view (a namespace, or one client); None is for everyone. `scope` is the prefix length to answer an EDNS Client
     Subnet option with, None for no option. `cacheable` is False for answers that are current by watch, `synthesised`
     True for one that the search walk put together. `rotates`: whoever repeats it gives its addresses another order.
+    `more` are further messages without their ID (a zone transfer), which are made as the client reads them.
     """
 
     response: Response
@@ -67,6 +68,7 @@ class Reply:
     cacheable: bool = True
     synthesised: bool = False
     rotates: bool = False
+    more: Iterator[bytes] | None = None
 
 
 Handler = Callable[[Request], Coroutine[Any, Any, Reply]]

@@ -12,7 +12,8 @@ REFUSED, and what fails inside SERVFAIL. Only what is no query is met with silen
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 from clusterdns.cache.packet_cache import PacketCache, Tally
 from clusterdns.directives.acl import Dropped
@@ -21,7 +22,7 @@ from clusterdns.directives.traffic import Traffic
 from clusterdns.errors import MalformedMessage, UpstreamFailure
 from clusterdns.flight import Flight, start
 from clusterdns.limits import QUERIES_IN_FLIGHT, TCP_MESSAGE_BYTES
-from clusterdns.listen.respond import Peer, Send, client_address
+from clusterdns.listen.respond import Answer, Peer, Send, SendAny, client_address
 from clusterdns.wire import numbers
 from clusterdns.wire.edns import ClientSubnet
 from clusterdns.wire.query import HEADER_BYTES, Query, read_query
@@ -37,13 +38,23 @@ _TRANSFERS = frozenset({numbers.AXFR, numbers.IXFR})
 
 
 class Dispatcher:
-    """The server blocks that share a listening address. `chains` maps a block's zone (folded wire) to its chain."""
+    """The server blocks that share a listening address. `chains` maps a block's zone (folded wire) to its chain.
 
-    def __init__(self, chains: Mapping[bytes, Handler], packets: PacketCache, clock: Callable[[], float]) -> None:
+    Zone transfers are refused, but for blocks whose zones are in `transfers`: they have a directive that answers them.
+    """
+
+    def __init__(
+        self,
+        chains: Mapping[bytes, Handler],
+        packets: PacketCache,
+        clock: Callable[[], float],
+        transfers: Collection[bytes] = (),
+    ) -> None:
         self.traffic = Traffic()
         self.packets = packets
         self._chains = dict(chains)
         self._clock = clock
+        self._transfers = frozenset(transfers)
         self._find = packets.find
         self._waiting = 0
 
@@ -70,14 +81,17 @@ class Dispatcher:
         now = self._clock()
         answer = self.packets.get(message[2:], client_address(peer), now)
         if answer is None:
-            return self._respond(message, peer, send, "udp", now)
+            made = self._respond(message, peer, send, "udp", now)
+            return made if isinstance(made, bytes) else None  # several messages are for TCP only
         return message[:2] + answer
 
-    def respond_tcp(self, message: bytes, peer: Peer, send: Send) -> bytes | None:
-        """Answer one message of a connection; see `clusterdns.listen.respond.Respond`."""
+    def respond_tcp(self, message: bytes, peer: Peer, send: SendAny) -> Answer | None:
+        """Answer one message of a connection; see `clusterdns.listen.respond.RespondTcp`."""
         return self._respond(message, peer, send, "tcp", self._clock())
 
-    def _respond(self, message: bytes, peer: Peer, send: Send, transport: str, now: float) -> bytes | None:
+    def _respond(
+        self, message: bytes, peer: Peer, send: Callable[[Any, Peer], None], transport: str, now: float
+    ) -> Answer | None:
         # A response is never answered: two servers would answer each other for ever.
         if len(message) < HEADER_BYTES or message[2] & 0x80:
             self.traffic.malformed += 1
@@ -91,7 +105,7 @@ class Dispatcher:
             return refuse(message, numbers.FORMERR)
         zone, chain = self._chain_for(query.folded)
         request = Request(query, client_address(peer), transport, now, peer[1], len(message), zone)
-        rcode = self._refusal(query)
+        rcode = self._refusal(query, zone)
         if chain is None or rcode:
             request.zone = DROPPED
             return self._refuse(message, request, rcode or numbers.REFUSED)
@@ -102,13 +116,13 @@ class Dispatcher:
         flight.when_done(lambda: self._answer_late(message, request, flight, peer, send))
         return None
 
-    def _refusal(self, query: Query) -> int:
+    def _refusal(self, query: Query, zone: bytes) -> int:
         """The rcode for a question that no chain is asked, or 0."""
         if query.edns is not None and query.edns.version != 0:
             # "If a responder does not implement the VERSION level of the request, then it MUST respond with
             # RCODE=BADVERS" (RFC 6891 section 6.1.3).
             return numbers.BADVERS
-        if query.qclass != numbers.IN or query.qtype in _TRANSFERS:
+        if query.qclass != numbers.IN or (query.qtype in _TRANSFERS and zone not in self._transfers):
             return numbers.REFUSED
         # More than this many at a time are not answered any sooner; whoever is refused asks its next nameserver.
         return numbers.REFUSED if self._waiting >= QUERIES_IN_FLIGHT.default else 0
@@ -127,11 +141,13 @@ class Dispatcher:
                 return DROPPED, None
             offset += 1 + length
 
-    def _answer_late(self, message: bytes, request: Request, flight: Flight[Reply], peer: Peer, send: Send) -> None:
+    def _answer_late(
+        self, message: bytes, request: Request, flight: Flight[Reply], peer: Peer, send: Callable[[Any, Peer], None]
+    ) -> None:
         self._waiting -= 1
         send(self._answer(message, request, flight), peer)
 
-    def _answer(self, message: bytes, request: Request, flight: Flight[Reply]) -> bytes:
+    def _answer(self, message: bytes, request: Request, flight: Flight[Reply]) -> Answer:
         query = request.query
         try:
             reply = flight.result()
@@ -161,7 +177,7 @@ class Dispatcher:
                 rotates=reply.rotates,
                 tally=self._tally(request, response.rcode, "cache", response.kind, len(answer)),
             )
-        return answer
+        return answer if reply.more is None else _several(answer, reply.more)
 
     def _refuse(self, message: bytes, request: Request, rcode: int) -> bytes:
         """The server's own answer, where no directive has one."""
@@ -193,6 +209,12 @@ def _may_repeat(request: Request, answer: bytes) -> bool:
     """
     edns = request.query.edns
     return request.transport == "udp" and not answer[2] & 0x02 and (edns is None or not edns.has_options)
+
+
+def _several(first: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    for body in more:
+        yield first[:2] + body
 
 
 def _answered_subnet(query: Query, reply: Reply) -> ClientSubnet | None:

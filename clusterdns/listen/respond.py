@@ -5,7 +5,7 @@ No task, no future and no object per query crosses this line: most answers are t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 Peer = tuple[Any, ...]
@@ -23,6 +23,13 @@ def repeat_nothing(_body: bytes) -> bytes | None:
     return None
 
 
+Answer = bytes | Iterator[bytes]
+"""One message, or several that answer one query (a zone transfer), each made when the one before it is sent."""
+
+SendAny = Callable[[Answer, Peer], None]
+"""As `Send`, for a connection."""
+
+
 class Respond(Protocol):
     """The server: bytes of a message in, bytes of its answer out."""
 
@@ -32,6 +39,13 @@ class Respond(Protocol):
         An empty answer means that nothing is to be sent: the operator wants silence (`acl`, drop). What is no query at
         all (shorter than a header, or a response) gets None and never a call.
         """
+
+
+class RespondTcp(Protocol):
+    """The same for a connection, where an answer may be several messages."""
+
+    def __call__(self, message: bytes, peer: Peer, send: SendAny, /) -> Answer | None:
+        """See `Respond`."""
 
 
 def client_address(peer: Peer) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from clusterdns.limits import TCP_BATCH, TCP_CONNECTIONS, TCP_IDLE_SECONDS, TCP_PIPELINE
 from clusterdns.listen import steering
-from clusterdns.listen.respond import Peer, Respond
+from clusterdns.listen.respond import Answer, Peer, RespondTcp
 from clusterdns.listen.sockets import BACKLOG
 
 _SWEEP_SECONDS = 1.0
@@ -52,7 +54,7 @@ class TcpListener:
     def __init__(
         self,
         sock: socket.socket,
-        respond: Respond,
+        respond: RespondTcp,
         *,
         timeouts: TcpTimeouts = TcpTimeouts(),
         max_connections: int = TCP_CONNECTIONS.default_int,
@@ -135,6 +137,8 @@ class _Connection(asyncio.Protocol):
         self._answering = False
         self._taken = 0
         self._ended = False
+        self._stream: Iterator[bytes] | None = None
+        self._sending: asyncio.Handle | None = None
 
     def patience(self, timeouts: TcpTimeouts) -> float:
         """How many seconds after `active_at` this connection has had its time."""
@@ -199,7 +203,10 @@ class _Connection(asyncio.Protocol):
             answer = self._listener.respond(message, self._peer, self._send_late)
             if answer is not None:
                 self._in_flight -= 1
-                answers += _framed(answer)
+                if isinstance(answer, bytes):
+                    answers += _framed(answer)
+                else:
+                    self._stream = answer
         else:
             # Other sockets have their turn, then this one goes on.
             more = True
@@ -207,7 +214,10 @@ class _Connection(asyncio.Protocol):
         self._answering = False
         if answers:
             transport.write(bytes(answers))
-        if finished and not self._in_flight:
+        if self._stream is not None:
+            transport.pause_reading()
+            self._send_soon()
+        elif finished and not self._in_flight:
             transport.close()
         elif more or self._ended or not self._may_take_more():
             transport.pause_reading()
@@ -237,15 +247,48 @@ class _Connection(asyncio.Protocol):
         return message
 
     def _may_take_more(self) -> bool:
-        return self._transport is not None and self._writable and self._in_flight < TCP_PIPELINE.default_int
+        # While an answer of several messages is on its way, further queries wait: one at a time bounds what it costs.
+        return (
+            self._transport is not None
+            and self._writable
+            and self._stream is None
+            and self._in_flight < TCP_PIPELINE.default_int
+        )
 
-    def _send_late(self, answer: bytes, _peer: Peer) -> None:
+    def _send_late(self, answer: Answer, _peer: Peer) -> None:
         self._in_flight -= 1
         if self._transport is None:
             return
-        self.active_at = self._loop.time()
-        self._transport.write(_framed(answer))
+        if isinstance(answer, bytes):
+            self.active_at = self._loop.time()
+            self._transport.write(_framed(answer))
+        else:
+            self._stream = answer if self._stream is None else chain(self._stream, answer)
         self._answer_buffered()
+
+    def _send_soon(self) -> None:
+        """Send the next message of the stream when other sockets have had their turn."""
+        if self._sending is None:
+            self._sending = self._loop.call_soon(self._send_next)
+
+    def _send_next(self) -> None:
+        self._sending = None
+        # A client that does not read brings us back when it does.
+        if self._stream is None or self._transport is None or not self._writable:
+            return
+        try:
+            message = next(self._stream, None)
+        except Exception:
+            # The client must not take half of it for the whole.
+            self.abort()
+            raise
+        if message is None:
+            self._stream = None
+            self._answer_buffered()
+            return
+        self.active_at = self._loop.time()
+        self._transport.write(_framed(message))
+        self._send_soon()
 
 
 def _framed(answer: bytes) -> bytes:

@@ -18,6 +18,7 @@ HEADER = struct.Struct("!HHHHHH")
 HEADER_BYTES = 12
 _QUESTION_TAIL = struct.Struct("!HH")
 _RECORD_HEAD = struct.Struct("!HHIH")
+_SOA_NUMBERS_BYTES = 20
 
 
 @dataclass(slots=True)
@@ -25,7 +26,8 @@ class Query:
     """One question as a client asked it. Treat it as immutable; it is not frozen because that costs a microsecond.
 
     `name` is in wire form in the client's spelling, `folded` in lower case. `question` is name, type and class as
-    bytes, which an answer repeats. `flags` are the header's second 16 bits.
+    bytes, which an answer repeats. `flags` are the header's second 16 bits. `serial` is that of an SOA which came with
+    the question: the version of the zone that an IXFR's client has (RFC 1995 section 3).
     """
 
     id: int
@@ -35,6 +37,7 @@ class Query:
     qtype: int
     qclass: int
     edns: Edns | None
+    serial: int | None = None
 
     @property
     def question(self) -> bytes:
@@ -81,16 +84,18 @@ def _read_query(message: bytes) -> Query:
         raise MalformedMessage("the question's name is too long")
     qtype, qclass = _QUESTION_TAIL.unpack_from(message, offset + 1)
     offset += 5
-    edns = None
+    edns = serial = None
     if answers or authorities or additionals:
-        edns, offset = _read_other_records(message, offset, answers + authorities, additionals)
+        edns, serial, offset = _read_other_records(message, offset, answers + authorities, additionals)
     if offset != len(message):
         raise MalformedMessage(f"{len(message) - offset} bytes behind the message")
-    return Query(query_id, flags, name, name.lower(), qtype, qclass, edns)
+    return Query(query_id, flags, name, name.lower(), qtype, qclass, edns, serial)
 
 
-def _read_other_records(message: bytes, offset: int, others: int, additionals: int) -> tuple[Edns | None, int]:
-    edns = None
+def _read_other_records(
+    message: bytes, offset: int, others: int, additionals: int
+) -> tuple[Edns | None, int | None, int]:
+    edns = serial = None
     for index in range(others + additionals):
         owner = offset
         offset = skip_name(message, offset)
@@ -107,5 +112,7 @@ def _read_other_records(message: bytes, offset: int, others: int, additionals: i
             # "In queries, it MUST be set to 0" (RFC 7871 section 6).
             if edns.subnet is not None and edns.subnet.scope:
                 raise MalformedMessage("an EDNS Client Subnet option with a scope in a query")
+        elif rtype == numbers.SOA and length >= _SOA_NUMBERS_BYTES:
+            serial = int.from_bytes(message[end - _SOA_NUMBERS_BYTES : end - _SOA_NUMBERS_BYTES + 4], "big")
         offset = end
-    return edns, offset
+    return edns, serial, offset

@@ -8,6 +8,7 @@ and only owner names are compressed on the way out. Rdata of other types comes f
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
@@ -168,6 +169,28 @@ def compose(
             message += _RECORD_HEAD.pack(record.rtype, record.rclass, record.ttl, len(record.rdata))
             message += record.rdata
     return bytes(message)
+
+
+def compose_many(records: Iterable[Record], *, flags: int, size: int) -> Iterator[bytes]:
+    """Messages without a question whose answers are `records`, each of at most `size` bytes and without its ID.
+
+    They are the further ones of a zone transfer: "MAY copy the Question section", or leave it out (RFC 5936 section
+    2.2.1). A record that is larger has a message of its own.
+    """
+    message = bytearray(HEADER_BYTES)
+    places: dict[bytes, int] = {}
+    count = 0
+    for record in records:
+        if count and len(message) + len(record.owner) + _RECORD_HEAD.size + len(record.rdata) > size:
+            yield HEADER.pack(0, numbers.QR | flags, 0, count, 0, 0)[2:] + message[HEADER_BYTES:]
+            del message[HEADER_BYTES:]
+            places.clear()
+            count = 0
+        _write_owner(message, places, record.owner)
+        message += _RECORD_HEAD.pack(record.rtype, record.rclass, record.ttl, len(record.rdata))
+        message += record.rdata
+        count += 1
+    yield HEADER.pack(0, numbers.QR | flags, 0, count, 0, 0)[2:] + message[HEADER_BYTES:]
 
 
 def _write_owner(message: bytearray, places: dict[bytes, int], owner: bytes) -> None:

@@ -13,16 +13,18 @@ from dataclasses import dataclass, field
 
 from clusterdns.corefile.parse import parse
 from clusterdns.directives.chain import Handler, Reply, Request
+from clusterdns.directives.transfer import Transferable
 from clusterdns.errors import UpstreamFailure
 from clusterdns.wire.names import name_from_text
 
 
 @dataclass
 class Place:
-    """What a handler may use of its server: the zones of its block, who answers any name, and counters."""
+    """What a handler may use of its server: its block's zones, who answers any name, who has whole zones, counters."""
 
     zones: tuple[bytes, ...]
     resolve: Handler
+    transferable: list[Transferable]
     events: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
     def count(self, what: str, *labels: str) -> None:
@@ -36,7 +38,12 @@ async def nobody(request: Request) -> Reply:
 
 
 def handler(
-    lines: str, following: Handler = nobody, *, resolve: Handler | None = None, zones: Sequence[str] = (".",)
+    lines: str,
+    following: Handler = nobody,
+    *,
+    resolve: Handler | None = None,
+    zones: Sequence[str] = (".",),
+    transferable: Sequence[Transferable] = (),
 ) -> Handler:
     """The directives in `lines`, the first one in front, each before the next and all before `following`.
 
@@ -48,7 +55,7 @@ def handler(
     async def whole(request: Request) -> Reply:
         return await chain(request)
 
-    place = Place(tuple(map(name_from_text, zones)), resolve or whole)
+    place = Place(tuple(map(name_from_text, zones)), resolve or whole, list(transferable))
     for directive in reversed(block.directives):
         config = importlib.import_module(f"clusterdns.directives.config.{directive.name}").parse(directive)
         chain = importlib.import_module(f"clusterdns.directives.{directive.name}").make(config, place, chain)

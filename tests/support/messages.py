@@ -94,9 +94,10 @@ def _with_options(*options: dns.edns.Option) -> bytes:
     ).to_wire()
 
 
-def _ixfr() -> bytes:
-    message = dns.message.make_query("cluster.local.", "IXFR", id=3)
-    message.authority = section(SOA_TEXT)
+def ixfr(zone: str, serial: int) -> bytes:
+    """The question for what has changed in `zone` since `serial`."""
+    message = dns.message.make_query(zone, "IXFR", id=3)
+    message.authority = section(f"{zone} 30 IN SOA ns.{zone} host.{zone} {serial} 7200 1800 86400 5")
     return message.to_wire()
 
 
@@ -117,7 +118,7 @@ QUERIES: dict[str, bytes] = {
         dns.edns.ECSOption("192.0.2.0", 24),
         dns.edns.GenericOption(dns.edns.OptionType.PADDING, bytes(100)),
     ),
-    "ixfr": _ixfr(),
+    "ixfr": ixfr("cluster.local.", 1),
     "tsig": with_records(query(payload=1232), 2, _tsig()),
     "opt before another": with_records(query(payload=1232), 2, record(b"\xc0\x0c", 1, 0, b"\x7f\0\0\1")),
 }

@@ -11,7 +11,7 @@ import dns.message
 from clusterdns.cache.packet_cache import PacketCache
 from clusterdns.directives.dispatch import Dispatcher
 from clusterdns.directives.traffic import Exchange, Traffic
-from clusterdns.listen.respond import Peer
+from clusterdns.listen.respond import Answer, Peer
 from clusterdns.wire.names import name_from_text
 from tests.support.chain import FOUND, NXDOMAIN, FakeHandler, Says
 
@@ -60,7 +60,8 @@ class Server:
 
     def respond(self, message: bytes, transport: str = "udp", peer: Peer = PEER) -> bytes | None:
         respond = self.dispatcher.respond_udp if transport == "udp" else self.dispatcher.respond_tcp
-        return respond(message, peer, lambda answer, to: self.late.append((answer, to)))
+        answer = respond(message, peer, lambda answer, to: self.late.append((one(answer), to)))
+        return None if answer is None else one(answer)
 
     def ask(self, message: bytes, transport: str = "udp", peer: Peer = PEER) -> dns.message.Message:
         """The answer, which has to be there at once, as dnspython reads it."""
@@ -68,6 +69,12 @@ class Server:
         assert answer is not None
         assert self.late == []
         return read(message, answer)
+
+
+def one(answer: Answer) -> bytes:
+    """The answer, which is one message."""
+    assert isinstance(answer, bytes)
+    return answer
 
 
 def read(message: bytes, answer: bytes) -> dns.message.Message:

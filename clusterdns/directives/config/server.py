@@ -38,6 +38,7 @@ from clusterdns.directives.config import (
     rewrite,
     template,
     timeouts,
+    transfer,
     whoami,
 )
 from clusterdns.directives.config import any as any_config
@@ -72,11 +73,12 @@ STANDARD: Mapping[str, Parser] = {
     "template": template.parse,
     "timeouts": timeouts.parse,
     "trace": ignored.parse,
+    "transfer": transfer.parse,
     "whoami": whoami.parse,
 }
 """The directives of this package; a program adds its own (`kubernetes`) and leaves out what it does not do."""
 
-REPEATABLE = frozenset({"acl", "bind", "forward", "log", "rewrite", "template"})
+REPEATABLE = frozenset({"acl", "bind", "forward", "log", "rewrite", "template", "transfer"})
 """The directives that a server block may have several times; CoreDNS refuses any other twice."""
 
 # Of CoreDNS 1.14 (plugin.cfg): so that a Corefile from there is told what it asks for, not that it has a typing error.

@@ -27,6 +27,7 @@ from clusterdns.directives.config import (
     ready,
     reload,
     timeouts,
+    transfer,
 )
 from clusterdns.directives.config.server import STANDARD
 from clusterdns.directives.config.upstreams import ResolvConf, Upstream
@@ -53,6 +54,11 @@ def _forward(**settings: Any) -> forward.Config:
         ("bind 127.0.0.1 ::1 127.0.0.1", bind.Config(("127.0.0.1", "::1"))),
         ("bind FE80::1%eth0", bind.Config(("fe80::1%eth0",))),
         ("bind 127.0.0.1 127.0.0.2 {\n except 127.0.0.2\n}", bind.Config(("127.0.0.1",))),
+        ("transfer {\n to *\n}", transfer.Config((), (ip_network("0.0.0.0/0"), ip_network("::/0")))),
+        (
+            "transfer a.example {\n to 10.0.0.1:53 fd00::/8\n to 10.0.0.1\n}",
+            transfer.Config(("a.example.",), (ip_network("10.0.0.1"), ip_network("fd00::/8"))),
+        ),
         ("errors", errors.Config()),
         ("errors stdout", errors.Config()),
         ("errors {\n stacktrace\n}", errors.Config((), True)),
@@ -309,6 +315,11 @@ def test_consolidate() -> None:
         ("forward . ::1 {\n next NXDOMIAN\n}", 'f:3:7: unknown rcode "NXDOMIAN"'),
         ("forward . ::1 {\n tls a b c d\n}", "f:3:12: tls takes at most 3 arguments, but has 4"),
         ("forward . ::1 {\n max_fails -1\n}", "f:3:12: max_fails is -1, but must be between 0 and"),
+        ("transfer", 'f:2:1: transfer needs "to" with the addresses that may have the zone'),
+        ("transfer {\n to\n}", "f:3:2: to takes at least 1 argument, but has 0"),
+        ("transfer {\n to ns.example\n}", 'f:3:5: "ns.example" is no address'),
+        ("transfer {\n to 10.0.0.0/33\n}", 'f:3:5: "10.0.0.0/33" is no network'),
+        ("transfer {\n from 10.0.0.1\n}", 'f:3:2: unknown option "from" of transfer'),
         ("forward . tls://9.9.9.9%a {\n tls_servername b\n}",
          "f:2:1: write the server's name either as tls_servername or"),
     ],
@@ -327,6 +338,7 @@ def test_equal_lines_are_equal_configs(name: str) -> None:
         "autopath": "autopath @kubernetes",
         "forward": "forward . ::1",
         "rewrite": "rewrite name regex a b",
+        "transfer": "transfer {\n to *\n}",
         "template": 'template IN A {\n match a\n answer "{{ .Name }}"\n}',
     }
     text = words.get(name, name)

@@ -1,0 +1,119 @@
+"""The `transfer` directive: a whole zone to those who may have it (AXFR, RFC 5936; IXFR, RFC 1995).
+
+    AXFR, IXFR ──► `to` ──► the directive behind that has the zone ──► SOA, records as the client reads them, SOA
+
+It answers every such question of its server block; all other questions pass. The first message holds the SOA alone, so
+that whatever stands in front has nothing to put into another order. There is no history: an IXFR gets the SOA, if that
+is all there is to tell, or the whole zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from itertools import chain
+from typing import NamedTuple, Protocol
+
+from clusterdns.corefile.reading import IPNetwork
+from clusterdns.directives.chain import Handler, Reply, Request, reply_with
+from clusterdns.directives.config.transfer import Config
+from clusterdns.limits import TRANSFER_MESSAGE_BYTES
+from clusterdns.wire import numbers
+from clusterdns.wire.names import is_at_or_below, name_from_text
+from clusterdns.wire.records import Record, compose_many
+
+SOURCE = "transfer"
+
+
+class Contents(NamedTuple):
+    """One version of a zone. `records` are all others, made as they are asked for."""
+
+    soa: Record
+    serial: int
+    records: Iterable[Record]
+
+
+class Transferable(Protocol):
+    """A directive that can hand out zones whole."""
+
+    @property
+    def synced(self) -> bool:
+        """False while it does not know its zones yet."""
+
+    def has_zone(self, zone: bytes) -> bool:
+        """Whether it has the zone of this name (folded wire)."""
+
+    def contents(self, zone: bytes) -> Contents:
+        """The zone as it is now, for one that it has."""
+
+
+class Zoned(Protocol):
+    """Of a `Site`: the zones of the server block, and what of it is behind this directive."""
+
+    @property
+    def zones(self) -> tuple[bytes, ...]: ...
+
+    @property
+    def transferable(self) -> list[Transferable]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One `transfer` of the server block. `zones` are folded wire names."""
+
+    zones: tuple[bytes, ...]
+    networks: tuple[IPNetwork, ...]
+
+
+def make(config: Config, site: Zoned, following: Handler) -> Handler:
+    """The handler of one `transfer`; see `clusterdns.directives.assemble.Maker`.
+
+    Those of a block are one handler, which takes in the one behind it: a zone that none of them has is refused.
+    """
+    rule = Rule(tuple(map(name_from_text, config.zones)) or site.zones, config.networks)
+    behind = getattr(following, "__self__", None)
+    if isinstance(behind, Transfer):
+        return Transfer((rule, *behind.rules), site.transferable, behind.following).handle
+    return Transfer((rule,), site.transferable, following).handle
+
+
+class Transfer:
+    """The handler of all `transfer` directives of a server block."""
+
+    def __init__(self, rules: Sequence[Rule], sources: Sequence[Transferable], following: Handler) -> None:
+        self.rules = tuple(rules)
+        self.following = following
+        self._sources = tuple(sources)
+
+    async def handle(self, request: Request) -> Reply:
+        query = request.query
+        if query.qtype not in (numbers.AXFR, numbers.IXFR):
+            return await self.following(request)
+        source = next((each for each in self._sources if each.has_zone(query.folded)), None)
+        # "AXFR sessions over UDP transport are not defined" (RFC 5936 section 4.2).
+        over_udp = request.transport == "udp"
+        if source is None or not self._may_have(request) or (over_udp and query.qtype == numbers.AXFR):
+            return reply_with(request, SOURCE, rcode=numbers.REFUSED, cacheable=False)
+        if not source.synced:
+            return reply_with(request, SOURCE, rcode=numbers.SERVFAIL, cacheable=False)
+        contents = source.contents(query.folded)
+        reply = reply_with(request, SOURCE, flags=numbers.AA, answer=(contents.soa,), cacheable=False)
+        # "the server should include only its current SOA" where UDP is too small (RFC 1995 section 2).
+        if not over_udp and not (query.qtype == numbers.IXFR and _is_current(query.serial, contents.serial)):
+            records = chain(contents.records, (contents.soa,))
+            reply.more = compose_many(records, flags=numbers.AA, size=TRANSFER_MESSAGE_BYTES.default_int)
+        return reply
+
+    def _may_have(self, request: Request) -> bool:
+        """The rules with the longest zone at or above the name decide, as in CoreDNS."""
+        folded = request.query.folded
+        fitting = [(len(zone), rule) for rule in self.rules for zone in rule.zones if is_at_or_below(folded, zone)]
+        longest = max((length for length, _ in fitting), default=0)
+        address = ip_address(request.client)
+        return any(address in network for length, rule in fitting if length == longest for network in rule.networks)
+
+
+def _is_current(known: int | None, current: int) -> bool:
+    """ "the same or newer version number than that of the server" (RFC 1995 section 2), by RFC 1982's arithmetic."""
+    return known is not None and (known - current) & 0xFFFFFFFF < 0x80000000
