@@ -21,10 +21,12 @@ _RATE = re.compile(r"Queries per second:\s+([\d.]+)")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to ask: a dnsperf data file, for so many seconds or once, from how many sockets, how many at a time."""
+    """What to ask: a dnsperf data file, for so many seconds or so many times, from how many sockets, how many at a
+    time."""
 
     data: Path
     seconds: int | None = None
+    times: int = 1
     clients: int = 4
     outstanding: int = 64
 
@@ -41,7 +43,7 @@ def measure(server: Server, load: Load) -> Cost:
     """Put the load on `server` once. Raises RuntimeError if queries were lost."""
     command = [program("dnsperf"), "-s", "127.0.0.1", "-p", str(server.port), "-d", str(load.data)]
     command += ["-c", str(load.clients), "-q", str(load.outstanding)]
-    command += ["-l", str(load.seconds)] if load.seconds else ["-n", "1"]
+    command += ["-l", str(load.seconds)] if load.seconds else ["-n", str(load.times)]
     before = server.cpu_seconds()
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     spent = server.cpu_seconds() - before

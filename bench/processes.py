@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,31 @@ class Server:
             self.process.wait()
 
 
+class Running:
+    """Servers that are to be stopped, the last one first."""
+
+    def __init__(self) -> None:
+        self._servers: list[Server] = []
+
+    def add(self, server: Server) -> Server:
+        self._servers.append(server)
+        return server
+
+    def stop(self) -> None:
+        while self._servers:
+            self._servers.pop().stop()
+
+
+@contextmanager
+def running() -> Iterator[Running]:
+    """Servers for the time of a `with`."""
+    servers = Running()
+    try:
+        yield servers
+    finally:
+        servers.stop()
+
+
 def start(name: str, command: Sequence[str], port: int, log: Path) -> Server:
     """Start a server and wait until it answers DNS on `port`."""
     with log.open("wb") as output:
@@ -69,7 +95,7 @@ def start(name: str, command: Sequence[str], port: int, log: Path) -> Server:
         if process.poll() is not None or time.monotonic() > deadline:
             server.stop()
             raise RuntimeError(f"{name} did not start:\n{log.read_text(errors='replace')}")
-        time.sleep(0.05)
+        time.sleep(0.005)
     return server
 
 
@@ -91,6 +117,30 @@ def start_nodelocal(folder: Path, upstream: int, *, force_tcp: bool = False) -> 
     switches += ["-metrics-listen-address=", "-prometheus-listen-address="]
     command = [sys.executable, "-m", "nodelocal.service", "-conf", str(corefile), *switches]
     return start("nodelocal", command, port, folder / f"nodelocal-{port}.log")
+
+
+_CLIENT = """apiVersion: v1
+kind: Pod
+metadata: {name: client, namespace: bench}
+spec: {containers: [{name: client, image: client}]}
+status: {phase: Running, podIP: 127.0.0.1, podIPs: [{ip: 127.0.0.1}], startTime: "2026-01-01T00:00:00Z"}
+"""
+
+
+def start_autopath(folder: Path, upstream: int) -> Server:
+    """autopath with a cluster of one pod, of the namespace `bench`: the client on 127.0.0.1."""
+    (port,) = free_ports(1)
+    cluster = folder / f"cluster-{port}"
+    cluster.mkdir()
+    (cluster / "client.yaml").write_text(_CLIENT)
+    corefile = folder / f"autopath-{port}.Corefile"
+    corefile.write_text(
+        f".:{port} {{\n    bind 127.0.0.1\n    errors\n    autopath @kubernetes\n    cache 30\n"
+        f"    kubernetes cluster.local {{\n        manifests {cluster}\n        pods verified\n    }}\n"
+        f"    forward . 127.0.0.1:{upstream}\n}}\n"
+    )
+    command = [sys.executable, "-m", "autopath.service", "-conf", str(corefile)]
+    return start("autopath", command, port, folder / f"autopath-{port}.log")
 
 
 def start_unbound(folder: Path, upstream: int, *, force_tcp: bool = False) -> Server:
