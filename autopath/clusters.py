@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from autopath.clients import PodSearchLists
 from autopath.index import ClusterIndex
 from autopath.kubernetes import imported_index_over, index_over
 from clusterdns.daemon.lifecycle import eternal
@@ -58,6 +59,7 @@ class Source:
     pods: PodIndex = field(init=False)
 
     _indexes: dict[tuple[object, ...], ClusterIndex] = field(default_factory=dict)
+    _search_lists: dict[bytes, PodSearchLists] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.pods = PodIndex(self.cluster.pod_claims)
@@ -76,6 +78,12 @@ class Source:
         if wanted not in self._indexes:
             self._indexes[wanted] = make(self.cluster, config, wall_clock=time.time)
         return self._indexes[wanted]
+
+    def search_lists_for(self, zone: bytes) -> PodSearchLists:
+        """The search lists of the pods in the zone (a folded wire name); made once, also after a reload."""
+        if zone not in self._search_lists:
+            self._search_lists[zone] = PodSearchLists(self.pods, self.cluster.namespaces, zone)
+        return self._search_lists[zone]
 
     @property
     def synced(self) -> bool:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Sequence
 
 from autopath import kubernetes
-from autopath.clients import PodSearchLists
 from autopath.clusters import Clusters
 from autopath.name_servers import own_addresses
 from clusterdns import __version__
@@ -117,7 +116,7 @@ def _kubernetes_maker(clusters: Clusters) -> Maker:
         )
         # Without pods nobody's search list is known; `autopath @kubernetes` then says what it needs.
         if config.pods is PodMode.VERIFIED:
-            site.search_lists = PodSearchLists(source.pods, name_from_text(config.primary_zone))
+            site.search_lists = source.search_lists_for(name_from_text(config.primary_zone))
         site.transferable.append(handler)
         site.parts.ready.append(("kubernetes", lambda: handler.synced))
         return handler.handle

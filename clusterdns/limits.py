@@ -266,6 +266,16 @@ TCP_READ_SECONDS = Limit("TCP read timeout", 10, 1, 3600, "seconds", "CoreDNS ti
 TCP_WRITE_SECONDS = Limit("TCP write timeout", 10, 1, 3600, "seconds", "CoreDNS timeouts")
 TCP_QUERIES = Limit("maxtcpqueries", 0, 0, 1000000, "queries", "CoreDNS timeouts (0: no limit)")
 
+# The search walk.
+AUTOPATH_DECISION_SECONDS = Limit(
+    "the questions of one look-up share one search", 2, 0, 30, "seconds", "this project: as denials of the cluster live"
+)
+AUTOPATH_PAIR_SECONDS = Limit(
+    "A waits for its AAAA, or the other way round", 5, 0, 30, "seconds", "resolv.conf(5), timeout"
+)
+AUTOPATH_DECISIONS = Limit("searches remembered", 16384, 1, 1048576, "searches", "this project: 10 MB")
+AUTOPATH_DENIALS = Limit("names remembered of searches that failed", 4096, 1, 1048576, "names", "this project: 4 MB")
+
 # Loops.
 LOOP_SECONDS = Limit("an upstream is asked whether it loops", 30, 1, 3600, "seconds", "CoreDNS loop")
 LOOP_RETRY_SECONDS = Limit("pause before it is asked again", 2, 1, 3600, "seconds", "CoreDNS loop")

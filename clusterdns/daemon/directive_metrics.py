@@ -35,6 +35,15 @@ _EVENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 )
 
 
+_PLAIN: dict[str, Callable[[AutopathCounters], int]] = {
+    "off": lambda counters: counters.off,
+    "unknown_client": lambda counters: counters.unknown,
+    "hold_down": lambda counters: counters.held,
+    "not_first_domain": lambda counters: counters.not_first,
+    "given_up": lambda counters: counters.given_up,
+}
+
+
 def directive_sources(running: Callable[[], Assembly]) -> list[Source]:
     """The sources of every directive of the assembly that is `running`."""
     return [
@@ -162,6 +171,11 @@ def _autopath_sources(running: Callable[[], Assembly]) -> list[Source]:
             found[server_label(block.place),] += value(autopath.counters)
         return found.items()
 
+    def plain() -> Samples:
+        for reason, value in _PLAIN.items():
+            for labels, count in sums(value):
+                yield (*labels, reason), count
+
     return [
         Source(
             "counter",
@@ -176,6 +190,34 @@ def _autopath_sources(running: Callable[[], Assembly]) -> list[Source]:
             "Questions that clients did not have to ask because the server walked their search list.",
             ("server",),
             lambda: sums(lambda counters: counters.queries_saved),
+        ),
+        Source(
+            "counter",
+            "clusterdns_autopath_walks_total",
+            "Search walks that were begun.",
+            ("server",),
+            lambda: sums(lambda counters: counters.walks),
+        ),
+        Source(
+            "counter",
+            "clusterdns_autopath_shared_total",
+            "Questions that ended where another one of the same look-up did: AAAA where A did.",
+            ("server",),
+            lambda: sums(lambda counters: counters.shared),
+        ),
+        Source(
+            "counter",
+            "clusterdns_autopath_remembered_total",
+            "Steps of a search that found nothing, answered without being asked again.",
+            ("server",),
+            lambda: sums(lambda counters: counters.remembered),
+        ),
+        Source(
+            "counter",
+            "clusterdns_autopath_plain_total",
+            "Questions below the zones that were answered as they were asked, by reason.",
+            ("server", "reason"),
+            plain,
         ),
     ]
 

@@ -31,8 +31,8 @@ from clusterdns.directives import (
     whoami,
 )
 from clusterdns.directives import any as any_directive
-from clusterdns.directives.autopath import UNKNOWN_VIEW, Autopath
-from clusterdns.directives.chain import ORDER, Handler, Reply, Request, SearchLists, client_view
+from clusterdns.directives.autopath import Autopath
+from clusterdns.directives.chain import ORDER, Handler, Reply, Request, client_view
 from clusterdns.directives.config import autopath as autopath_config
 from clusterdns.directives.config import cache as cache_config
 from clusterdns.directives.config import errors as errors_config
@@ -50,7 +50,8 @@ from clusterdns.directives.transfer import Transferable
 from clusterdns.errors import ConfigError, UpstreamFailure
 from clusterdns.forward.forwarder import Forwarder
 from clusterdns.forward.upstreams import Upstream
-from clusterdns.search.resolv_conf import FileSearchList
+from clusterdns.search.lists import UNKNOWN_VIEW, SearchLists, WithHostDomains
+from clusterdns.search.resolv_conf import FileSearchList, search_domains
 from clusterdns.wire.names import name_from_text, name_to_text, parents
 from clusterdns.wire.numbers import ROOT
 
@@ -107,7 +108,7 @@ class Parts:
     def views_of(self, client: str) -> tuple[bytes, ...]:
         """The client itself, then its namespace in each cluster that is known."""
         known = [lists.search_list_of(client) for lists in self.search_lists]
-        return (client_view(client), *(each[0] if each else UNKNOWN_VIEW for each in known))
+        return (client_view(client), *(each.view if each else UNKNOWN_VIEW for each in known))
 
 
 @dataclass(slots=True)
@@ -270,8 +271,10 @@ def _make_autopath(config: autopath_config.Config, site: Site, following: Handle
         raise ConfigError("autopath @kubernetes needs `kubernetes` with `pods verified` in the same server block")
     if lists not in site.parts.search_lists:
         site.parts.search_lists.append(lists)
+    if config.host_search:
+        lists = WithHostDomains(lists, search_domains(_read(config.host_search)))
     zones = _names(config.zones) or site.zones
-    autopath = Autopath(zones, lists, config.trusted, following, site.elsewhere)
+    autopath = Autopath(zones, lists, config.trusted, site.clock, following, site.elsewhere, flatten=config.flatten)
     site.parts.autopaths.append((site.block, autopath))
     return autopath.handle
 

@@ -2,7 +2,14 @@
 
 It stands before the cache. The client's first question (`aliyun.com.shop.svc.cluster.local`) is asked down the
 chain; if that name does not exist, the rest of the client's search list is asked in its place, and the first name
-that exists answers, behind a synthesised CNAME.
+that exists answers, behind a synthesised CNAME. All questions of one look-up end at the same name
+(`clusterdns.search.decisions`), and a search that finds nothing is remembered (`clusterdns.search.denials`).
+
+What happens where a name can't be asked for (SERVFAIL, REFUSED, no answer)? Resolvers disagree: glibc, Go and c-ares
+go on to the next search domain, musl stops with "try again". To go on here would give the client the address of
+something else whenever the name before it does exist, which musl rightly does not risk; to answer SERVFAIL would
+stop musl at a question that had an answer. So the walk is given up: the client gets the answer to what it asked,
+goes on by itself, and ends where it would without us. That holds for the first name, too, whose failure is passed on.
 
 Who the client is: the sender; or, when the sender is trusted and passes it on, the address in EDNS Client Subnet
 (RFC 7871, /32 or /128). Such a sender learns from the scope that comes back whether the answer is for that client
@@ -15,24 +22,42 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from clusterdns.directives.chain import Handler, Reply, Request, SearchLists, client_view
+from clusterdns.directives.chain import Handler, Reply, Request, client_view
 from clusterdns.errors import MalformedMessage, UpstreamFailure
+from clusterdns.search.decisions import AS_ASKED, Decisions, Walk
+from clusterdns.search.denials import Denial, Denials
+from clusterdns.search.lists import UNKNOWN_VIEW, SearchList, SearchLists
 from clusterdns.search.synthesis import synthesise
-from clusterdns.search.walk import ends_walk, expansions
+from clusterdns.search.walk import Verdict, expansions, judge
 from clusterdns.wire.names import is_at_or_below
-
-UNKNOWN_VIEW = b""
-"""The view of clients that have no search list here."""
+from clusterdns.wire.query import Query
 
 
 @dataclass(slots=True)
 class AutopathCounters:
-    """Plain counts; `successes` also counts walks that end at their first name, as CoreDNS does."""
+    """Plain counts; `successes` also counts walks that end at their first name, as CoreDNS does.
+
+    Behind `walks` and what came of them is why a question below the zones was answered as it was asked.
+    """
 
     walks: int = 0
     successes: int = 0
     queries_saved: int = 0
     """Questions that clients did not have to ask, one for each step behind the first of a successful walk."""
+    shared: int = 0
+    """Questions that ended where another one of the same look-up did."""
+    remembered: int = 0
+    """Steps of a search that failed, answered without being asked again."""
+    off: int = 0
+    """The client's pod, or namespace, wants no search."""
+    unknown: int = 0
+    """Nobody knows the client's search list."""
+    held: int = 0
+    """The client's pod is known, but was not when the other question of this look-up was answered."""
+    not_first: int = 0
+    """The name is not below the client's first search domain."""
+    given_up: int = 0
+    """A name on the way could not be asked for."""
 
 
 class Autopath:
@@ -43,19 +68,27 @@ class Autopath:
         zones: Sequence[bytes],
         search_lists: SearchLists,
         trusted: Sequence[IPv4Network | IPv6Network],
+        clock: Callable[[], float],
         following: Handler,
         elsewhere: Callable[[bytes], Handler | None] = lambda folded: None,
+        *,
+        flatten: bool = False,
     ) -> None:
         """`zones` are folded wire names; `trusted` are the networks whose senders may speak for other clients.
 
-        `elsewhere` gives the chain of another server block if that one is responsible for a folded name.
+        `clock` gives monotonic seconds. `elsewhere` gives the chain of another server block if that one is responsible
+        for a folded name. With `flatten` no CNAME leads from the client's name to the one that was found.
         """
         self.counters = AutopathCounters()
         self._zones = tuple(zones)
         self._search_lists = search_lists
         self._trusted = tuple(trusted)
+        self._clock = clock
         self._following = following
         self._elsewhere = elsewhere
+        self._flatten = flatten
+        self._decisions = Decisions()
+        self._denials = Denials()
 
     async def handle(self, request: Request) -> Reply:
         client, scope = self._client_of(request)
@@ -65,41 +98,147 @@ class Autopath:
         return replace(reply, scope=scope if reply.synthesised else 0)
 
     async def _answer(self, request: Request, client: str) -> Reply:
-        name = request.query.name
-        if not any(is_at_or_below(request.query.folded, zone) for zone in self._zones):
+        query = request.query
+        is_searched = any(is_at_or_below(query.folded, zone) for zone in self._zones)
+        if not is_searched and not len(self._denials):
             return await self._following(request)
         known = self._search_lists.search_list_of(client)
-        names = expansions(name, known[1]) if known else []
-        first = await self._following(request)
-        if ends_walk(first.response):
-            if names:
-                self.counters.walks += 1
-                self.counters.successes += 1
-            return first
-        # What does not exist for this client may be found for one of another namespace: keep the answers apart.
-        view = _within(known[0] if known else UNKNOWN_VIEW, first, request)
+        if known is None or known.is_off:
+            return await (self._answer_plainly(request, client, known) if is_searched else self._following(request))
+        names = expansions(query.name, known.domains) if is_searched else []
         if not names:
-            return replace(first, view=view)
-        self.counters.walks += 1
-        # What the walk comes to holds as long as every step that led to it.
-        fresh_until = first.fresh_until
-        for step, candidate in enumerate(names[1:], 1):
+            self.counters.not_first += is_searched
+            reply = self._recall(query, client, known) or await self._following(request)
+            return _viewed(reply, known.view, request) if is_searched else reply
+        walk = self._decisions.find(client, query.folded, known, query.qtype, request.now)
+        if walk is None:
+            self.counters.walks += 1
+            walk = self._decisions.begin(query.folded, known, query.qtype, request.now)
+        elif walk.search_list is None:
+            self.counters.held += 1
+        else:
+            self.counters.shared += 1
+        return await self._walk(request, client, known, names, walk)
+
+    async def _answer_plainly(self, request: Request, client: str, known: SearchList | None) -> Reply:
+        if known is None:
+            self.counters.unknown += 1
+        else:
+            self.counters.off += 1
+        reply = _viewed(await self._following(request), UNKNOWN_VIEW, request)
+        if judge(reply.response) is not Verdict.DENIED:
+            return reply
+        # Its pod may become known, or searched for, before the other question of this look-up comes; which a packet
+        # cache would keep from us.
+        self._decisions.hold(client, request.query.folded, request.query.qtype, request.now)
+        return replace(reply, fresh_until=0.0)
+
+    async def _walk(self, request: Request, client: str, known: SearchList, names: list[bytes], walk: Walk) -> Reply:
+        """Go on with `walk` from where it is, together with whoever is on it, and answer from where it ends."""
+        replies: dict[int, Reply] = {}
+        while walk.step is None and walk.denied < len(names):
+            step = walk.denied
             try:
-                asked = request.ask_for(candidate)
-                # A name of the list may be a stub domain's: it is answered as if the client had asked for it.
-                chain = self._elsewhere(asked.query.folded) or self._following
-                reply = await chain(asked)
-                found = synthesise(request.query, candidate, reply.response) if ends_walk(reply.response) else None
+                reply = replies[step] = await self._ask(request, client, known, names[step], step)
+                verdict = judge(reply.response)
             except (UpstreamFailure, MalformedMessage):
-                fresh_until = 0.0
-                continue
-            fresh_until = min(fresh_until, reply.fresh_until)
-            view = _within(view, reply, request)
-            if found is not None:
-                self.counters.successes += 1
-                self.counters.queries_saved += step
-                return Reply(found, reply.source, fresh_until=fresh_until, view=view, synthesised=True)
-        return replace(first, view=view, fresh_until=fresh_until)
+                if step == AS_ASKED:
+                    walk.decide(AS_ASKED, self._clock())
+                    raise
+                verdict = Verdict.UNDECIDED
+            if verdict is Verdict.EXISTS:
+                self._succeed(walk, step)
+            elif verdict is Verdict.UNDECIDED:
+                self.counters.given_up += walk.step is None
+                walk.fresh_until = 0.0
+                walk.decide(AS_ASKED, self._clock())
+            else:
+                walk.deny(step)
+                self._hold_for(walk, reply, request, client)
+        if walk.step is None:
+            walk.decide(AS_ASKED, self._clock())
+            self._remember(request.query, client, known, walk, names, replies)
+        assert walk.step is not None
+        found = names[walk.step]
+        reply = replies.get(walk.step) or await self._ask(request, client, known, found, walk.step)
+        if walk.step != AS_ASKED:
+            try:
+                response = synthesise(request.query, found, reply.response, flatten=self._flatten)
+            except MalformedMessage:
+                self.counters.given_up += 1
+                return replace(_viewed(await self._following(request), walk.view, request), fresh_until=0.0)
+            reply = replace(reply, response=response, synthesised=True, cacheable=True)
+        elif judge(reply.response) is Verdict.EXISTS:
+            return reply
+        return replace(
+            reply,
+            fresh_until=min(walk.fresh_until, reply.fresh_until),
+            view=_within(client_view(request.client) if walk.client not in ("", client) else walk.view, reply, request),
+        )
+
+    async def _ask(self, request: Request, client: str, known: SearchList, name: bytes, step: int) -> Reply:
+        """The answer for one name of the walk, as if the client had asked for it."""
+        if step == AS_ASKED:
+            return await self._following(request)
+        asked = request.ask_for(name)
+        reply = self._recall(asked.query, client, known)
+        if reply is not None:
+            return reply
+        # A name of the list may be a stub domain's.
+        chain = self._elsewhere(asked.query.folded) or self._following
+        return await chain(asked)
+
+    def _succeed(self, walk: Walk, step: int) -> None:
+        if walk.step is None:
+            self.counters.successes += 1
+        walk.decide(step, self._clock())
+        if walk.step == step:
+            self.counters.queries_saved += step
+
+    def _hold_for(self, walk: Walk, reply: Reply, request: Request, client: str) -> None:
+        """What the walk comes to holds as long as every step that led to it, and for whom each of them holds.
+
+        What does not exist for this client may be found for one of another namespace: keep the answers apart.
+        """
+        walk.fresh_until = min(walk.fresh_until, reply.fresh_until)
+        view = _within(walk.view, reply, request)
+        if view != walk.view:
+            self._decisions.narrow(walk, client, request.query.folded)
+            walk.view = view
+
+    def _remember(
+        self,
+        query: Query,
+        client: str,
+        known: SearchList,
+        walk: Walk,
+        names: list[bytes],
+        replies: dict[int, Reply],
+    ) -> None:
+        """Keep the names behind the first for as long as the shortest denial is true.
+
+        Those of the cluster's own zone cost nothing to ask again, and are current by watch.
+        """
+        seconds = min((reply.response.ttl for reply in replies.values()), default=0)
+        if not seconds or not _is_plain(query):
+            return
+        view = client_view(client) if walk.client else known.view
+        expires = self._clock() + seconds
+        for step, reply in replies.items():
+            if step != AS_ASKED and reply.cacheable:
+                self._denials.put(view, names[step].lower(), Denial(known, reply.response, expires))
+
+    def _recall(self, query: Query, client: str, known: SearchList) -> Reply | None:
+        """The denial of a name that a search has come by already, if that is remembered."""
+        if not len(self._denials) or not _is_plain(query):
+            return None
+        now = self._clock()
+        for view in (known.view, client_view(client)):
+            denial = self._denials.find(view, query.folded, known, now)
+            if denial is not None:
+                self.counters.remembered += 1
+                return Reply(denial.response, "autopath", denial.expires, view)
+        return None
 
     def _client_of(self, request: Request) -> tuple[str, int | None]:
         """The client to search for, and the scope that marks an answer as its own; None where nobody asked for one."""
@@ -120,3 +259,15 @@ class Autopath:
 def _within(view: bytes, step: Reply, request: Request) -> bytes:
     """Whom the outcome is for once `step` is a part of it: of two views, only the client is surely in both."""
     return view if step.view in (None, view) else client_view(request.client)
+
+
+def _viewed(reply: Reply, view: bytes, request: Request) -> Reply:
+    """The reply, for nobody but `view` if it is no proof of existence: for others the name may be found."""
+    if judge(reply.response) is Verdict.EXISTS:
+        return reply
+    return replace(reply, view=_within(view, reply, request))
+
+
+def _is_plain(query: Query) -> bool:
+    """Whether the answer to it is that of everyone: no signatures wanted, nothing left unchecked."""
+    return not query.dnssec_ok and not query.checking_disabled

@@ -81,13 +81,6 @@ class Counting(Protocol):
         """`what` happened once more; `clusterdns.daemon.directive_metrics` knows it, and its `labels`."""
 
 
-class SearchLists(Protocol):
-    """Who knows the search list of a client: the `kubernetes` directive, by the client's pod."""
-
-    def search_list_of(self, client: str) -> tuple[bytes, tuple[bytes, ...]] | None:
-        """The client's view (its namespace) and search domains, folded wire names, first to last; None if unknown."""
-
-
 def client_view(client: str) -> bytes:
     """The view that only this one client belongs to."""
     return client.encode()

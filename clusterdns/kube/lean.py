@@ -18,7 +18,7 @@ import msgspec
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import Endpoint, EndpointPort, EndpointSlice, Pod, PodClaim, Service
 
-OWN_ANNOTATIONS = "clusterdns.dev/"
+OWN_ANNOTATIONS = "clusterdns.io/"
 """Annotations of pods that start so are kept: they are for this suite."""
 
 # Services of one kind have the same ports; so a few tuples serve for all slices.

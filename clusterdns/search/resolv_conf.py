@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clusterdns.search.lists import SearchList
 from clusterdns.wire.names import name_from_text
 
 EVERYONE = b"*"
@@ -29,10 +30,10 @@ def search_domains(text: str) -> tuple[bytes, ...]:
 
 
 class FileSearchList:
-    """The same search list for every client; implements `clusterdns.directives.chain.SearchLists`."""
+    """The same search list for every client; implements `clusterdns.search.lists.SearchLists`."""
 
     def __init__(self, text: str) -> None:
-        self._known = (EVERYONE, search_domains(text))
+        self._known = SearchList(EVERYONE, search_domains(text))
 
-    def search_list_of(self, client: str) -> tuple[bytes, tuple[bytes, ...]] | None:
+    def search_list_of(self, client: str) -> SearchList | None:
         return self._known

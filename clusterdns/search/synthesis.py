@@ -12,18 +12,23 @@ from clusterdns.wire.records import Record, compose, read_sections
 from clusterdns.wire.response import Response, read_response
 
 
-def synthesise(query: Query, found: bytes, response: Response) -> Response:
+def synthesise(query: Query, found: bytes, response: Response, *, flatten: bool = False) -> Response:
     """The answer to `query` out of `response`, which answers the name `found`. No CNAME leads to NODATA.
 
-    Raises MalformedMessage if a name inside a record of `response` can't be read.
+    A name that a walk has found exists: should it be gone by the time that the look-up's other question asks for it,
+    that one is answered NODATA, and not with the opposite of what the first one was told. With `flatten` the records
+    stand under the client's name, without any CNAME. Raises MalformedMessage if a name inside a record of `response`
+    can't be read.
     """
     sections = read_sections(response.message)
     answer = sections.answer
-    if answer:
+    if flatten:
+        answer = _flat(query, answer)
+    elif answer:
         answer = [Record(query.name, numbers.CNAME, answer[0].ttl, found), *answer]
     message = compose(
         query,
-        rcode=response.rcode,
+        rcode=numbers.NOERROR if response.rcode == numbers.NXDOMAIN else response.rcode,
         # AD says that the answer was validated; this one was put together here. TC stays: what is missing from
         # `response` is missing from this one too.
         flags=response.flags & (numbers.AA | numbers.TC | numbers.RA),
@@ -32,3 +37,9 @@ def synthesise(query: Query, found: bytes, response: Response) -> Response:
         additional=sections.additional,
     )
     return read_response(message)
+
+
+def _flat(query: Query, answer: list[Record]) -> list[Record]:
+    """The records of the wanted type, for no longer than the CNAMEs that led to them; signatures are of other names."""
+    ttl = min((record.ttl for record in answer), default=0)
+    return [Record(query.name, query.qtype, ttl, record.rdata) for record in answer if record.rtype == query.qtype]

@@ -6,6 +6,8 @@ The server sees the first of those questions, takes the search domain off again 
 
 from __future__ import annotations
 
+import enum
+
 from clusterdns.wire import numbers
 from clusterdns.wire.names import is_at_or_below, join
 from clusterdns.wire.response import Response
@@ -33,10 +35,19 @@ def expansions(name: bytes, search: tuple[bytes, ...]) -> list[bytes]:
     return names
 
 
-def ends_walk(response: Response) -> bool:
-    """True if the name exists, with or without records of the type asked for.
+class Verdict(enum.Enum):
+    """What the answer for one name says about that name."""
 
-    Existence is the same for A and AAAA, so that the two questions of one look-up end at the same name. NXDOMAIN goes
-    on, and so does a failure: glibc, too, tries the next search domain after a SERVFAIL.
-    """
-    return response.rcode == numbers.NOERROR
+    EXISTS = "exists"
+    """With or without records of the type asked for. Existence is the same for A and AAAA, so that the two questions of
+    one look-up end at the same name."""
+    DENIED = "denied"
+    UNDECIDED = "undecided"
+    """It may exist, and could not be asked for."""
+
+
+def judge(response: Response) -> Verdict:
+    """Read the verdict off an answer."""
+    if response.rcode == numbers.NOERROR:
+        return Verdict.EXISTS
+    return Verdict.DENIED if response.rcode == numbers.NXDOMAIN else Verdict.UNDECIDED

@@ -26,6 +26,7 @@ from clusterdns.directives.hosts import Hosts, read_table
 from clusterdns.directives.log import COMBINED, Log
 from clusterdns.errors import UpstreamFailure
 from clusterdns.listen.respond import Answer, Peer
+from clusterdns.search.lists import SearchList
 from clusterdns.wire import numbers
 from clusterdns.wire.names import name_from_text
 from clusterdns.wire.records import Record, address_record, soa_rdata
@@ -38,8 +39,8 @@ _PEERS: list[Peer] = [("10.0.0.1", 5353), ("fd00::1", 5353, 0, 0), ("fe80::1%eth
 
 
 class _SearchLists:
-    def search_list_of(self, client: str) -> tuple[bytes, tuple[bytes, ...]] | None:
-        return (b"shop", _SEARCH) if client.startswith("10.") else None
+    def search_list_of(self, client: str) -> SearchList | None:
+        return SearchList(b"shop", _SEARCH) if client.startswith("10.") else None
 
 
 async def _upstream(request: Request) -> Reply:
@@ -70,7 +71,7 @@ def _dispatcher() -> Dispatcher:
     table = read_table("10.1.0.1 web.shop.svc.cluster.local\n")
     hosts = Hosts(zones, table, None, _upstream, ttl=5, reload_seconds=5, reverse=True, fallthrough=zones)
     cache = Cache(zones, MessageCache(views_of=views_of), clock, hosts.handle)
-    autopath = Autopath(zones, _SearchLists(), [ip_network("10.0.0.0/8")], cache.handle)
+    autopath = Autopath(zones, _SearchLists(), [ip_network("10.0.0.0/8")], clock, cache.handle)
     # No zone is logged whole, so that the packet cache has its part.
     log = Log([name_from_text("example")], COMBINED, ["all"], clock, autopath.handle)
     return Dispatcher({_ROOT: Errors(log.handle).handle}, PacketCache(views_of=views_of), clock)

@@ -1,6 +1,9 @@
-"""`autopath [ZONE...] RESOLV-CONF|@kubernetes { trusted NETWORK... }`: walk the client's search list on the server.
+"""`autopath [ZONE...] RESOLV-CONF|@kubernetes { options }`: walk the client's search list on the server.
 
-`trusted` is ours: what sends from these networks may pass its client's address on (EDNS Client Subnet, RFC 7871 with
+The options are ours. `host_search` adds the search domains of this host, which kubelet adds to those of pods, too.
+CoreDNS always adds those that its own process has; but then names that pods ask for leave the cluster under them.
+`flatten` answers under the client's name, for resolvers that dislike the CNAME.
+What sends from `trusted` networks may pass its client's address on (EDNS Client Subnet, RFC 7871 with
 /32 or /128), which is how a node cache in between does not hide the pod.
 """
 
@@ -12,17 +15,21 @@ from clusterdns.corefile import reading
 from clusterdns.corefile.reading import IPNetwork
 from clusterdns.corefile.tree import Directive
 
+_RESOLV_CONF = "/etc/resolv.conf"
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """`source` is `@kubernetes` (the client's pod), or the path of a resolv.conf(5) whose search list is for all.
 
-    `zones` is empty for those of the server block.
+    `zones` is empty for those of the server block. `host_search` is the path of a resolv.conf(5), empty for none.
     """
 
     source: str
     zones: tuple[str, ...] = ()
     trusted: tuple[IPNetwork, ...] = ()
+    host_search: str = ""
+    flatten: bool = False
 
 
 def parse(directive: Directive) -> Config:
@@ -33,6 +40,15 @@ def parse(directive: Directive) -> Config:
     else:
         reading.path(source)
     trusted: list[IPNetwork] = []
-    for option in reading.options(directive, ("trusted",)):
-        trusted += [reading.network(token) for token in reading.arguments(option, 1)]
-    return Config(source.text, reading.zones(zones), tuple(trusted))
+    host_search, flatten = "", False
+    for option in reading.options(directive, ("trusted", "host_search", "flatten")):
+        if option.name == "trusted":
+            trusted += [reading.network(token) for token in reading.arguments(option, 1)]
+        elif option.name == "flatten":
+            flatten = reading.flag(option)
+        elif source.text != "@kubernetes":
+            raise option.position.error(f"host_search is for @kubernetes: write the domains into {source.text}")
+        else:
+            paths = [reading.path(token) for token in reading.arguments(option, 0, 1)]
+            host_search = paths[0] if paths else _RESOLV_CONF
+    return Config(source.text, reading.zones(zones), tuple(trusted), host_search, flatten)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from autopath.clients import PodSearchLists
-from clusterdns.directives.chain import SearchLists
+from autopath.clients import SWITCH, PodSearchLists
+from clusterdns.kube.objects import Namespace
 from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.store import Cluster
+from clusterdns.search.lists import OFF, SearchList, SearchLists
 from clusterdns.wire.names import name_from_text
 from tests.unit.autopath.objects import cluster, pod
 
@@ -16,13 +17,12 @@ ZONE = name_from_text("cluster.local")
 
 
 def lists_of(stores: Cluster) -> SearchLists:
-    return PodSearchLists(PodIndex(stores.pod_claims), ZONE)
+    return PodSearchLists(PodIndex(stores.pod_claims), stores.namespaces, ZONE)
 
 
-def expected(namespace: str) -> tuple[bytes, tuple[bytes, ...]]:
-    return namespace.encode(), tuple(
-        name_from_text(domain) for domain in (f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local")
-    )
+def expected(namespace: str) -> SearchList:
+    domains = (f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local")
+    return SearchList(namespace.encode(), tuple(map(name_from_text, domains)))
 
 
 ROWS = [
@@ -57,6 +57,41 @@ def test_an_address_that_is_reused_gets_its_new_pods_list() -> None:
     assert lists.search_list_of("10.244.0.1") is None
     stores.pod_claims.put(second)
     assert lists.search_list_of("10.244.0.1") == expected("data")
+
+
+# The annotation of the pod, that of its namespace, and whether the pod's searches are walked.
+SWITCHES = [
+    (None, None, True),
+    ("off", None, False),
+    ("on", None, True),
+    ("OFF", None, True),
+    (None, "off", False),
+    (None, "on", True),
+    ("on", "off", True),
+    ("off", "on", False),
+]
+
+
+@pytest.mark.parametrize(("of_pod", "of_namespace", "is_on"), SWITCHES)
+def test_off_switch(of_pod: str | None, of_namespace: str | None, is_on: bool) -> None:
+    stores = cluster(pod("shop/a", "10.244.0.1"), pod("data/b", "10.244.0.2"))
+    lists = lists_of(stores)
+    if of_namespace:
+        stores.namespaces.put(Namespace(name="shop", annotations={SWITCH: of_namespace}))
+    if of_pod:
+        switched = msgspec.structs.replace(pod("shop/a", "10.244.0.1"), annotations={SWITCH: of_pod})
+        stores.pod_claims.put(switched)
+    assert lists.search_list_of("10.244.0.1") == (expected("shop") if is_on else OFF)
+    assert lists.search_list_of("10.244.0.2") == expected("data")
+
+
+def test_a_namespace_is_switched_on_again() -> None:
+    stores = cluster(pod("shop/a", "10.244.0.1"))
+    stores.namespaces.put(Namespace(name="shop", annotations={SWITCH: "off"}))
+    lists = lists_of(stores)
+    assert lists.search_list_of("10.244.0.1") == OFF
+    stores.namespaces.put(Namespace(name="shop"))
+    assert lists.search_list_of("10.244.0.1") == expected("shop")
 
 
 def test_a_namespace_that_is_no_label_has_no_search_list() -> None:

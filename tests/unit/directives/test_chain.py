@@ -16,6 +16,8 @@ from tests.support.chain import read, records, request
 def test_autopath_stands_before_the_cache() -> None:
     # What is cached are the answers of real names, never the synthesised one.
     assert ORDER.index("autopath") < ORDER.index("cache") < ORDER.index("kubernetes") < ORDER.index("forward")
+    # And acl sees each name of a walk, as it has to.
+    assert ORDER.index("autopath") < ORDER.index("acl") < ORDER.index("cache")
     assert ORDER.index("errors") < ORDER.index("log") < ORDER.index("autopath")
 
 

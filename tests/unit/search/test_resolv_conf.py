@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clusterdns.search.lists import SearchList
 from clusterdns.search.resolv_conf import EVERYONE, FileSearchList, search_domains
 from clusterdns.wire.names import name_to_text
 
@@ -31,4 +32,8 @@ def test_search_domains(text: str, domains: list[str]) -> None:
 
 def test_every_client_has_the_same_list() -> None:
     lists = FileSearchList("search a.example\n")
-    assert lists.search_list_of("10.0.0.1") == lists.search_list_of("fd00::1") == (EVERYONE, (b"\1a\7example\0",))
+    assert (
+        lists.search_list_of("10.0.0.1")
+        == lists.search_list_of("fd00::1")
+        == SearchList(EVERYONE, (b"\1a\7example\0",))
+    )

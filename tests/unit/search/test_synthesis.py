@@ -11,16 +11,16 @@ from clusterdns.errors import MalformedMessage
 from clusterdns.search.synthesis import synthesise
 from clusterdns.wire.response import Kind, Response, read_response
 from tests.support import messages
-from tests.support.chain import FOUND, NODATA, SOA, Says, request, response_to
+from tests.support.chain import FOUND, NODATA, NXDOMAIN, SOA, Says, request, response_to
 
 ASKED = "AliYun.com.shop.svc.cluster.local."
 FOUND_NAME = "AliYun.com."
 
 
-def _synthesise(says: Says, qtype: str = "A", flags: str = "RD") -> Response:
+def _synthesise(says: Says, qtype: str = "A", flags: str = "RD", *, flatten: bool = False) -> Response:
     asked = request(ASKED, qtype, flags=flags)
     found = asked.ask_for(request(FOUND_NAME).query.name)
-    return synthesise(asked.query, found.query.name, response_to(found, says))
+    return synthesise(asked.query, found.query.name, response_to(found, says), flatten=flatten)
 
 
 def _texts(response: Response, section: str) -> list[str]:
@@ -67,6 +67,35 @@ def test_answer_section(says: Says, qtype: str, answer: list[str]) -> None:
     response = _synthesise(says, qtype)
     assert _texts(response, "answer") == answer
     assert _texts(response, "question") == [f"{ASKED} IN {qtype}"]
+
+
+FLAT_ROWS: dict[str, tuple[Says, str, list[str]]] = {
+    "one address": (FOUND, "A", [f"{ASKED} 60 IN A 10.0.0.1"]),
+    "several, for as long as the shortest": (
+        Says(answer=("@ 20 IN A 10.0.0.1", "@ 40 IN A 10.0.0.2")),
+        "A",
+        [f"{ASKED} 20 IN A 10.0.0.1", f"{ASKED} 20 IN A 10.0.0.2"],
+    ),
+    "a chain of CNAMEs": (
+        Says(answer=("@ 30 IN CNAME www.example.", "www.example. 60 IN AAAA fd00::1")),
+        "AAAA",
+        [f"{ASKED} 30 IN AAAA fd00::1"],
+    ),
+    "a chain that ends in nothing": (Says(answer=("@ 30 IN CNAME www.example.",)), "A", []),
+    "the CNAME itself": (Says(answer=("@ 30 IN CNAME www.example.",)), "CNAME", [f"{ASKED} 30 IN CNAME www.example."]),
+    "NODATA": (NODATA, "A", []),
+}
+
+
+@pytest.mark.parametrize(("says", "qtype", "answer"), FLAT_ROWS.values(), ids=FLAT_ROWS)
+def test_flat_answer_section(says: Says, qtype: str, answer: list[str]) -> None:
+    assert _texts(_synthesise(says, qtype, flatten=True), "answer") == answer
+
+
+@pytest.mark.parametrize("flatten", [False, True])
+def test_a_name_that_is_gone_is_nodata(flatten: bool) -> None:
+    response = _synthesise(NXDOMAIN, flatten=flatten)
+    assert (response.kind, _texts(response, "authority")) == (Kind.NODATA, [SOA])
 
 
 def test_authority_and_additional_stay() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clusterdns.search.walk import ends_walk, expansions
+from clusterdns.search.walk import Verdict, expansions, judge
 from clusterdns.wire.names import name_from_text, name_to_text
 from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says, request, response_to
 
@@ -93,21 +93,21 @@ def test_a_name_of_255_bytes_is_asked_and_one_of_256_is_not(spare: int) -> None:
     assert [len(name) for name in names] == ([255, 245] if spare == 0 else [254, 255, 244])
 
 
-ENDS_ROWS: dict[str, tuple[Says, bool]] = {
-    "an address": (FOUND, True),
-    "NODATA": (NODATA, True),
-    "NODATA without SOA": (Says(), True),
-    "CNAME only": (Says(answer=("@ 60 IN CNAME www.example.",)), True),
-    "truncated": (Says(answer=("@ 60 IN A 10.0.0.1",), flags="QR TC RD RA"), True),
-    "NXDOMAIN": (NXDOMAIN, False),
-    "NXDOMAIN without SOA": (Says(rcode="NXDOMAIN"), False),
-    "SERVFAIL": (Says(rcode="SERVFAIL"), False),
-    "REFUSED": (Says(rcode="REFUSED"), False),
-    "FORMERR": (Says(rcode="FORMERR"), False),
-    "NOTIMP": (Says(rcode="NOTIMP"), False),
+VERDICT_ROWS: dict[str, tuple[Says, Verdict]] = {
+    "an address": (FOUND, Verdict.EXISTS),
+    "NODATA": (NODATA, Verdict.EXISTS),
+    "NODATA without SOA": (Says(), Verdict.EXISTS),
+    "CNAME only": (Says(answer=("@ 60 IN CNAME www.example.",)), Verdict.EXISTS),
+    "truncated": (Says(answer=("@ 60 IN A 10.0.0.1",), flags="QR TC RD RA"), Verdict.EXISTS),
+    "NXDOMAIN": (NXDOMAIN, Verdict.DENIED),
+    "NXDOMAIN without SOA": (Says(rcode="NXDOMAIN"), Verdict.DENIED),
+    "SERVFAIL": (Says(rcode="SERVFAIL"), Verdict.UNDECIDED),
+    "REFUSED": (Says(rcode="REFUSED"), Verdict.UNDECIDED),
+    "FORMERR": (Says(rcode="FORMERR"), Verdict.UNDECIDED),
+    "NOTIMP": (Says(rcode="NOTIMP"), Verdict.UNDECIDED),
 }
 
 
-@pytest.mark.parametrize(("says", "ends"), ENDS_ROWS.values(), ids=ENDS_ROWS)
-def test_ends_walk(says: Says, ends: bool) -> None:
-    assert ends_walk(response_to(request(), says)) is ends
+@pytest.mark.parametrize(("says", "verdict"), VERDICT_ROWS.values(), ids=VERDICT_ROWS)
+def test_judge(says: Says, verdict: Verdict) -> None:
+    assert judge(response_to(request(), says)) is verdict

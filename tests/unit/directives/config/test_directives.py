@@ -112,6 +112,15 @@ def _forward(**settings: Any) -> forward.Config:
             hosts.Config(ttl=60, reverse=False, reload=0, fallthrough=("in-addr.arpa.", "ip6.arpa.")),
         ),
         ("autopath @kubernetes", autopath.Config("@kubernetes")),
+        ("autopath @kubernetes {\n flatten\n}", autopath.Config("@kubernetes", flatten=True)),
+        (
+            "autopath @kubernetes {\n host_search\n}",
+            autopath.Config("@kubernetes", host_search="/etc/resolv.conf"),
+        ),
+        (
+            "autopath @kubernetes {\n host_search /etc/host.conf\n}",
+            autopath.Config("@kubernetes", host_search="/etc/host.conf"),
+        ),
         ("autopath cluster.local /etc/resolv.conf", autopath.Config("/etc/resolv.conf", ("cluster.local.",))),
         (
             "autopath @kubernetes {\n trusted 10.0.0.0/8 fd00::/8\n trusted 127.0.0.1\n}",
@@ -267,6 +276,12 @@ def test_consolidate() -> None:
         ("autopath", "f:2:1: autopath takes at least 1 argument, but has 0"),
         ("autopath @kubernets", 'f:2:10: unknown search list "@kubernets": write @kubernetes; did you mean'),
         ("autopath @kubernetes {\n trusted\n}", "f:3:2: trusted takes at least 1 argument, but has 0"),
+        ("autopath @kubernetes {\n flatten on\n}", "f:3:10: flatten takes no arguments, but has 1"),
+        ("autopath @kubernetes {\n host_search a b\n}", "f:3:16: host_search takes at most 1 argument, but has 2"),
+        (
+            "autopath /etc/resolv.conf {\n host_search\n}",
+            "f:3:2: host_search is for @kubernetes: write the domains into /etc/resolv.conf",
+        ),
         ("autopath @kubernetes {\n trusted 10.0.0.1/8\n}", "f:3:10: 10.0.0.1/8 has host bits set"),
         ("autopath @kubernetes {\n trust 10.0.0.0/8\n}",
          'f:3:2: unknown option "trust" of autopath; did you mean "trusted"?'),

@@ -1,0 +1,127 @@
+"""What a search came to, kept for a moment, so that all questions of one look-up end at the same name.
+
+A stub resolver asks for A and AAAA at once, or one after the other. If the two were searched for on their own, a
+Service or a pod that comes or goes in between would give one of them an address and the other NXDOMAIN, and resolvers
+stop at that: musl at either of them. So the name that one question found is the name of the others, too:
+
+    A     ──► first denied ─► second denied ─► third exists ──► decided: the third
+    AAAA  ──────────────────────► (joins: the first is denied already) ─► the third
+
+Questions that race share the walk's place, and wait for nobody. Pure; `now` is monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+
+from clusterdns.limits import AUTOPATH_DECISION_SECONDS, AUTOPATH_DECISIONS, AUTOPATH_PAIR_SECONDS
+from clusterdns.search.lists import UNKNOWN_VIEW, SearchList
+from clusterdns.wire import numbers
+
+AS_ASKED = 0
+"""The step of a walk that leads nowhere else: the question is answered as it was asked."""
+
+_SIDES = {numbers.A: 1, numbers.AAAA: -1}
+
+
+class Walk:
+    """One search. `denied` names from the start do not exist; `step` is the one that answers, once that is known.
+
+    `view` and `fresh_until` are whom, and until when, the steps so far hold for; `client` is set as soon as that is one
+    client only. `search_list` is None for a client that was not known, or wanted no search: it is answered as it asked,
+    even if it is known a moment later.
+    """
+
+    __slots__ = ("_balance", "_ends", "_pairs_until", "client", "denied", "fresh_until", "search_list", "step", "view")
+
+    def __init__(self, search_list: SearchList | None, qtype: int, now: float, client: str = "") -> None:
+        self.search_list = search_list
+        self.client = client
+        self.view = UNKNOWN_VIEW if search_list is None else search_list.view
+        self.denied = 0
+        self.step: int | None = None
+        self.fresh_until = math.inf
+        self._balance = _SIDES.get(qtype, 0)
+        self._ends = self._pairs_until = now + AUTOPATH_PAIR_SECONDS.default
+
+    def deny(self, step: int) -> None:
+        """The name of this step does not exist, and none before it does."""
+        self.denied = max(self.denied, step + 1)
+
+    def decide(self, step: int, now: float) -> None:
+        """The name of this step answers. Who comes later, even with another one, goes by what was decided first."""
+        if self.step is None:
+            self.step = step
+            seconds = AUTOPATH_DECISION_SECONDS.default
+            # A packet cache in front repeats for the first half only: the other question of a look-up that it began
+            # comes within the second half.
+            self.fresh_until = min(self.fresh_until, now + seconds / 2)
+            self._ends = now + seconds
+            self._pairs_until = now + AUTOPATH_PAIR_SECONDS.default
+
+    def answers(self, qtype: int, now: float) -> bool:
+        """Whether a question that comes now is a part of this look-up.
+
+        As long as the walk goes on, and for a moment after, each is. Later, those are whose other half, A or AAAA, was
+        answered from here and has not been matched yet: a resolver may ask one after the other, or again.
+        """
+        side = _SIDES.get(qtype, 0)
+        if now >= self._ends and not (now < self._pairs_until and side * self._balance < 0):
+            return False
+        self._balance += side
+        return True
+
+
+class Decisions:
+    """The walks of a moment ago by first name and by whom they are for: a view, as a packet cache in front shares
+    answers within it, or one client. `capacity` at most, the oldest leaving first.
+    """
+
+    def __init__(self, capacity: int = AUTOPATH_DECISIONS.default_int) -> None:
+        self._capacity = capacity
+        self._walks: OrderedDict[tuple[bytes | str, bytes], Walk] = OrderedDict()
+        self._has_clients = False
+
+    def __len__(self) -> int:
+        return len(self._walks)
+
+    def find(self, client: str, folded: bytes, search_list: SearchList | None, qtype: int, now: float) -> Walk | None:
+        """The walk that a question belongs to: None for a new look-up, and where the address has another pod now."""
+        walk = self._walks.get((client, folded)) if self._has_clients else None
+        if walk is None or not walk.answers(qtype, now):
+            if search_list is None:
+                return None
+            walk = self._walks.get((search_list.view, folded))
+            if walk is None or not walk.answers(qtype, now):
+                return None
+        return walk if walk.search_list is None or walk.search_list == search_list else None
+
+    def begin(self, folded: bytes, search_list: SearchList, qtype: int, now: float) -> Walk:
+        """A new walk for a view, in the place of the one before it."""
+        walk = Walk(search_list, qtype, now)
+        self._put((search_list.view, folded), walk)
+        return walk
+
+    def hold(self, client: str, folded: bytes, qtype: int, now: float) -> None:
+        """This client is not known, and was told that the name does not exist."""
+        if self.find(client, folded, None, qtype, now) is None:
+            walk = Walk(None, qtype, now, client)
+            walk.decide(AS_ASKED, now)
+            self._has_clients = True
+            self._put((client, folded), walk)
+
+    def narrow(self, walk: Walk, client: str, folded: bytes) -> None:
+        """A step of the walk holds for `client` only: from now on it is for nobody else."""
+        if not walk.client:
+            walk.client = client
+            self._walks.pop((walk.view, folded), None)
+            self._has_clients = True
+            self._put((client, folded), walk)
+
+    def _put(self, key: tuple[bytes | str, bytes], walk: Walk) -> None:
+        walks = self._walks
+        walks[key] = walk
+        walks.move_to_end(key)
+        while len(walks) > self._capacity:
+            walks.popitem(last=False)

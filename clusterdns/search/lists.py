@@ -1,0 +1,49 @@
+"""Search lists: whose question is searched along which domains. Shared by autopath and by the walk on a node."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+UNKNOWN_VIEW = b""
+"""The view of clients for whom nothing is searched: those that are not known, and those that do not want it."""
+
+
+class SearchList(NamedTuple):
+    """`view` names the clients that share what is found; `domains` are folded wire names, first to last.
+
+    `is_off`: the client's owner wants no search on the server; then there are no domains.
+    """
+
+    view: bytes
+    domains: tuple[bytes, ...]
+    is_off: bool = False
+
+
+OFF = SearchList(UNKNOWN_VIEW, (), is_off=True)
+
+
+class SearchLists(Protocol):
+    """Who knows the search list of a client: by the client's pod, or one list for everyone."""
+
+    def search_list_of(self, client: str) -> SearchList | None:
+        """The search list of the client at this address (canonical text); None if the client is not known."""
+
+
+class WithHostDomains:
+    """The lists of `lists` with the host's own search domains behind, as kubelet adds them to a pod's."""
+
+    def __init__(self, lists: SearchLists, domains: tuple[bytes, ...]) -> None:
+        """`domains` are folded wire names."""
+        self._lists = lists
+        self._domains = domains
+        self._longer: dict[SearchList, SearchList] = {}
+
+    def search_list_of(self, client: str) -> SearchList | None:
+        known = self._lists.search_list_of(client)
+        if known is None or known.is_off:
+            return known
+        longer = self._longer.get(known)
+        if longer is None:
+            longer = known._replace(domains=tuple(dict.fromkeys((*known.domains, *self._domains))))
+            self._longer[known] = longer
+        return longer

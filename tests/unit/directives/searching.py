@@ -1,0 +1,70 @@
+"""An `autopath` directive among fakes: pods with search lists, and the names of one walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from ipaddress import ip_network
+
+from clusterdns.directives.autopath import Autopath
+from clusterdns.directives.chain import Handler
+from clusterdns.errors import UpstreamFailure
+from clusterdns.search.lists import SearchList
+from clusterdns.wire.names import name_from_text
+from tests.support.chain import FakeHandler, Says
+
+ZONE = name_from_text("cluster.local")
+POD = "10.0.0.7"
+POD_V6 = "fd00::7"
+OTHER_POD = "10.0.0.8"
+
+FIRST = "aliyun.com.shop.svc.cluster.local."
+SECOND = "aliyun.com.svc.cluster.local."
+THIRD = "aliyun.com.cluster.local."
+BARE = "aliyun.com."
+WALK = [FIRST, SECOND, THIRD, BARE]
+
+FAILS = Says(error=UpstreamFailure("192.0.2.53:53", "no answer"))
+SERVFAIL = Says(rcode="SERVFAIL")
+REFUSED = Says(rcode="REFUSED")
+
+
+def search_list(namespace: str) -> SearchList:
+    domains = (f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local")
+    return SearchList(namespace.encode(), tuple(name_from_text(domain) for domain in domains))
+
+
+class FakeSearchLists:
+    """Search lists by client address."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, SearchList] = {
+            POD: search_list("shop"),
+            POD_V6: search_list("shop"),
+            OTHER_POD: search_list("blog"),
+        }
+        self.asked: list[str] = []
+
+    def search_list_of(self, client: str) -> SearchList | None:
+        self.asked.append(client)
+        return self.known.get(client)
+
+
+def autopath(
+    behind: FakeHandler,
+    *,
+    zones: Sequence[bytes] = (ZONE,),
+    trusted: Sequence[str] = (),
+    lists: FakeSearchLists | None = None,
+    clock: Callable[[], float] = lambda: 100.0,
+    elsewhere: dict[bytes, Handler] | None = None,
+    flatten: bool = False,
+) -> Autopath:
+    return Autopath(
+        zones,
+        lists or FakeSearchLists(),
+        [ip_network(network) for network in trusted],
+        clock,
+        behind.handle,
+        (elsewhere or {}).get,
+        flatten=flatten,
+    )
