@@ -220,6 +220,9 @@ HEALTH_FAILED_CHECKS = Limit(
 # Directives that change questions and answers.
 PATTERN_CHARACTERS = Limit("regular expression", 10000, 1, 10000, "characters", "CoreDNS rewrite, template and errors")
 BUFSIZE = Limit("bufsize", 1232, 512, 4096, "bytes", "CoreDNS bufsize, RFC 6891 section 6.2.5")
+LOADBALANCE_RELOAD_SECONDS = Limit("loadbalance reload", 30, 0, 86400, "seconds", "CoreDNS loadbalance (0: never)")
+LOADBALANCE_WEIGHT = Limit("weight of an address", 1, 1, 255, "", "CoreDNS loadbalance")
+LOADBALANCE_ANSWERS = Limit("limit_answers", 0, 0, 65535, "records", "CoreDNS loadbalance (0: all)")
 REWRITE_TTL = Limit("ttl", 0, 0, 2147483647, "seconds", "RFC 2181 section 8")
 EXTENDED_ERROR = Limit("ederror", 0, 0, 65535, "", "RFC 8914 section 4 (INFO-CODE)")
 ANY_TTL = Limit("TTL of the answer to ANY", 8482, 0, 2147483647, "seconds", "CoreDNS any, RFC 8482 section 4.2")

@@ -10,13 +10,13 @@ as it was.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from clusterdns.directives.chain import Handler, Reply, Request, reply_with
+from clusterdns.directives.followed_file import FollowedFile
 from clusterdns.wire import numbers
 from clusterdns.wire.names import is_at_or_below, name_from_text
 from clusterdns.wire.records import Record, address_record
@@ -88,15 +88,12 @@ class Hosts:
         self._zones = tuple(zones)
         self._inline = inline
         self._file = Table()
-        self._path = path
+        self._followed = path and FollowedFile(path, reload_seconds, "hosts")
         self._following = following
         self._ttl = ttl
-        self._reload_seconds = reload_seconds
         self._reverse = reverse
         self._fallthrough = tuple(fallthrough or ())
         self._fallthrough_unsupported = fallthrough_unsupported
-        self._seen: tuple[int, int, int] | None = None
-        self._look_again_at = 0.0
 
     @property
     def entries(self) -> int:
@@ -106,15 +103,15 @@ class Hosts:
     @property
     def changed_at(self) -> float:
         """When the file that is in use was last changed, seconds since 1970; 0 if none has been read."""
-        return self._seen[0] / 1e9 if self._seen else 0.0
+        return self._followed.changed_at if self._followed else 0.0
 
     async def handle(self, request: Request) -> Reply:
         query = request.query
         if not any(is_at_or_below(query.folded, zone) for zone in self._zones):
             return await self._following(request)
-        if self._path is not None and request.now >= self._look_again_at:
-            self._look_again_at = request.now + self._reload_seconds if self._reload_seconds else float("inf")
-            self._load(self._path)
+        text = self._followed.new_text(request.now) if self._followed else None
+        if text is not None:
+            self._file = read_table(text)
         addresses = self._addresses(query.folded) or self._addresses(_wildcard_of(query.folded))
         names = []
         if self._reverse:
@@ -138,19 +135,6 @@ class Hosts:
 
     def _addresses(self, folded: bytes) -> list[Address]:
         return [*self._inline.addresses.get(folded, ()), *self._file.addresses.get(folded, ())]
-
-    def _load(self, path: Path) -> None:
-        try:
-            status = os.stat(path)
-            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if seen == self._seen:
-                return
-            self._file = read_table(path.read_text("utf-8", errors="replace"))
-        except OSError as error:
-            if self._seen != (0, 0, 0):
-                _log.warning("hosts: %s can't be read, its last content stays: %s", path, error.strerror)
-            seen = (0, 0, 0)
-        self._seen = seen
 
 
 def _wildcard_of(folded: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""`loadbalance [round_robin] { prefer NETWORK... }`: shuffle the addresses of each answer."""
+"""`loadbalance [round_robin|weighted FILE] { ... }`: another order of the addresses in each answer."""
 
 from __future__ import annotations
 
@@ -8,24 +8,47 @@ from clusterdns.corefile import reading
 from clusterdns.corefile.reading import IPNetwork
 from clusterdns.corefile.tree import Directive
 from clusterdns.directives.config import dns_words
+from clusterdns.limits import LOADBALANCE_ANSWERS, LOADBALANCE_RELOAD_SECONDS
 
-_NOT_YET = ("reload", "limit_answers")
+_POLICIES = ("round_robin", "weighted")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The one policy so far is round_robin. Addresses of `prefer` come first, those of its first network before all."""
+    """round_robin, or weighted if `weights` is the path of a file, looked at every `reload` seconds (0: once).
+
+    Addresses of `prefer` come first, those of its first network before all. At most `limit_answers` records are
+    answered; 0 is for all.
+    """
 
     prefer: tuple[IPNetwork, ...] = ()
+    weights: str = ""
+    reload: float = LOADBALANCE_RELOAD_SECONDS.default
+    limit_answers: int = LOADBALANCE_ANSWERS.default_int
 
 
 def parse(directive: Directive) -> Config:
     """Read one `loadbalance`; ConfigError with its place on anything else."""
-    for token in reading.arguments(directive, 0, 2):
-        if token.text == "weighted":
-            raise token.error("the policy weighted of loadbalance is not supported yet")
-        reading.keyword(token, ("round_robin",), "policy")
+    weights = ""
+    for policy in directive.args[:1]:
+        if reading.keyword(policy, _POLICIES, "policy") == "weighted":
+            _, file = reading.arguments(directive, 2, 2)
+            weights = reading.path(file)
+        else:
+            reading.arguments(directive, 1, 1)
     prefer: list[IPNetwork] = []
-    for option in reading.options(directive, ("prefer",), not_yet=_NOT_YET):
-        prefer += [dns_words.network(token) for token in reading.arguments(option, 1)]
-    return Config(tuple(prefer))
+    reload, limit_answers = LOADBALANCE_RELOAD_SECONDS.default, LOADBALANCE_ANSWERS.default_int
+    for option in reading.options(directive, ("prefer", "reload", "limit_answers")):
+        if option.name == "prefer":
+            if weights:
+                raise option.position.error("prefer is an option of round_robin, not of weighted")
+            prefer += [dns_words.network(token) for token in reading.arguments(option, 1)]
+        elif option.name == "reload":
+            if not weights:
+                raise option.position.error("reload is an option of weighted: there is no file to read again")
+            (token,) = reading.arguments(option, 1, 1)
+            reload = reading.seconds(token, LOADBALANCE_RELOAD_SECONDS)
+        else:
+            (token,) = reading.arguments(option, 1, 1)
+            limit_answers = reading.integer(token, LOADBALANCE_ANSWERS)
+    return Config(tuple(prefer), weights, reload, limit_answers)
