@@ -82,7 +82,7 @@ REPEATABLE = frozenset({"acl", "bind", "forward", "log", "rewrite", "template", 
 """The directives that a server block may have several times; CoreDNS refuses any other twice."""
 
 # Of CoreDNS 1.14 (plugin.cfg): so that a Corefile from there is told what it asks for, not that it has a typing error.
-_COREDNS = frozenset(
+COREDNS = frozenset(
     {
         "acl", "any", "auto", "autopath", "azure", "bind", "bufsize", "cache", "cancel", "chaos", "clouddns",
         "debug", "dns64", "dnssec", "dnstap", "erratic", "errors", "etcd", "file", "forward", "geoip", "grpc",
@@ -92,6 +92,7 @@ _COREDNS = frozenset(
         "secondary", "sign", "template", "timeouts", "tls", "trace", "transfer", "tsig", "view", "whoami"
     }
 )  # fmt: skip
+"""The directives of CoreDNS."""
 _ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
 
 T = TypeVar("T")
@@ -161,7 +162,7 @@ def _server(block: ServerBlock, known: Mapping[str, Parser], default_port: int) 
 
 
 def _unknown(directive: Directive, known: Mapping[str, Parser]) -> Exception:
-    if directive.name in _COREDNS:
+    if directive.name in COREDNS:
         return directive.position.error(
             f"the directive {directive.name} of CoreDNS is not supported here; supported are {', '.join(sorted(known))}"
         )

@@ -52,5 +52,10 @@ def upstream(token: Token) -> Upstream | ResolvConf:
             raise token.error(f'"{token.text}" has no server name behind its "%"')
     address, port_number = reading.host_and_port(token, _PORTS[transport], rest)
     if not reading.is_address(address):
-        raise token.error(f'"{token.text}" is no upstream: write an IP address with or without :port, or a path')
+        raise token.error(
+            f'"{token.text}" is no upstream: write an IP address with or without :port, or a path; names of hosts are '
+            "not looked up"
+        )
+    if port_number == 0:
+        raise token.error(f'"{token.text}": nobody answers on port 0')
     return Upstream("tls" if transport == "tls" else "dns", address, port_number, server_name)

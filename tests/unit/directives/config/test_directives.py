@@ -311,6 +311,8 @@ def test_consolidate() -> None:
         ("forward a..b 192.0.2.1", "f:2:9: 'a..b' has a label of 0 bytes"),
         ("forward . dns.google",
          'f:2:11: "dns.google" is no upstream: write an IP address with or without :port, or a path'),
+        ("forward . 192.0.2.1:0", 'f:2:11: "192.0.2.1:0": nobody answers on port 0'),
+        ("forward . tls://[2001:db8::1]:0", 'f:2:11: "tls://[2001:db8::1]:0": nobody answers on port 0'),
         ("forward . 192.0.2.1:dns", 'f:2:11: "192.0.2.1:dns": "dns" is no port number'),
         ("forward . https://9.9.9.9", "f:2:11: upstreams over https:// are not supported yet"),
         ("forward . tsl://9.9.9.9", 'f:2:11: unknown transport "tsl://"; did you mean "tls"?'),
