@@ -230,11 +230,21 @@ def _sample(pid: int, findings: Findings) -> None:
         findings.memory_bytes.append(pages * os.sysconf("SC_PAGESIZE"))
 
 
+def grown(findings: Findings) -> list[str]:
+    """What grew from the fourth minute to the last, by when the caches are full; nothing for a shorter soak."""
+    found = []
+    for what, samples in (("open files", findings.sockets), ("bytes of memory", findings.memory_bytes)):
+        if len(samples) > 4 and samples[-1] > 1.15 * samples[3]:
+            found.append(f"{samples[3]} {what} became {samples[-1]}")
+    return found
+
+
 def main() -> int:
     """Run the soak and print what it saw; the exit code says whether anything was wrong."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
     findings = asyncio.run(soak(seconds, flaps=max(3, int(seconds // 60))))
     print(f"{seconds:g} s of soak: {dict(findings.outcomes)}")
+    findings.wrong += grown(findings)
     print(f"open files {findings.sockets}, memory {[f'{sample / 1e6:.1f} MB' for sample in findings.memory_bytes]}")
     for text in findings.wrong[:20]:
         print(f"WRONG: {text}")

@@ -234,6 +234,11 @@ class MessageCache:
         self._success.remove(question, client)
         self._denial.remove(question, client)
 
+    def clear(self) -> None:
+        """Forget everything: nobody asks any more."""
+        for entries in (self._success_entries, self._denial_entries, self._failure_entries):
+            entries.clear()
+
     def failure(self, question: Question, client: str, now: float) -> Failure | None:
         """The failure that `client` would run into again, or None."""
         failure = self._failures.get(question, client)

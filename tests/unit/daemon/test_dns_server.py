@@ -82,18 +82,24 @@ def test_a_question_that_waits_for_its_upstream_outlives_a_replacement(upstream_
     async def body() -> None:
         (port,) = free_ports(1)
         async with Upstream() as upstream:
-            text = f".:{port} {{\n bind {FOUR}\n forward . {FOUR}:{upstream.port}\n}}\n"
-            upstream.script = lambda _: Do.HOLD
+            text = f".:{port} {{\n bind {FOUR}\n cache\n forward . {FOUR}:{upstream.port}\n}}\n"
             async with serving(text) as server:
+                former = server._assembly
+                ((_, messages),) = former.parts.caches
                 with Client(FOUR, port) as client:
+                    for _ in range(2):
+                        assert await client.address_of("kept.example") == ADDRESS
+                    assert (messages.success_entries, len(former.dispatchers[FOUR, port].packets)) == (1, 1)
+                    upstream.script = lambda _: Do.HOLD
                     asking = asyncio.create_task(client.address_of())
-                    await upstream.wait_for(1)
+                    await upstream.wait_for(2)
                     await server.replace(*configured(block(FOUR, port, "192.0.2.2")))
                     await asyncio.sleep(upstream_seconds)
                     upstream.release()
                     assert await asking == ADDRESS
-                # Once it has its answer, nothing of the former configuration stays open.
+                # Once it has its answer, nothing of the former configuration stays open, or in memory.
                 await asyncio.sleep(1)
+                assert (messages.success_entries, len(former.dispatchers[FOUR, port].packets)) == (0, 0)
                 assert upstream.open_connections == 0
                 assert not server._retired
 
