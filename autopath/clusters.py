@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -17,8 +17,9 @@ from typing import NamedTuple
 from autopath.clients import PodSearchLists
 from autopath.index import ClusterIndex
 from autopath.kubernetes import imported_index_over, index_over
-from clusterdns.daemon.lifecycle import eternal
+from clusterdns.daemon.lifecycle import eternal, settle_memory
 from clusterdns.directives.config.kubernetes import Config
+from clusterdns.histogram import Histogram
 from clusterdns.kube.access import Access
 from clusterdns.kube.label_selector import read_label_selector
 from clusterdns.kube.manifests import ManifestFolder
@@ -86,6 +87,10 @@ class Source:
         return self._search_lists[zone]
 
     @property
+    def indexes(self) -> Iterable[ClusterIndex]:
+        return self._indexes.values()
+
+    @property
     def synced(self) -> bool:
         return all(self.cluster.store(kind).synced for kind in self.kinds)
 
@@ -96,6 +101,12 @@ class Clusters:
     def __init__(self) -> None:
         self._sources: dict[Origin, Source] = {}
         self._tasks: dict[Origin, tuple[frozenset[str], asyncio.Task[None]]] = {}
+        self.watches: dict[Origin, ClusterWatch] = {}
+        """Those of API servers."""
+
+    def programming_durations(self) -> list[Histogram]:
+        """What the indexes have measured: how long changes took into DNS."""
+        return [index.programming_durations for source in self._sources.values() for index in source.indexes]
 
     def source_for(self, config: Config) -> Source:
         """The source that a directive names."""
@@ -149,5 +160,7 @@ class Clusters:
             kinds,
             field_selectors={"Pod": UNFINISHED_PODS},
             label_selectors=origin.selectors,
+            on_list=settle_memory,
         )
+        self.watches[origin] = watch
         return eternal("kubernetes watch", watch.run)

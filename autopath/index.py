@@ -18,10 +18,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from autopath.addresses import dashed
+from clusterdns.histogram import Histogram
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import Endpoint, EndpointSlice, Namespace, Service
 from clusterdns.kube.store import Cluster
 from clusterdns.wire.names import MAX_LABEL, name_from_text
+
+PROGRAMMING_SECONDS = tuple(0.001 * 2**step for step in range(20))
+"""CoreDNS's buckets for the time from a change to its being in DNS: a millisecond to nine minutes."""
 
 
 class ServiceKind(enum.Enum):
@@ -201,6 +205,8 @@ class ClusterIndex:
         self._with_pod_names = with_pod_names
         cluster.namespaces.subscribe(self._namespace_changed)
         cluster.services.subscribe(self._service_changed)
+        self.programming_durations = Histogram(PROGRAMMING_SECONDS)
+        self._slices = cluster.endpoint_slices
         if endpoints:
             cluster.endpoint_slices.subscribe(self._slice_changed)
 
@@ -246,6 +252,15 @@ class ClusterIndex:
             indexed.put(new)
         self.slices_at.move(indexed, _addresses(old), _addresses(new))
         self._changed(row)
+        self._measure(row, new.triggered if old is None or old.triggered != new.triggered else 0.0)
+
+    def _measure(self, row: IndexedService, triggered: float) -> None:
+        """From the change of a pod to its being in DNS. What a first list brings has been a change long ago.
+
+        As in CoreDNS for headless Services only: the controller says the time just there for sure.
+        """
+        if triggered and row.kind is ServiceKind.HEADLESS and self._slices.synced:
+            self.programming_durations.add(max(0.0, self._wall_clock() - triggered))
 
     def _remove_slice(self, old: EndpointSlice) -> None:
         key = _wire_key(old.namespace, old.service)

@@ -23,6 +23,7 @@ from clusterdns.daemon import flags, lifecycle, logs
 from clusterdns.daemon.corefile_loader import Loaded, load_corefile
 from clusterdns.daemon.dns_metrics import register_reload_metrics
 from clusterdns.daemon.dns_server import DnsServer
+from clusterdns.daemon.kube_metrics import register_kube_metrics
 from clusterdns.daemon.metrics import new_registry
 from clusterdns.daemon.reload import Reload
 from clusterdns.directives.assemble import Assembly, Maker, Site, assemble
@@ -84,6 +85,7 @@ async def serve(options: flags.Flags, stop: asyncio.Event) -> int:
     server = DnsServer(loaded.servers, make(loaded), registry)
     reload = Reload(loaded, load, apply)
     register_reload_metrics(registry, reload.counters)
+    register_kube_metrics(registry, clusters.watches.values, clusters.programming_durations)
     reloading = lifecycle.eternal("reload", reload.run)
     try:
         await clusters.start()

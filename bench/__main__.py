@@ -1,6 +1,7 @@
 """`make bench`: each program side by side with what it has to beat, in one run; prints the tables that README shows.
 
     python -m bench [--only SECTION] [--rounds N] [--seconds N]
+    python -m bench scale ...     a large cluster, by itself: see bench.scale
 
 With the defaults it takes about four minutes. README.md in this folder says what each section measures.
 """
@@ -13,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import scale
 from bench.cold_start import bench_cold_start
 from bench.memory import bench_memory
 from bench.misses import bench_misses
@@ -30,6 +32,8 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
 
 def main() -> int:
     """Run the benchmarks; returns the exit code."""
+    if sys.argv[1:2] == ["scale"]:
+        return scale.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", choices=SECTIONS, action="append", help="run this section; may be given again")
     parser.add_argument("--rounds", type=int, default=7, help="rounds, five or more")

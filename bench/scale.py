@@ -1,6 +1,6 @@
 """autopath in a large cluster: time to ready, memory, CPU, and what 500 changes a second do to those who ask.
 
-    python -m bench.scale [--pods 150000] [--services 10000] [--rate 500] [--seconds 15] [--rounds 3]
+    python -m bench scale [--pods 150000] [--services 10000] [--rate 500] [--seconds 15] [--rounds 3]
 
 The API server is a process of its own that computes the cluster (bench.synthetic_api); autopath is the real program,
 with `pods verified` and autopath, from its start on. Prints the table that docs show.
@@ -20,7 +20,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,17 +54,17 @@ class Measured:
     """From the sending of a change to the first answer that has it."""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark for one size; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.scale", description=__doc__.splitlines()[0] if __doc__ else ""
+        prog="python -m bench scale", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     parser.add_argument("--pods", type=int, default=150_000)
     parser.add_argument("--services", type=int, default=10_000)
     parser.add_argument("--rate", type=int, default=500, help="changes of pods a second")
     parser.add_argument("--seconds", type=int, default=15, help="for each round, with and without changes")
     parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.rate * options.seconds * options.rounds > MOST_CHANGES:
         parser.error(f"no more than {MOST_CHANGES} changes in all")
     with tempfile.TemporaryDirectory(prefix="clusterdns-scale-") as folder:

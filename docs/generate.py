@@ -30,6 +30,7 @@ from clusterdns.daemon.dns_metrics import (
     register_reload_metrics,
 )
 from clusterdns.daemon.flags import Flag
+from clusterdns.daemon.kube_metrics import register_kube_metrics
 from clusterdns.daemon.metrics import new_registry
 from clusterdns.daemon.reload import ReloadCounters
 from clusterdns.daemon.self_check import SelfCheck
@@ -135,6 +136,7 @@ def families() -> dict[str, tuple[Family, ...]]:
         register_health_metrics(registries[program], SelfCheck(list))
         register_listener_metrics(registries[program], dict)
         register_reload_metrics(registries[program], ReloadCounters(""))
+    register_kube_metrics(registries["autopath"], list, list)
     externaldns.measurements.export(registries["externaldns"], externaldns.measurements.Measurements())
     return {program: tuple(_families(registry)) for program, registry in registries.items()}
 

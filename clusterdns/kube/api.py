@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import yaml
@@ -21,6 +21,7 @@ from clusterdns.kube.access import IN_CLUSTER, Access
 from clusterdns.kube.decode import decode_status
 from clusterdns.kube.lines import LineSplitter
 from clusterdns.kube.pace import Pace
+from clusterdns.kube.requests import NO_ANSWER, RequestCounters
 from clusterdns.limits import KUBE_CONNECT_SECONDS, KUBE_LIST_SECONDS, KUBE_WATCH_LINE_BYTES
 
 _HEADERS = {
@@ -36,13 +37,18 @@ _BAD_CONFIGURATION = (yaml.YAMLError, OSError, ValueError, LookupError, TypeErro
 class ApiServer:
     """One API server, and one session to it. Connects when first used, and anew after the server refused who we are.
 
-    `pace` is shared by those that ask the same server, so that its limits hold for all of them.
+    `pace` is shared by those that ask the same server, so that its limits hold for all of them; so are `counters`.
     """
 
-    def __init__(self, access: Access = IN_CLUSTER, pace: Pace | None = None) -> None:
+    def __init__(
+        self, access: Access = IN_CLUSTER, pace: Pace | None = None, counters: RequestCounters | None = None
+    ) -> None:
         self._access = access
         self._pace = pace or Pace(access)
+        self._counters = counters or RequestCounters()
         self._client: Any = None
+        self.host = ""
+        """Whom it connected to, `name:port`."""
 
     async def connect(self) -> None:
         """Read the configuration. Raises ConfigError saying what is missing; no request is made yet."""
@@ -65,6 +71,7 @@ class ApiServer:
                 config.load_incluster_config(client_configuration=settings)
             self._client = client.ApiClient(settings)
             self._client.user_agent = "clusterdns"
+            self.host = urlsplit(settings.host).netloc
         except (config.ConfigException, *_BAD_CONFIGURATION) as error:
             if access.kubeconfig:
                 raise ConfigError(f"not a usable kubeconfig: {error}", source=access.kubeconfig) from None
@@ -94,8 +101,8 @@ class ApiServer:
         """The body of a GET. Raises KubeApiError."""
         timeout = aiohttp.ClientTimeout(total=KUBE_LIST_SECONDS.default, sock_connect=KUBE_CONNECT_SECONDS.default)
         try:
-            async with self._pace.request():
-                response = await self._open(path, query, timeout)
+            async with self._pace.request() as waited:
+                response = await self._open(path, query, timeout, waited)
                 return await response.read()
         except (aiohttp.ClientError, OSError) as error:
             raise _no_answer(error) from None
@@ -114,11 +121,14 @@ class ApiServer:
         response = None
         splitter = LineSplitter(KUBE_WATCH_LINE_BYTES.default_int)
         try:
-            async with self._pace.request():
-                response = await self._open(path, query, timeout)
+            async with self._pace.request() as waited:
+                response = await self._open(path, query, timeout, waited)
             async for piece in response.content.iter_any():
-                if lines := splitter.feed(piece):
+                lines = splitter.feed(piece)
+                del piece  # half a megabyte in a list, and a quiet watch waits here for minutes
+                if lines:
                     yield lines
+                del lines
         except (aiohttp.ClientError, OSError) as error:
             if response is None or not isinstance(error, aiohttp.SocketTimeoutError):
                 raise _no_answer(error) from None
@@ -128,7 +138,7 @@ class ApiServer:
                 response.close()
 
     async def _open(
-        self, path: str, query: Mapping[str, str], timeout: aiohttp.ClientTimeout
+        self, path: str, query: Mapping[str, str], timeout: aiohttp.ClientTimeout, waited: float
     ) -> aiohttp.ClientResponse:
         if self._client is None:
             try:
@@ -143,8 +153,15 @@ class ApiServer:
             header_params=dict(_HEADERS),
             auth_settings=["BearerToken"],
         )
-        answer = await self._client.call_api(method, url, headers, _request_timeout=timeout)
-        response: aiohttp.ClientResponse = answer.response
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        code = NO_ANSWER
+        try:
+            answer = await self._client.call_api(method, url, headers, _request_timeout=timeout)
+            response: aiohttp.ClientResponse = answer.response
+            code = str(response.status)
+        finally:
+            self._counters.add(self.host, code, waited, clock() - began)
         if response.status == 200:
             return response
         body = await response.read()

@@ -7,7 +7,7 @@ Pure: no I/O, no clock. The only error is MalformedObject, whatever the input.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -47,9 +47,9 @@ class MalformedObject(ClusterDNSError):
 
 
 class Page(Struct, frozen=True):
-    """One page of a list; `continue_token` is empty on the last one."""
+    """One page of a list; `continue_token` is empty on the last one. Objects are decoded as they are taken."""
 
-    objects: list[KubeObject]
+    objects: Iterator[KubeObject]
     resource_version: str
     continue_token: str
 
@@ -101,12 +101,11 @@ class _Codec(Struct):
     raw: type[Any]
     trim: Callable[[Any, Note], KubeObject]
     one: msgspec.json.Decoder[Any]
-    page: msgspec.json.Decoder[Any]
     change: msgspec.json.Decoder[Any]
 
 
 def _codec(raw: Any, trim: Callable[[Any, Note], KubeObject]) -> _Codec:
-    decoders = (msgspec.json.Decoder(shape) for shape in (raw, RawList[raw], RawChange[raw]))
+    decoders = (msgspec.json.Decoder(shape) for shape in (raw, RawChange[raw]))
     return _Codec(raw, trim, *decoders)
 
 
@@ -123,7 +122,7 @@ _CODECS: dict[str, _Codec] = {
     "HTTPRoute": _codec(RawRoute, trim_route),
     "GRPCRoute": _codec(RawRoute, trim_route),
 }
-_LOOSE_PAGE = msgspec.json.Decoder(RawList[msgspec.Raw])
+_PAGE = msgspec.json.Decoder(RawList)
 _EVENT = msgspec.json.Decoder(RawEvent)
 _BOOKMARK = msgspec.json.Decoder(RawBookmark)
 _STATUS = msgspec.json.Decoder(RawStatus)
@@ -137,29 +136,26 @@ def decode_page(kind: str, body: bytes, note: Note) -> Page:
 
     Raises MalformedObject if the body as a whole is no list.
     """
-    codec = _CODECS[kind]
     try:
-        page = codec.page.decode(body)
-        items = page.items or ()
-    except _UNDECODABLE:
-        # One odd object must not hide the rest: decode again, item by item.
+        page = _PAGE.decode(body)
+    except _UNDECODABLE as error:
+        raise MalformedObject(f"list of {kind}: {_explain(error)}") from None
+    objects = _decode_items(kind, page.items or (), note)
+    return Page(objects, page.metadata.resource_version, page.metadata.continue_token)
+
+
+def _decode_items(kind: str, items: Iterable[msgspec.Raw], note: Note) -> Iterator[KubeObject]:
+    codec = _CODECS[kind]
+    for raw in items:
         try:
-            page = _LOOSE_PAGE.decode(body)
+            item = codec.one.decode(raw)
         except _UNDECODABLE as error:
-            raise MalformedObject(f"list of {kind}: {_explain(error)}") from None
-        items = []
-        for raw in page.items or ():
-            try:
-                items.append(codec.one.decode(raw))
-            except _UNDECODABLE as error:
-                note(f"{kind} left out: {_explain(error)}")
-    objects = []
-    for item in items:
+            note(f"{kind} left out: {_explain(error)}")
+            continue
         if item.metadata.name:
-            objects.append(_trim(kind, codec, item, note))
+            yield _trim(kind, codec, item, note)
         else:
             note(f"{kind} left out: metadata.name is missing")
-    return Page(objects, page.metadata.resource_version, page.metadata.continue_token)
 
 
 def decode_event(kind: str, line: bytes, note: Note) -> Event:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from datetime import datetime
 
 import msgspec
 
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import Endpoint, EndpointPort, EndpointSlice, Pod, PodClaim, Service
+from clusterdns.kube.trim import unix_seconds
 
 OWN_ANNOTATIONS = "clusterdns.io/"
 """Annotations of pods that start so are kept: they are for this suite."""
@@ -46,7 +46,7 @@ def claim_of(pod: Pod) -> PodClaim:
         namespace=sys.intern(pod.namespace),
         v4=v4,
         v6=v6,
-        started=_seconds(pod.started),
+        started=int(unix_seconds(pod.started)),
         running=pod.phase == "Running",
         terminating=pod.terminating,
         annotations=tuple(pair for pair in pod.annotations.items() if pair[0].startswith(OWN_ANNOTATIONS)),
@@ -73,6 +73,7 @@ def endpoints_of(pod_names: bool) -> Callable[[EndpointSlice], EndpointSlice]:
         return msgspec.structs.replace(
             each,
             namespace=sys.intern(each.namespace),
+            address_type=sys.intern(each.address_type),
             uid="",
             resource_version="",
             labels=_NOTHING,
@@ -97,11 +98,3 @@ def _endpoint(endpoint: Endpoint, pod_names: bool) -> Endpoint:
 @functools.lru_cache(_PORTS)
 def _shared(ports: tuple[EndpointPort, ...]) -> tuple[EndpointPort, ...]:
     return ports
-
-
-def _seconds(text: str) -> int:
-    """RFC 3339 to Unix seconds; 0 for none, which loses to any."""
-    try:
-        return int(datetime.fromisoformat(text).timestamp()) if text else 0
-    except ValueError:
-        return 0

@@ -97,6 +97,8 @@ class EndpointSlice(KubeObject, frozen=True, gc=False, kw_only=True):
     imported: str = ""
     source_cluster: str = ""
     address_type: str = "IPv4"
+    triggered: float = 0.0
+    """When what made this change happened, Unix seconds; 0 if it does not say."""
     endpoints: tuple[Endpoint, ...] = ()
     ports: tuple[EndpointPort, ...] = ()
 

@@ -39,12 +39,14 @@ class Pace:
         self._places = asyncio.Semaphore(access.max_inflight) if access.max_inflight else None
 
     @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
-        """Wait until another request may be made; it is under way inside."""
+    async def request(self) -> AsyncIterator[float]:
+        """Wait until another request may be made; it is under way inside. Gives the seconds that this took."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
         places: AbstractAsyncContextManager[None] = self._places or nullcontext()
         async with places:
             if self._rate:
-                now = asyncio.get_running_loop().time()
+                now = clock()
                 self._bucket = self._bucket or TokenBucket(self._rate, self._size, now)
                 await asyncio.sleep(self._bucket.take(now))
-            yield
+            yield clock() - began

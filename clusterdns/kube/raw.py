@@ -182,11 +182,11 @@ class RawListMetadata(Struct, gc=False):
     continue_token: str = field(default="", name="continue")
 
 
-class RawList(Struct, Generic[R], gc=False):
+class RawList(Struct, gc=False):
     """One page of a list: `metadata` comes before `items`, and the items carry no kind of their own."""
 
     metadata: RawListMetadata
-    items: list[R] | None = None
+    items: list[msgspec.Raw] | None = None
 
 
 class RawStatus(Struct, gc=False):

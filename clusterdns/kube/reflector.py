@@ -1,7 +1,7 @@
 """List, then watch, then what to do when either breaks: the reflector of one kind, as a state machine without I/O.
 
     next_step() -> WatchFrom | ListPage | Pause     what to ask the server, carried out by `watcher`
-    heard(event), ended(now), listed(page), failed(error)     what came of it
+    heard(event), ended(now), found(object), listed(version, token), failed(error)     what came of it
 
 A list is streamed, as the first events of a watch, object by object; a server that does not do that is asked for
 pages. The store is always usable: objects are put as they come, and only a complete list removes what was not in it.
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from clusterdns.errors import KubeApiError
-from clusterdns.kube.decode import Bookmark, Delete, Event, Failure, Page, Put, Unreadable
+from clusterdns.kube.decode import Bookmark, Delete, Event, Failure, Put, Unreadable
 from clusterdns.kube.objects import Key, KubeObject
 from clusterdns.kube.store import Store
 from clusterdns.limits import (
@@ -77,6 +77,8 @@ class Reflector:
         self._watch_began = 0.0
         self._heard_anything = False
         self.trouble = ""
+        self.lists = 0
+        """Whole lists so far."""
 
     def next_step(self, now: float) -> Step:
         """What to do now. Each call's step must be carried out and reported before the next call."""
@@ -94,14 +96,16 @@ class Reflector:
         # Spread over five to ten minutes, so that the watches of many nodes do not all end together.
         return WatchFrom(self._version, round(KUBE_WATCH_SECONDS.default * (1 + self._dice())))
 
-    def listed(self, page: Page) -> None:
-        """A page of the list is in."""
-        for each in page.objects:
-            self._unseen.pop(each.key, None)
-            self._store.put(each)
-        self._continue = page.continue_token
-        if not self._continue:
-            self._finish_list(page.resource_version)
+    def found(self, new: KubeObject) -> None:
+        """An object of a page of the list."""
+        self._unseen.pop(new.key, None)
+        self._store.put(new)
+
+    def listed(self, resource_version: str, continue_token: str) -> None:
+        """All of a page was found."""
+        self._continue = continue_token
+        if not continue_token:
+            self._finish_list(resource_version)
 
     def heard(self, event: Event) -> bool:
         """A line of the watch is in. Returns whether to go on reading this watch."""
@@ -110,8 +114,7 @@ class Reflector:
                 self.failed(KubeApiError(code, reason, message))
                 return False
             case Put(new, version):
-                self._unseen.pop(new.key, None)
-                self._store.put(new)
+                self.found(new)
                 self._move_to(version)
             case Delete(key, version):
                 self._unseen.pop(key, None)
@@ -137,6 +140,7 @@ class Reflector:
 
     def _finish_list(self, version: str) -> None:
         self._store.finish(self._unseen)
+        self.lists += 1
         self._unseen = {}
         self._streaming = False
         self._streams = True

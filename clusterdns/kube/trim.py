@@ -8,6 +8,7 @@ Source of the defaults: Kubernetes API reference, v1 and discovery.k8s.io/v1; Mu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from clusterdns.kube.addresses import canonical_address
 from clusterdns.kube.objects import (
@@ -45,6 +46,8 @@ Note = Callable[[str], None]
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 IMPORTED_SERVICE_LABEL = "multicluster.kubernetes.io/service-name"
+# "the time at which the last change to a pod or Service triggered a change of the endpoints" (SIG Scalability).
+TRIGGER_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time"
 SOURCE_CLUSTER_LABEL = "multicluster.kubernetes.io/source-cluster"
 
 # kubectl apply keeps a whole copy of the manifest in this annotation. Nothing here ever reads it.
@@ -114,6 +117,7 @@ def trim_endpoint_slice(raw: RawEndpointSlice, note: Note) -> EndpointSlice:
         imported=labels.get(IMPORTED_SERVICE_LABEL, ""),
         source_cluster=labels.get(SOURCE_CLUSTER_LABEL, ""),
         address_type=address_type,
+        triggered=unix_seconds((meta.annotations or {}).get(TRIGGER_ANNOTATION, "")),
         endpoints=endpoints,
         ports=tuple(EndpointPort(port.name or "", port.port, port.protocol or "TCP") for port in raw.ports or ()),
     )
@@ -183,6 +187,14 @@ def trim_node(raw: RawNode, note: Note) -> Node:
         # A manifest without conditions describes a node that works.
         ready=condition(status.conditions if status else None, "Ready") in ("True", ""),
     )
+
+
+def unix_seconds(text: str) -> float:
+    """RFC 3339 to Unix seconds; 0 for none."""
+    try:
+        return datetime.fromisoformat(text).timestamp() if text else 0.0
+    except ValueError:
+        return 0.0
 
 
 def kept_annotations(meta: RawMetadata) -> dict[str, str]:

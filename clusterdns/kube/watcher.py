@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from types import MappingProxyType
+from typing import NamedTuple
 
 from clusterdns.errors import KubeApiError
 from clusterdns.kube.access import Access
@@ -22,6 +23,7 @@ from clusterdns.kube.decode import MalformedObject, Unreadable, decode_event, de
 from clusterdns.kube.kinds import KINDS, Kind
 from clusterdns.kube.pace import Pace
 from clusterdns.kube.reflector import ListPage, Pause, Reflector, WatchFrom
+from clusterdns.kube.requests import RequestCounters
 from clusterdns.kube.store import Cluster
 from clusterdns.limits import KUBE_LIST_PAGE, KUBE_TURN_SECONDS, KUBE_WATCH_SILENCE_SECONDS
 
@@ -31,11 +33,21 @@ UNFINISHED_PODS = "status.phase!=Succeeded,status.phase!=Failed"
 """Field selector that drops pods which have run to their end: their addresses belong to others already."""
 
 
+class WatchState(NamedTuple):
+    """How one watch is: seconds since the server said anything, and whole lists so far."""
+
+    host: str
+    resource: str
+    silence: float
+    lists: int
+
+
 class ClusterWatch:
     """Keeps the stores of `kinds` equal to what an API server has.
 
-    `namespace` limits namespaced kinds to one namespace; selectors are by kind. `dice` returns random numbers in
-    [0, 1): they spread the requests of many nodes over time.
+    `namespace` limits namespaced kinds to one namespace; selectors are by kind. `on_list` is called after each whole
+    list, once all kinds are synced. `dice` returns random numbers in [0, 1): they spread the requests of many nodes
+    over time.
     """
 
     def __init__(
@@ -47,19 +59,37 @@ class ClusterWatch:
         *,
         field_selectors: Mapping[str, str] = MappingProxyType({}),
         label_selectors: Mapping[str, str] = MappingProxyType({}),
+        on_list: Callable[[], None] = lambda: None,
         dice: Callable[[], float] = random.random,
     ) -> None:
+        self.requests = RequestCounters()
+        self._stores = [cluster.store(name) for name in kinds]
+        self._on_list = on_list
         pace = Pace(access)
         self._watches = [
             _KindWatch(
                 KINDS[name],
                 Reflector(cluster.store(name), dice, optional=KINDS[name].optional),
-                ApiServer(access, pace),
+                ApiServer(access, pace, self.requests),
                 KINDS[name].path(namespace),
                 _selection(field_selectors.get(name, ""), label_selectors.get(name, "")),
+                self._listed,
             )
             for name in sorted(kinds)
         ]
+
+    def states(self) -> list[WatchState]:
+        """How each watch is."""
+        now = asyncio.get_running_loop().time()
+        return [
+            WatchState(watch.server.host, watch.kind.plural, now - watch.heard_at, watch.lists)
+            for watch in self._watches
+            if watch.lists
+        ]
+
+    def _listed(self) -> None:
+        if all(store.synced for store in self._stores):
+            self._on_list()
 
     async def run(self) -> None:
         """List and watch until cancelled. Raises ConfigError at once if there is no usable configuration; an API
@@ -84,9 +114,18 @@ class _KindWatch:
     """The watch of one kind."""
 
     def __init__(
-        self, kind: Kind, reflector: Reflector, server: ApiServer, path: str, selection: Mapping[str, str]
+        self,
+        kind: Kind,
+        reflector: Reflector,
+        server: ApiServer,
+        path: str,
+        selection: Mapping[str, str],
+        on_list: Callable[[], None],
     ) -> None:
         self.kind = kind
+        self.heard_at = 0.0
+        self.lists = 0
+        self._on_list = on_list
         self.server = server
         self._reflector = reflector
         self._path = path
@@ -116,7 +155,13 @@ class _KindWatch:
         if token:
             query["continue"] = token
         body = await self.server.get(self._path, query)
-        self._reflector.listed(decode_page(self.kind.name, body, log.warning))
+        turn = _Turn()
+        self.heard_at = turn.now
+        page = decode_page(self.kind.name, body, log.warning)
+        for each in page.objects:
+            self._reflector.found(each)
+            await turn.end_in_time()
+        self._reflector.listed(page.resource_version, page.continue_token)
 
     async def _watch(self, step: WatchFrom) -> None:
         query = {
@@ -128,19 +173,18 @@ class _KindWatch:
         }
         if not step.resource_version:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        loop = asyncio.get_running_loop()
         async with aclosing(self.server.lines(self._path, query, KUBE_WATCH_SILENCE_SECONDS.default)) as batches:
             async for lines in batches:
-                # What has been received is there at once, so that nothing here would wait: queries get their turn.
+                # Reading waits for nothing while there is more to read.
                 await asyncio.sleep(0)
-                turn_ends = loop.time() + KUBE_TURN_SECONDS.default
+                turn = _Turn()
+                self.heard_at = turn.now
                 for line in lines:
                     if not self._hear(line):
                         return
-                    if loop.time() > turn_ends:
-                        await asyncio.sleep(0)
-                        turn_ends = loop.time() + KUBE_TURN_SECONDS.default
-        self._reflector.ended(loop.time())
+                    await turn.end_in_time()
+                del lines, line  # as where they come from
+        self._reflector.ended(asyncio.get_running_loop().time())
 
     def _hear(self, line: bytes) -> bool:
         """Apply one line of the watch. Returns whether to go on reading."""
@@ -159,3 +203,20 @@ class _KindWatch:
         elif self._in_trouble and not trouble:
             log.info("%s are current again", self.kind.plural)
         self._in_trouble = bool(trouble)
+        if self._reflector.lists != self.lists:
+            self.lists = self._reflector.lists
+            self._on_list()
+
+
+class _Turn:
+    """A turn of the event loop that lasts no longer than it may: a list is long, and queries wait behind it."""
+
+    def __init__(self) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self.now = self._clock()
+
+    async def end_in_time(self) -> None:
+        """Let others have their turn, if this one was long enough."""
+        if self._clock() - self.now > KUBE_TURN_SECONDS.default:
+            await asyncio.sleep(0)
+            self.now = self._clock()

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from autopath.index import ClusterIndex
-from clusterdns.kube.objects import Key, KubeObject, Namespace
+from clusterdns.kube.objects import EndpointSlice, Key, KubeObject, Namespace, Service
 from clusterdns.kube.store import Cluster
 from tests.unit.autopath.asking import ask, directive
 from tests.unit.autopath.objects import cluster, endpoint, external, pod, service, slice_of
@@ -274,3 +274,29 @@ def test_the_serial_is_the_time_of_the_last_change() -> None:
         now[0] = second * 1000
         change(stores)
         assert index.serial == second * 1000
+
+
+TRIGGERED = msgspec.structs.replace(DB_SLICE, triggered=995.0)
+
+# (Service, whether slices are synced, slices one after the other, durations measured at 1000)
+PROGRAMMING: list[tuple[str, Service, bool, list[EndpointSlice], int, float]] = [
+    ("a change of a headless Service", service("data/db"), True, [TRIGGERED], 1, 5.0),
+    ("the same change again", service("data/db"), True, [TRIGGERED, TRIGGERED], 1, 5.0),
+    ("a change that does not say", service("data/db"), True, [DB_SLICE], 0, 0.0),
+    ("two changes", service("data/db"), True, [TRIGGERED, msgspec.structs.replace(TRIGGERED, triggered=997.0)], 2, 8.0),
+    ("a clock that is ahead", service("data/db"), True, [msgspec.structs.replace(TRIGGERED, triggered=2000.0)], 1, 0.0),
+    ("a Service with a cluster IP", service("data/db", "10.96.2.2"), True, [TRIGGERED], 0, 0.0),
+    ("the first list", service("data/db"), False, [TRIGGERED], 0, 0.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("of", "synced", "slices", "count", "total"), [row[1:] for row in PROGRAMMING], ids=[row[0] for row in PROGRAMMING]
+)
+def test_programming_latency(of: Service, synced: bool, slices: list[EndpointSlice], count: int, total: float) -> None:
+    stores = cluster(of)
+    stores.endpoint_slices.synced = synced
+    index = ClusterIndex(stores, wall_clock=lambda: 1000.0)
+    for each in slices:
+        stores.endpoint_slices.put(each)
+    assert (sum(index.programming_durations.counts), index.programming_durations.total) == (count, total)

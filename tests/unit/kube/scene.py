@@ -36,9 +36,10 @@ def names(store: Store[Any]) -> list[str]:
 class Scene:
     """A double with some objects, the stores, and the watch that keeps them."""
 
-    def __init__(self, server: ApiServerDouble, cluster: Cluster, folder: Path) -> None:
+    def __init__(self, server: ApiServerDouble, cluster: Cluster, watch: ClusterWatch, folder: Path) -> None:
         self.server = server
         self.cluster = cluster
+        self.watch = watch
         self.folder = folder
 
     async def watched(self, kind: str) -> None:
@@ -57,6 +58,7 @@ async def watching(
     kinds: frozenset[str],
     *,
     prepare: Callable[[ApiServerDouble], None] = lambda server: None,
+    limits: dict[str, Any] | None = None,
     **more: Any,
 ) -> AsyncIterator[Scene]:
     async with ApiServerDouble() as server:
@@ -65,10 +67,11 @@ async def watching(
         server.put("Service", "db", "data", spec={"clusterIP": "None"})
         prepare(server)
         cluster = Cluster()
-        watch = ClusterWatch(cluster, Access(server.kubeconfig(folder)), kinds, dice=lambda: 0.0, **more)
+        access = Access(server.kubeconfig(folder), **(limits or {}))
+        watch = ClusterWatch(cluster, access, kinds, dice=lambda: 0.0, **more)
         task = asyncio.create_task(watch.run())
         try:
-            yield Scene(server, cluster, folder)
+            yield Scene(server, cluster, watch, folder)
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):

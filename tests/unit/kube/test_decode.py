@@ -16,6 +16,7 @@ from clusterdns.kube.decode import (
     Event,
     Failure,
     MalformedObject,
+    Page,
     Put,
     Unreadable,
     decode_document,
@@ -159,7 +160,7 @@ def test_broken_item_does_not_hide_the_others() -> None:
 
 def test_empty_list_as_go_writes_it() -> None:
     page = decode_page("Pod", b'{"metadata":{"resourceVersion":"7"},"items":null}', no_note)
-    assert (page.objects, page.resource_version, page.continue_token) == ([], "7", "")
+    assert (list(page.objects), page.resource_version, page.continue_token) == ([], "7", "")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"items":[]}', b'{"metadata":{},"items":5}', b"[" * 100_000])
@@ -228,4 +229,6 @@ def test_any_bytes_decode_or_are_malformed(kind: str, data: bytes) -> None:
     for decode in (decode_page, decode_event):
         for text in (data, b'{"type":"ADDED","object":%b}' % data, b'{"metadata":{},"items":[%b]}' % data):
             with suppress(MalformedObject):
-                decode(kind, text, lambda note: None)
+                decoded = decode(kind, text, lambda note: None)
+                if isinstance(decoded, Page):
+                    assert all(each.name for each in decoded.objects)

@@ -27,8 +27,13 @@ def pod(name: str, version: str = "1", **fields: Any) -> Pod:
 
 
 def listed(*names: str, version: str = "10", more: str = "") -> Act:
-    objects: list[KubeObject] = [pod(name) for name in names]
-    return lambda reflector: reflector.listed(Page(objects, version, more))
+    return lambda reflector: take(reflector, Page(map(pod, names), version, more))
+
+
+def take(reflector: Reflector, page: Page) -> None:
+    for each in page.objects:
+        reflector.found(each)
+    reflector.listed(page.resource_version, page.continue_token)
 
 
 def put(name: str, version: str) -> Put:
@@ -279,12 +284,12 @@ def test_recorded_watches() -> None:
     cluster = Cluster()
     reflector = Reflector(cluster.store("Service"), lambda: 0.0)
     notes: list[str] = []
-    reflector.listed(decode_page("Service", recording.body(5), notes.append))
+    take(reflector, decode_page("Service", recording.body(5), notes.append))
     token = recording.recorded(6)["request"]["path"].rpartition("continue=")[2]
     assert reflector.next_step(0) == ListPage(token)
-    reflector.listed(decode_page("Service", recording.body(6), notes.append))
+    take(reflector, decode_page("Service", recording.body(6), notes.append))
     # The recorded second page has a third one after it, which was not recorded.
-    reflector.listed(Page([], "319", ""))
+    reflector.listed("319", "")
     assert reflector.next_step(0) == watch("319")
     names: list[list[str]] = []
     for line in recording.lines(12):
@@ -315,7 +320,7 @@ def test_recorded_streamed_list() -> None:
 def test_recorded_pod_that_finishes_leaves_the_store() -> None:
     cluster = Cluster()
     reflector = Reflector(cluster.store("Pod"), lambda: 0.0)
-    reflector.listed(Page([], "326", ""))
+    reflector.listed("326", "")
     addresses = []
     for line in recording.lines(14):
         reflector.heard(decode_event("Pod", line, lambda note: None))
@@ -346,7 +351,7 @@ def test_any_history_ends_like_a_fresh_list(changes: list[tuple[str, str]], page
                     start = int(token or 0)
                     names = sorted(server)[start : start + page_size]
                     more = str(start + page_size) if start + page_size < len(server) else ""
-                    reflector.listed(Page([server[name] for name in names], str(len(history)), more))
+                    take(reflector, Page(iter([server[name] for name in names]), str(len(history)), more))
                 case WatchFrom("") if page_size:
                     reflector.failed(KubeApiError(422, "Invalid", "no streams"))
                 case WatchFrom(""):
