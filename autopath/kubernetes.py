@@ -68,6 +68,7 @@ class Kubernetes:
         `resolve` answers any name through the whole server.
         """
         self._stores = tuple(cluster.store(kind) for kind in config.kinds)
+        self._is_synced = False
         self._index = index
         self._fallthrough = tuple(name_from_text(zone) for zone in config.fallthrough)
         self._following = following
@@ -100,8 +101,10 @@ class Kubernetes:
 
     @property
     def synced(self) -> bool:
-        """True once every store behind the answers has had its first whole list."""
-        return all(store.synced for store in self._stores)
+        """True once every store behind the answers has had its first whole list; it stays so."""
+        if not self._is_synced:
+            self._is_synced = all(store.synced for store in self._stores)
+        return self._is_synced
 
     def has_zone(self, zone: bytes) -> bool:
         """Whether `transfer` may ask for it; reverse zones are not handed out."""

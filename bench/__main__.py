@@ -20,11 +20,13 @@ from bench.memory import bench_memory
 from bench.misses import bench_misses
 from bench.processes import Missing
 from bench.repeats import bench_autopath, bench_cached
+from bench.zone import bench_zone
 
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "cached": lambda folder, options: bench_cached(folder, options.rounds, options.seconds),
     "misses": lambda folder, options: bench_misses(folder, options.rounds),
     "autopath": lambda folder, options: bench_autopath(folder, options.rounds, options.seconds),
+    "zone": lambda folder, options: bench_zone(folder, options.rounds),
     "memory": lambda folder, _options: bench_memory(folder),
     "cold-start": lambda folder, _options: bench_cold_start(folder),
 }

@@ -127,16 +127,21 @@ status: {phase: Running, podIP: 127.0.0.1, podIPs: [{ip: 127.0.0.1}], startTime:
 """
 
 
-def start_autopath(folder: Path, upstream: int) -> Server:
-    """autopath with a cluster of one pod, of the namespace `bench`: the client on 127.0.0.1."""
+def start_autopath(folder: Path, upstream: int, *, cluster: str = "", options: str = "") -> Server:
+    """autopath with a cluster of one pod, of the namespace `bench`: the client on 127.0.0.1.
+
+    `cluster` is a manifest in JSON of what else there is; `options` are more lines of the server block.
+    """
     (port,) = free_ports(1)
-    cluster = folder / f"cluster-{port}"
-    cluster.mkdir()
-    (cluster / "client.yaml").write_text(_CLIENT)
+    manifests = folder / f"cluster-{port}"
+    manifests.mkdir()
+    (manifests / "client.yaml").write_text(_CLIENT)
+    if cluster:
+        (manifests / "cluster.json").write_text(cluster)
     corefile = folder / f"autopath-{port}.Corefile"
     corefile.write_text(
-        f".:{port} {{\n    bind 127.0.0.1\n    errors\n    autopath @kubernetes\n    cache 30\n"
-        f"    kubernetes cluster.local {{\n        manifests {cluster}\n        pods verified\n    }}\n"
+        f".:{port} {{\n    bind 127.0.0.1\n    errors\n    autopath @kubernetes\n    cache 30\n{options}"
+        f"    kubernetes cluster.local in-addr.arpa {{\n        manifests {manifests}\n        pods verified\n    }}\n"
         f"    forward . 127.0.0.1:{upstream}\n}}\n"
     )
     command = [sys.executable, "-m", "autopath.service", "-conf", str(corefile)]

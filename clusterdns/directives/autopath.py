@@ -131,7 +131,7 @@ class Autopath:
         # Its pod may become known, or searched for, before the other question of this look-up comes; which a packet
         # cache would keep from us.
         self._decisions.hold(client, request.query.folded, request.query.qtype, request.now)
-        return replace(reply, fresh_until=0.0)
+        return reply.within(reply.view, 0.0)
 
     async def _walk(self, request: Request, client: str, known: SearchList, names: list[bytes], walk: Walk) -> Reply:
         """Go on with `walk` from where it is, together with whoever is on it, and answer from where it ends."""
@@ -166,15 +166,15 @@ class Autopath:
                 response = synthesise(request.query, found, reply.response, flatten=self._flatten)
             except MalformedMessage:
                 self.counters.given_up += 1
-                return replace(_viewed(await self._following(request), walk.view, request), fresh_until=0.0)
-            reply = replace(reply, response=response, synthesised=True, cacheable=True)
+                plain = _viewed(await self._following(request), walk.view, request)
+                return plain.within(plain.view, 0.0)
+            reply = Reply(
+                response, reply.source, reply.fresh_until, reply.view, synthesised=True, rotates=reply.rotates
+            )
         elif judge(reply.response) is Verdict.EXISTS:
             return reply
-        return replace(
-            reply,
-            fresh_until=min(walk.fresh_until, reply.fresh_until),
-            view=_within(client_view(request.client) if walk.client not in ("", client) else walk.view, reply, request),
-        )
+        view = walk.view if walk.client in ("", client) else client_view(request.client)
+        return reply.within(_within(view, reply, request), min(walk.fresh_until, reply.fresh_until))
 
     async def _ask(self, request: Request, client: str, known: SearchList, name: bytes, step: int) -> Reply:
         """The answer for one name of the walk, as if the client had asked for it."""
@@ -200,7 +200,9 @@ class Autopath:
 
         What does not exist for this client may be found for one of another namespace: keep the answers apart.
         """
-        walk.fresh_until = min(walk.fresh_until, reply.fresh_until)
+        if reply.cacheable:
+            # Those that are current by watch are taken for true for as long as the decision that they led to.
+            walk.fresh_until = min(walk.fresh_until, reply.fresh_until)
         view = _within(walk.view, reply, request)
         if view != walk.view:
             self._decisions.narrow(walk, client, request.query.folded)
@@ -265,7 +267,7 @@ def _viewed(reply: Reply, view: bytes, request: Request) -> Reply:
     """The reply, for nobody but `view` if it is no proof of existence: for others the name may be found."""
     if judge(reply.response) is Verdict.EXISTS:
         return reply
-    return replace(reply, view=_within(view, reply, request))
+    return reply.within(_within(view, reply, request), reply.fresh_until)
 
 
 def _is_plain(query: Query) -> bool:

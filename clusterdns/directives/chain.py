@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from clusterdns.wire import numbers
 from clusterdns.wire.query import Query
-from clusterdns.wire.records import Record, compose
-from clusterdns.wire.response import Response, read_response
+from clusterdns.wire.records import Record, compose_response
+from clusterdns.wire.response import Response
 
 ORDER = (
     *("bufsize", "errors", "log", "local", "dns64", "autopath", "acl", "any", "loadbalance", "cache", "rewrite"),
@@ -45,7 +45,11 @@ class Request:
 
     def ask_for(self, name: bytes, qtype: int | None = None) -> Request:
         """The same client asking for another name."""
-        return replace(self, query=self.query.ask_for(name, qtype))
+        query = self.query.ask_for(name, qtype)
+        if type(self) is not Request:
+            return replace(self, query=query)
+        # `replace` takes three times as long.
+        return Request(query, self.client, self.transport, self.now, self.port, self.size, self.zone)
 
 
 @dataclass(slots=True)
@@ -69,6 +73,12 @@ class Reply:
     synthesised: bool = False
     rotates: bool = False
     more: Iterator[bytes] | None = None
+
+    def within(self, view: bytes | None, fresh_until: float) -> Reply:
+        """The same answer for `view` only, to be repeated until `fresh_until`. This one may be others', too."""
+        return Reply(
+            self.response, self.source, fresh_until, view, self.scope, self.cacheable, self.synthesised, self.rotates
+        )
 
 
 Handler = Callable[[Request], Coroutine[Any, Any, Reply]]
@@ -98,7 +108,7 @@ def reply_with(
     cacheable: bool = True,
 ) -> Reply:
     """A reply composed from records; `flags` are header bits such as AA and RA."""
-    message = compose(
+    response = compose_response(
         request.query, rcode=rcode, flags=flags, answer=answer, authority=authority, additional=additional
     )
-    return Reply(read_response(message), source, cacheable=cacheable)
+    return Reply(response, source, cacheable=cacheable)

@@ -10,8 +10,8 @@ from dataclasses import replace
 from clusterdns.directives.chain import Reply
 from clusterdns.wire import numbers
 from clusterdns.wire.query import Query
-from clusterdns.wire.records import Sections, compose
-from clusterdns.wire.response import Kind, read_response
+from clusterdns.wire.records import Sections, compose_response
+from clusterdns.wire.response import Kind
 
 _KEPT = numbers.AA | numbers.TC | numbers.RA
 
@@ -23,7 +23,7 @@ def recompose(reply: Reply, query: Query, sections: Sections, *, rcode: int | No
     signature covers what we write (RFC 4035 section 3.2.3).
     """
     rcode = reply.response.rcode if rcode is None else rcode
-    message = compose(
+    response = compose_response(
         query,
         rcode=rcode,
         flags=reply.response.flags & flags,
@@ -31,7 +31,6 @@ def recompose(reply: Reply, query: Query, sections: Sections, *, rcode: int | No
         authority=sections.authority,
         additional=sections.additional,
     )
-    response = read_response(message)
     if rcode > numbers.RCODE:
         # Its upper bits are not in the header (RFC 6891 section 6.1.3).
         response = replace(response, rcode=rcode, kind=Kind.FAILURE)

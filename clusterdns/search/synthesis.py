@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from clusterdns.wire import numbers
 from clusterdns.wire.query import Query
-from clusterdns.wire.records import Record, compose, read_sections
-from clusterdns.wire.response import Response, read_response
+from clusterdns.wire.records import Record, compose_response, read_sections
+from clusterdns.wire.response import Response
 
 
 def synthesise(query: Query, found: bytes, response: Response, *, flatten: bool = False) -> Response:
@@ -26,7 +26,7 @@ def synthesise(query: Query, found: bytes, response: Response, *, flatten: bool 
         answer = _flat(query, answer)
     elif answer:
         answer = [Record(query.name, numbers.CNAME, answer[0].ttl, found), *answer]
-    message = compose(
+    return compose_response(
         query,
         rcode=numbers.NOERROR if response.rcode == numbers.NXDOMAIN else response.rcode,
         # AD says that the answer was validated; this one was put together here. TC stays: what is missing from
@@ -36,7 +36,6 @@ def synthesise(query: Query, found: bytes, response: Response, *, flatten: bool 
         authority=sections.authority,
         additional=sections.additional,
     )
-    return read_response(message)
 
 
 def _flat(query: Query, answer: list[Record]) -> list[Record]:

@@ -8,7 +8,7 @@ and only owner names are compressed on the way out. Rdata of other types comes f
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from clusterdns.errors import MalformedMessage
 from clusterdns.wire import numbers
 from clusterdns.wire.names import name_from_text, read_name
 from clusterdns.wire.query import HEADER, HEADER_BYTES, Query
+from clusterdns.wire.response import MAX_TTL, Kind, Response, kind_of
 
 _RECORD_HEAD = struct.Struct("!HHIH")
 _SRV = struct.Struct("!HHH")
@@ -142,33 +143,47 @@ def compose(
     *,
     rcode: int = numbers.NOERROR,
     flags: int = 0,
-    answer: list[Record] | tuple[Record, ...] = (),
-    authority: list[Record] | tuple[Record, ...] = (),
-    additional: list[Record] | tuple[Record, ...] = (),
+    answer: Sequence[Record] = (),
+    authority: Sequence[Record] = (),
+    additional: Sequence[Record] = (),
 ) -> bytes:
     """A response to `query`, ID 0, with RD as asked and no OPT. `flags` are the header bits to set (AA, RA).
 
     Owner names, and only they, are compressed: against the question and against each other.
     """
-    message = bytearray(
-        HEADER.pack(
-            0,
-            numbers.QR | (query.flags & (numbers.OPCODE | numbers.RD)) | flags | rcode & numbers.RCODE,
-            1,
-            len(answer),
-            len(authority),
-            len(additional),
-        )
-    )
-    message += query.question
-    places: dict[bytes, int] = {}
-    _remember(places, query.name, HEADER_BYTES)
+    return _write(query, rcode, flags, answer, authority, additional)[0]
+
+
+def compose_response(
+    query: Query,
+    *,
+    rcode: int = numbers.NOERROR,
+    flags: int = 0,
+    answer: Sequence[Record] = (),
+    authority: Sequence[Record] = (),
+    additional: Sequence[Record] = (),
+) -> Response:
+    """What `read_response` makes of `compose`, without reading what was just written."""
+    rcode &= numbers.RCODE
+    message, offsets = _write(query, rcode, flags, answer, authority, additional)
+    ttl = minimum = MAX_TTL
     for section in (answer, authority, additional):
         for record in section:
-            _write_owner(message, places, record.owner)
-            message += _RECORD_HEAD.pack(record.rtype, record.rclass, record.ttl, len(record.rdata))
-            message += record.rdata
-    return bytes(message)
+            # "the most significant bit set as if the entire value received was zero" (RFC 2181 section 8).
+            ttl = min(ttl, record.ttl if record.ttl <= MAX_TTL else 0)
+    qtype = query.qtype
+    has_type = has_soa = False
+    for record in answer:
+        has_type = has_type or record.rtype == qtype or qtype == numbers.ANY
+    for record in authority:
+        if record.rtype == numbers.SOA:
+            has_soa = True
+            minimum = min(minimum, int.from_bytes(record.rdata[-4:], "big"))
+    kind = kind_of(rcode, has_type, has_soa)
+    if kind is not Kind.ANSWER:
+        ttl = min(ttl, minimum)
+    question_end = HEADER_BYTES + len(query.name) + 4
+    return Response(message, question_end, tuple(offsets), ttl if offsets else 0, rcode, kind)
 
 
 def compose_many(records: Iterable[Record], *, flags: int, size: int) -> Iterator[bytes]:
@@ -191,6 +206,59 @@ def compose_many(records: Iterable[Record], *, flags: int, size: int) -> Iterato
         message += record.rdata
         count += 1
     yield HEADER.pack(0, numbers.QR | flags, 0, count, 0, 0)[2:] + message[HEADER_BYTES:]
+
+
+def _write(
+    query: Query,
+    rcode: int,
+    flags: int,
+    answer: Sequence[Record],
+    authority: Sequence[Record],
+    additional: Sequence[Record],
+) -> tuple[bytes, list[int]]:
+    """The message, and where its TTLs stand."""
+    name = query.name
+    message = bytearray(
+        HEADER.pack(
+            0,
+            numbers.QR | (query.flags & (numbers.OPCODE | numbers.RD)) | flags | rcode & numbers.RCODE,
+            1,
+            len(answer),
+            len(authority),
+            len(additional),
+        )
+    )
+    message += query.question
+    offsets: list[int] = []
+    # Nearly every owner is the name that was asked for, or stands above it: then one pointer says it.
+    places: dict[bytes, int] | None = None
+    for section in (answer, authority, additional):
+        for record in section:
+            owner = record.owner
+            if places is None and (place := _place_in_question(name, owner)):
+                message += (0xC000 | place).to_bytes(2, "big")
+            else:
+                if places is None:
+                    places = {}
+                    _remember(places, name, HEADER_BYTES)
+                _write_owner(message, places, owner)
+            offsets.append(len(message) + 4)
+            message += _RECORD_HEAD.pack(record.rtype, record.rclass, record.ttl, len(record.rdata))
+            message += record.rdata
+    return bytes(message), offsets
+
+
+def _place_in_question(name: bytes, owner: bytes) -> int:
+    """Where in the message `owner` stands as the end of the question's name; 0 if it does not, and for the root."""
+    if owner == name:
+        return HEADER_BYTES if len(name) > 1 else 0
+    if len(owner) == 1 or not name.endswith(owner):
+        return 0
+    boundary = len(name) - len(owner)
+    offset = 0
+    while offset < boundary:
+        offset += 1 + name[offset]
+    return HEADER_BYTES + offset if offset == boundary else 0
 
 
 def _write_owner(message: bytearray, places: dict[bytes, int], owner: bytes) -> None:

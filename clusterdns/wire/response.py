@@ -159,7 +159,7 @@ def _read_response(message: bytes) -> Response:
         # Each record that stays has one TTL.
         additionals = len(offsets) - behind_answers
         message = message[:10] + _COUNT.pack(additionals) + message[12:opt_start]
-    kind = _kind(rcode, has_type, has_soa)
+    kind = kind_of(rcode, has_type, has_soa)
     if kind is not Kind.ANSWER:
         ttl = min(ttl, minimum)
     return Response(
@@ -173,7 +173,8 @@ def _read_response(message: bytes) -> Response:
     )
 
 
-def _kind(rcode: int, has_type: bool, has_soa: bool) -> Kind:
+def kind_of(rcode: int, has_type: bool, has_soa: bool) -> Kind:
+    """The kind of an answer with or without records of the type asked for, and an SOA in its authority section."""
     if rcode == numbers.NXDOMAIN:
         return Kind.NXDOMAIN if has_soa else Kind.INCOMPLETE
     if rcode != numbers.NOERROR:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import pytest
 
 from autopath import kubernetes
@@ -69,7 +70,9 @@ class Server:
         query = messages.query(name, qtype)
         answer = dispatcher.respond_udp(query, (client, 5353), lambda message, _: late.append(message))
         read = dns.message.from_wire(answer or late[0], one_rr_per_rrset=True)
-        return dns.rcode.to_text(read.rcode()), [rrset.to_text() for rrset in read.answer]
+        return dns.rcode.to_text(read.rcode()), [
+            f"{rrset.name} {dns.rdatatype.to_text(rrset.rdtype)} {rrset[0]}" for rrset in read.answer
+        ]
 
 
 # What a client asks, and what of it reaches the upstream.
@@ -108,7 +111,7 @@ def test_a_whole_search_that_finds_nothing_costs_one_upstream_query() -> None:
 
 
 ASKED = "secret.example.shop.svc.cluster.local."
-AT_BARE = ("NOERROR", [f"{ASKED} 30 IN CNAME secret.example.", "secret.example. 30 IN A 10.0.0.1"])
+AT_BARE = ("NOERROR", [f"{ASKED} CNAME secret.example.", "secret.example. A 10.0.0.1"])
 # Policies, and what the pod gets.
 ACLS: dict[str, tuple[str, tuple[str, list[str]]]] = {
     "a blocked client": (f"acl secret.example {{\n block net {POD}\n }}", ("NXDOMAIN", [])),

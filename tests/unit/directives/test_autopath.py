@@ -232,6 +232,9 @@ def test_a_positive_first_answer_keeps_its_own_view() -> None:
         # And no longer than half of the time for which the other question of the look-up goes by this walk.
         ({BARE: FOUND.replying(fresh_until=160.0)}, 101.0),
         ({}, 101.0),
+        # Steps that are current by watch hold for the decision, too; where nothing was found, none is made of them.
+        ({FIRST: NXDOMAIN.replying(cacheable=False), BARE: FOUND.replying(fresh_until=160.0)}, 101.0),
+        ({FIRST: NXDOMAIN.replying(cacheable=False)}, 0.0),
         # A step that was not cached, or failed: the next query may find something else.
         ({FIRST: NXDOMAIN, BARE: FOUND.replying(fresh_until=160.0)}, 0.0),
         ({SECOND: FAILS, BARE: FOUND.replying(fresh_until=160.0)}, 0.0),
