@@ -1,4 +1,4 @@
-# The three images, which differ in their entry point only and share every layer:
+# The three images, which differ in their entry point and share every layer but one: nodelocal has the program nft.
 #
 #   docker build --target nodelocal  --tag clusterdns/nodelocal:VERSION  .
 #   docker build --target autopath   --tag clusterdns/autopath:VERSION   .
@@ -29,6 +29,13 @@ ENV PATH=/opt/clusterdns/bin:$PATH \
 USER 65532:65532
 
 FROM runtime AS nodelocal
+USER 0:0
+# Debian has the newest version of a package only: one that is pinned can't be had after a while.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends nftables \
+    && rm -rf /var/lib/apt/lists/*
+USER 65532:65532
 ENTRYPOINT ["nodelocal"]
 
 FROM runtime AS autopath

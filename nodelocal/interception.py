@@ -24,7 +24,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from clusterdns.directives.assemble import WILDCARDS
-from clusterdns.errors import ClusterDNSError, ConfigError
+from clusterdns.errors import ClusterDNSError, ConfigError, KernelUnsupported
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import (
     INTERCEPTION_RETRY_SECONDS,
@@ -43,11 +43,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Part = Literal["link", "rules"]
+_WORDS = {"link": "link", "rules": "rules", "others": "other rules"}
+Part = Literal["link", "rules", "others"]
 
 
 class StillAtIt(ClusterDNSError):
     """The kernel has not ended what it was asked to do before."""
+
+    retryable = True
+
+
+class Untracked(ClusterDNSError):
+    """Rules of others are in the way of ours."""
 
     retryable = True
 
@@ -75,7 +82,6 @@ class Interception:
         """Whether the tables are ours; if not, they may be another's, who still serves or does already."""
         self._proven = False
         self._started = False
-        self.set_servers(options.cluster_dns.servers)
 
     async def start(self) -> None:
         """Make link, addresses and rules. Raises ConfigError if the link's name is taken by a foreign one."""
@@ -223,8 +229,10 @@ class Interception:
         if not self._options.setup_iptables:
             return
         async with self._changing:
-            if not self._withdrawn:
-                await self._try("rules", self._replace_what_differs)
+            if self._withdrawn:
+                return
+            if await self._try("rules", self._replace_what_differs) and self._ours and self._proven:
+                await self._try("others", self._look_for_others)
 
     async def _replace_what_differs(self) -> None:
         listed = await self._list()
@@ -232,7 +240,7 @@ class Interception:
         if any(revision_in(text) != self._rules.revision for text in listed):
             if self._ours and self._is_anothers(listed):
                 return
-            await self._install(elsewhere)
+            await self._install(elsewhere, listed)
         elif not self._ours:
             # Of another process, which still serves or was killed. They stay as they are, with who is alive in them.
             if self._proven:
@@ -243,7 +251,7 @@ class Interception:
         elif self._is_anothers(listed):
             return
         elif listed != self._listed:
-            await self._install(elsewhere)
+            await self._install(elsewhere, listed)
         elif elsewhere != self._in_place:
             await nft.apply(self._rules.change(elsewhere))
         else:
@@ -251,8 +259,12 @@ class Interception:
         self._in_place = elsewhere
         self._listed = await self._list()
 
-    async def _install(self, elsewhere: Elsewhere) -> None:
-        await nft.apply(self._rules.install(elsewhere))
+    async def _install(self, elsewhere: Elsewhere, listed: Sequence[str]) -> None:
+        try:
+            await nft.apply(self._rules.install(elsewhere, listed))
+        except KernelUnsupported:
+            # Somebody has taken parts of them away.
+            await nft.apply(self._rules.install(elsewhere))
         self._ours = True
         _log.info("rules are in place (nft list table %s %s)", self._rules.families[0], TABLE)
 
@@ -272,6 +284,16 @@ class Interception:
             if not self._is_anothers(await self._list()):
                 raise
 
+    async def _look_for_others(self) -> None:
+        """Raises Untracked if the rules of others would keep a dead nodelocal's clients from getting past it."""
+        found = [each for family in self._rules.families for each in await nft.elements(family, TABLE, "untracked")]
+        if found:
+            raise Untracked(
+                f"rules of another program keep packets to {', '.join(found)} out of connection tracking: NodeLocal "
+                "DNSCache's, if it ended without removing them. While they are there, clients of a dead nodelocal are "
+                "without DNS. See `iptables-save -t raw` and `nft list ruleset`, and remove them"
+            )
+
     async def _list(self) -> tuple[str, ...]:
         return tuple([await nft.listing(family, TABLE) for family in self._rules.families])
 
@@ -280,7 +302,7 @@ class Interception:
         try:
             await attempt()
         except ClusterDNSError as error:
-            if part == "rules":
+            if part != "link":
                 self._errors.iptables += 1
             elif self._started:
                 self._errors.interface_check += 1
@@ -288,12 +310,12 @@ class Interception:
                 self._errors.interface_add += 1
             before, self._failed[part] = self._failed.get(part), error
             if str(error) != str(before):
-                _log.error("the node's %s: %s", part, error)
+                _log.error("the node's %s: %s", _WORDS[part], error)
             if isinstance(error, ConfigError):
                 raise
             return False
         if self._failed.pop(part, None) and not self._withdrawn:
-            _log.info("the node's %s: in order again", part)
+            _log.info("the node's %s: in order again", _WORDS[part])
         return True
 
     async def _beside_the_loop(self, work: Callable[[], T]) -> T:

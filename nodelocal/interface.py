@@ -26,6 +26,8 @@ from clusterdns.errors import ClusterDNSError, ConfigError, KernelUnsupported
 _log = logging.getLogger(__name__)
 
 _KINDS = ("dummy", "bridge")
+_IPVS = "kube-ipvs0"
+"""Where kube-proxy puts the ClusterIPs of all Services, if it works by IPVS."""
 _UP = 0x1
 _SCOPE_HOST = 254
 _NODAD = 0x02
@@ -48,12 +50,13 @@ class Interface:
     def ensure(self) -> tuple[str, ...]:
         """Make what is missing of link and addresses; returns what that was, in words.
 
-        Raises ConfigError if the name belongs to a link of another kind, KernelUnsupported without privilege or kernel
-        support, and InterfaceNotChanged.
+        Raises ConfigError if the name belongs to a link of another kind, or an address to IPVS; KernelUnsupported
+        without privilege or kernel support; and InterfaceNotChanged.
         """
         done = []
         try:
             with IPRoute(strict_check=True) as netlink:
+                self._refuse_addresses_of_ipvs(netlink)
                 link = _find(netlink, self.name)
                 if link is None:
                     done.append(f"made the {_make(netlink, self.name)} link {self.name}")
@@ -91,6 +94,17 @@ class Interface:
         except OSError as error:
             raise InterfaceNotChanged(f"no netlink socket for the link {self.name}: {error.strerror}") from error
         return True
+
+    def _refuse_addresses_of_ipvs(self, netlink: IPRoute) -> None:
+        """IPVS takes packets to a ClusterIP before they reach a socket: nodelocal would listen there for nothing."""
+        link = _find(netlink, _IPVS)
+        taken = [] if link is None else sorted(_addresses(netlink, link.index).intersection(self.addresses))
+        if taken:
+            raise ConfigError(
+                f"{', '.join(taken)} is on the link {_IPVS}, so that kube-proxy works by IPVS, and packets to it never "
+                "come here: write the link-local address only, here and as clusterDNS of the kubelet",
+                source="-localip",
+            )
 
     def _refuse_foreign(self, netlink: IPRoute, link: _Link) -> None:
         kind = link.kind

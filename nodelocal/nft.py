@@ -48,6 +48,15 @@ async def listing(family: str, table: str) -> str:
     raise _explain(complaint)
 
 
+async def elements(family: str, table: str, name: str) -> tuple[str, ...]:
+    """The addresses that are in a set now. Raises as `apply`."""
+    status, text, complaint = await _run("list", "set", family, table, name)
+    if status:
+        raise _explain(complaint)
+    _, _, listed = text.partition("elements = {")
+    return tuple(element.split()[0] for element in listed.partition("}")[0].split(",") if element.strip())
+
+
 async def _run(*arguments: str, script: str = "") -> tuple[int, str, str]:
     pipe = asyncio.subprocess.PIPE
     try:

@@ -11,7 +11,7 @@ renews it. TCP does not: a SYN-ACK or a retransmission is the kernel's, and leav
 program ends, the kernel itself tells (port unreachable, or reset for a SYN), and the first such packet ends the
 element. No code of ours has to run for any of it.
 
-One table in each address family in use, named TABLE, replaced in one transaction; no table of others is read or
+One table in each address family in use, named TABLE, changed in one transaction; no table of others is read or
 changed. Tables of family `inet` can't translate addresses before Linux 5.2, `ip` and `ip6` can. There are no rules that
 accept, as node-cache has: an nftables packet passes only if the chains of *every* table let it, so an accept here could
 not overrule a drop elsewhere; and iptables' tables, of either backend, work on beside ours.
@@ -33,173 +33,11 @@ from clusterdns.limits import (
     INTERCEPTION_FLOW_SECONDS,
     INTERCEPTION_LEAVE_SECONDS,
 )
+from nodelocal import table_text
+from nodelocal.table_text import FAMILIES, Family
 
 TABLE = "clusterdns-nodelocal"
-_REVISION, _OWNER = "revision-", "owner-"
-
-# Behind kube-proxy and everyone else who translates at the usual priority (dstnat: -100). A connection is translated
-# once, by the first who does, so that a ClusterIP goes kube-proxy's way for as long as it has one.
-_DNAT_PRIORITY = -95
-# Before everyone else who masquerades (srcnat: 100).
-_SNAT_PRIORITY = 95
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """What differs between the families' tables. `refused` matches an ICMP error for a UDP packet to port {port}."""
-
-    keyword: str
-    address_type: str
-    loopback: str
-    refused: str
-
-    def only(self, servers: Sequence[Upstream]) -> list[Upstream]:
-        """Those of this family."""
-        return [server for server in servers if _FAMILIES[ip_address(server.address).version] is self]
-
-
-# RFC 792, RFC 4443: behind eight bytes of ICMP, the packet that could not be delivered. Its header is compared at fixed
-# places; with IP options in it nothing matches, and the element expires by time.
-_FAMILIES = {
-    4: _Family(
-        "ip",
-        "ipv4_addr",
-        "127.0.0.0/8",
-        "icmp type destination-unreachable icmp code port-unreachable @th,64,8 0x45 @th,136,8 17 @th,240,16 {port}",
-    ),
-    6: _Family(
-        "ip6",
-        "ipv6_addr",
-        "::1",
-        "icmpv6 type destination-unreachable icmpv6 code port-unreachable @th,112,8 17 @th,400,16 {port}",
-    ),
-}
-
-# Replaced as a whole: rules given to a table that is there already would only come behind the ones it has.
-_TABLE = """\
-add table {ip} {table}
-delete table {ip} {table}
-table {ip} {table} {{
-    set local {{
-        type {address_type}
-        {lasting}elements = {{ {local} }}
-    }}
-    # Clients' ends of what was sent to a server under the server's own address: the answers get ours back.
-    set asked {{
-        type inet_proto . {address_type} . inet_service
-        size 65535
-        flags dynamic,timeout
-        timeout {flow_seconds}s
-    }}
-{switch}\
-    chain aside {{
-{aside}    }}
-    chain back {{
-{back}    }}
-    chain queries {{
-{decide}\
-        jump aside
-    }}
-    chain prerouting {{
-        type filter hook prerouting priority -300; policy accept;
-        # What the node asks itself was decided upon when it left.
-        iifname != "lo" {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump queries
-    }}
-    # Of type route: where a packet to one of the node's own addresses gets another address, it has to leave the node.
-    chain output {{
-        type route hook output priority -300; policy accept;
-{observe}\
-        {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump queries
-    }}
-    # Behind every translation (srcnat: 100).
-    chain input {{
-        type filter hook input priority 300; policy accept;
-        jump back
-    }}
-    chain postrouting {{
-        type filter hook postrouting priority 300; policy accept;
-        jump back
-    }}
-    chain cluster_dns {{
-{endpoints}    }}
-    chain nat_prerouting {{
-        type nat hook prerouting priority {dnat}; policy accept;
-        {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump cluster_dns
-    }}
-    chain nat_output {{
-        type nat hook output priority {dnat}; policy accept;
-        {ip} daddr @local meta l4proto {{ tcp, udp }} th dport {port} jump cluster_dns
-    }}
-    # Who asks a local address from the node itself does so from that address, which nobody else could answer to.
-    chain nat_postrouting {{
-        type nat hook postrouting priority {snat}; policy accept;
-        {ip} saddr @local oifname != "lo" masquerade
-    }}
-}}
-"""
-_SWITCH = """\
-    set alive {{
-        type {address_type}
-        size 1024
-        flags dynamic,timeout
-        timeout {alive_ms}ms
-    }}
-    # An element of @alive that is to end at once lives on for up to a tick of the kernel, longer than a client takes to
-    # be refused twice and to give up. An element here counts at once.
-    set refused {{
-        type {address_type}
-        size 1024
-        flags dynamic,timeout
-        timeout 20ms
-    }}
-    # Clients' ends of the TCP connections that were opened past nodelocal: they stay there when it is back.
-    set past {{
-        type {address_type} . {address_type} . inet_service
-        size 65535
-        flags dynamic,timeout
-        timeout {flow_seconds}s
-    }}
-    chain {revision} {{
-    }}
-    # Which process looks after this table, and takes it away. It changes hands as a whole.
-    chain {owner} {{
-    }}
-    # RFC 1035 section 4.1.1: the bit behind the ID says that a message is an answer.
-    chain renew {{
-        @th,80,1 1 update @alive {{ {ip} saddr }}
-    }}
-    chain die {{
-        update @refused {{ {ip} saddr }}
-        update @alive {{ {ip} saddr timeout 1ms }}
-    }}
-    # Segments of connections with nodelocal. Dead, they may reach cluster DNS, whose reset makes the client try again;
-    # while it drains they still are its own.
-    chain abandoned {{
-    }}
-    chain stay_past {{
-        update @past {{ {ip} saddr . {ip} daddr . tcp sport }}
-        jump aside
-        accept
-    }}
-"""
-_DECIDE = """\
-        tcp flags & (syn | ack) != syn {ip} saddr . {ip} daddr . tcp sport @past jump stay_past
-        {ip} daddr @alive {ip} daddr != @refused notrack accept
-        tcp flags & (syn | ack) == syn update @past {{ {ip} saddr . {ip} daddr . tcp sport }}
-        tcp flags & (syn | ack) != syn jump abandoned
-"""
-_OBSERVE = """\
-        {ip} saddr @alive {refused} jump die
-        {ip} saddr @alive tcp sport {port} tcp flags & (syn | rst | ack) == (rst | ack) tcp sequence 0 jump die
-        {ip} saddr @local udp sport {port} jump renew
-        {ip} saddr @local meta l4proto {{ tcp, udp }} th sport {port} notrack accept
-        # Our own questions to ourselves must get there, whoever else is sent past us.
-        {ip} saddr {loopback} {ip} daddr @local udp dport {port} notrack accept
-"""
-_HEALTH = """\
-        {ip} daddr @local tcp dport {health_port} notrack accept
-        {ip} saddr @local tcp sport {health_port} notrack accept
-"""
+_REVISION, _LEFT, _OWNER = "revision-", "left-", "owner-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,13 +76,34 @@ class Rules:
     @property
     def revision(self) -> str:
         """Name of a chain without rules. A table that has it has these rules, apart from who is elsewhere."""
-        nobody = Elsewhere()
-        text = "".join(self._table(family, local, nobody, "-") for family, local in self._by_family())
-        return _REVISION + hashlib.sha256(text.encode()).hexdigest()[:12]
+        return _REVISION + self._digest
 
-    def install(self, elsewhere: Elsewhere) -> str:
-        """Make or replace the tables. Nobody is alive then, until an answer leaves."""
-        return "".join(self._table(family, local, elsewhere, self.revision) for family, local in self._by_family())
+    @property
+    def _digest(self) -> str:
+        """The same for two tables that may differ in their rules only, not in their sets and chains."""
+        nobody = Elsewhere()
+        text = "".join(self._table(family, local, nobody, "") for family, local in self._by_family())
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def install(self, elsewhere: Elsewhere, listed: Sequence[str] = ()) -> str:
+        """Make or replace the tables. Nobody is alive then, or who was before, until an answer leaves.
+
+        `listed` are the tables that are there, in the order of `families`. If they are of this revision, or were left
+        by it, their rules are replaced and their sets stay, so that answers that are under way find their clients.
+        """
+        mark = self.revision
+        fits = bool(listed) and all(self._digest in text for text in listed)
+        script = []
+        for index, (family, local) in enumerate(self._by_family()):
+            ip = family.keyword
+            if fits:
+                script.append(self._empty(ip, _LEFT))
+                if (owner := owner_in(listed[index])) not in ("", self.owner):
+                    script.append(f"delete chain {ip} {TABLE} {_OWNER}{owner}\n")
+            else:
+                script.append(f"add table {ip} {TABLE}\ndelete table {ip} {TABLE}\n")
+            script.append(self._table(family, local, elsewhere, mark))
+        return "".join(script)
 
     def change(self, elsewhere: Elsewhere) -> str:
         """Send clients elsewhere than before from now on; who is alive stays so."""
@@ -271,7 +130,7 @@ class Rules:
     def withdraw(self) -> str:
         """Send clients past nodelocal now and for good, though it still answers what it has; its TCP connections stay.
 
-        The revision goes: whoever comes next replaces the tables. Fails, and changes nothing, if they are not ours.
+        Whoever comes next makes the rules anew. Fails, and changes nothing, if they are not ours.
         """
         lines = [self._if_ours()]
         for family in self.families:
@@ -280,6 +139,7 @@ class Rules:
                 f"flush set {family} {TABLE} alive",
                 f"add rule {family} {TABLE} abandoned notrack accept",
                 f"delete chain {family} {TABLE} {self.revision}",
+                f"add chain {family} {TABLE} {_LEFT}{self._digest}",
             ]
         return "\n".join(lines) + "\n"
 
@@ -289,7 +149,16 @@ class Rules:
         Clients of an address that no Service has would be without DNS during an update, else. When the time is over,
         nothing matches any more. Fails, and changes nothing, if the tables are not ours.
         """
-        return self._if_ours() + "".join(self._table(family, local, elsewhere) for family, local in self._by_family())
+        seconds = INTERCEPTION_LEAVE_SECONDS.default_int
+        script = [self._if_ours()]
+        for family, local in self._by_family():
+            elements = [f"{address} timeout {seconds}s" for address in local]
+            script += [
+                self._empty(family.keyword, _REVISION),
+                f"delete chain {family.keyword} {TABLE} {_OWNER}{self.owner}\n",
+                self._table(family, elements, elsewhere, _LEFT + self._digest),
+            ]
+        return "".join(script)
 
     def remove(self) -> str:
         """Take the tables away. Fails, and changes nothing, if they are not ours."""
@@ -299,45 +168,48 @@ class Rules:
         """Changes nothing, but fails where the chain is not there, and all that follows with it."""
         return "".join(f"flush chain {family} {TABLE} {_OWNER}{self.owner}\n" for family in self.families)
 
-    def _by_family(self) -> list[tuple[_Family, list[str]]]:
+    def _empty(self, ip: str, mark: str) -> str:
+        """Take away all rules of a table, its own addresses, and a mark, if it is there."""
+        chain = f"chain {ip} {TABLE} {mark}{self._digest}"
+        return f"flush table {ip} {TABLE}\nflush set {ip} {TABLE} local\nadd {chain}\ndelete {chain}\n"
+
+    def _by_family(self) -> list[tuple[Family, list[str]]]:
         found = []
-        for version, family in _FAMILIES.items():
+        for version, family in FAMILIES.items():
             if local := [address for address in self.local if ip_address(address).version == version]:
                 found.append((family, local))
         return found
 
-    def _table(self, family: _Family, local: Sequence[str], elsewhere: Elsewhere, revision: str = "") -> str:
-        """One family's table; without a revision, it has no dead man's switch, and its addresses go after a while."""
+    def _table(self, family: Family, local: Sequence[str], elsewhere: Elsewhere, mark: str) -> str:
+        """One family's table, with elements of @local; one that is left has no dead man's switch."""
         values = {
             "ip": family.keyword,
             "table": TABLE,
             "address_type": family.address_type,
             "local": ", ".join(local),
-            "lasting": "",
             "alive_ms": int(INTERCEPTION_ALIVE_SECONDS.default * 1000),
             "flow_seconds": INTERCEPTION_FLOW_SECONDS.default_int,
-            "revision": revision,
-            "owner": _OWNER + (self.owner if revision.startswith(_REVISION) else ""),
+            "mark": mark,
+            "owner": _OWNER + self.owner * bool(mark),
             "port": self.port,
             "health_port": self.health_port,
             "loopback": family.loopback,
             "refused": family.refused.format(port=self.port),
-            "dnat": _DNAT_PRIORITY,
-            "snat": _SNAT_PRIORITY,
+            "raw": table_text.RAW_PRIORITY,
+            "dnat": table_text.DNAT_PRIORITY,
+            "snat": table_text.SNAT_PRIORITY,
         }
         parts = dict.fromkeys(("switch", "decide", "observe"), "")
-        if revision:
-            observe = _OBSERVE + (_HEALTH if self.health_port else "")
-            parts = {"switch": _SWITCH, "decide": _DECIDE, "observe": observe}
+        if not mark.startswith(_LEFT):
+            observe = table_text.OBSERVE + (table_text.HEALTH if self.health_port else "")
+            parts = {"switch": table_text.SWITCH, "decide": table_text.DECIDE, "observe": observe}
             parts = {name: part.format_map(values) for name, part in parts.items()}
-        else:
-            values["lasting"] = f"flags timeout\n        timeout {INTERCEPTION_LEAVE_SECONDS.default_int}s\n        "
         ways = self._ways(family, local, elsewhere).items()
         chains = {chain: "".join(f"        {rule}\n" for rule in rules) for chain, rules in ways}
         chains["endpoints"] = chains.pop("cluster_dns")
-        return _TABLE.format_map(values | parts | chains)
+        return table_text.TABLE.format_map(values | parts | chains)
 
-    def _ways(self, family: _Family, local: Sequence[str], elsewhere: Elsewhere) -> dict[str, list[str]]:
+    def _ways(self, family: Family, elements: Sequence[str], elsewhere: Elsewhere) -> dict[str, list[str]]:
         """The rules of the chains that send clients elsewhere, by chain."""
         endpoints = family.only(elsewhere.endpoints)[: INTERCEPTION_ENDPOINTS.default_int]
         ways: dict[str, list[str]] = {"cluster_dns": _translate(family, endpoints), "aside": [], "back": []}
@@ -345,6 +217,7 @@ class Rules:
         servers = [server for server in family.only(elsewhere.servers) if server.port == self.port]
         if servers and not endpoints:
             ip, server = family.keyword, servers[0].address
+            local = [element.split()[0] for element in elements]
             ours = next((address for address in local if ip_address(address).is_link_local), local[0])
             ways["aside"] = [
                 f"{ip} daddr {ours} update @asked {{ meta l4proto . {ip} saddr . th sport }} {ip} daddr set {server}"
@@ -372,7 +245,7 @@ def _chain_in(listing: str, prefix: str) -> str:
     return ""
 
 
-def _translate(family: _Family, endpoints: Sequence[Upstream]) -> list[str]:
+def _translate(family: Family, endpoints: Sequence[Upstream]) -> list[str]:
     """Rules that send a new connection to one of the family's endpoints, each as likely as the others.
 
     One rule for each, as kube-proxy has, because ports may differ and a map from numbers to addresses with ports needs

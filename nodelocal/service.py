@@ -20,6 +20,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 from clusterdns import __version__
@@ -32,7 +33,8 @@ from clusterdns.daemon.reload import Reload
 from clusterdns.directives.assemble import WILDCARDS, Assembly, assemble
 from clusterdns.directives.config.server import STANDARD
 from clusterdns.errors import ConfigError
-from nodelocal.cluster_dns import ClusterDns
+from clusterdns.forward.upstreams import Upstream
+from nodelocal.cluster_dns import ClusterDns, NoClusterDns
 from nodelocal.config_sync import ConfigSync
 from nodelocal.flags import FLAGS, Options, options_of
 from nodelocal.interception import Interception
@@ -74,7 +76,7 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
     sync = ConfigSync(options, cluster_dns, lambda path: _load(path, options))
     errors = SetupErrors()
     interception = Interception(options, errors)
-    cluster_dns.subscribe(interception.set_endpoints)
+    cluster_dns.subscribe(partial(_tell, interception, cluster_dns))
     try:
         await cluster_dns.start()
         if not await sync.prepare(stop):
@@ -101,6 +103,13 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
     finally:
         await cluster_dns.close()
     return 0
+
+
+def _tell(interception: Interception, cluster_dns: ClusterDns, endpoints: tuple[Upstream, ...]) -> None:
+    """Tell where clients may be sent while nodelocal does not answer."""
+    interception.set_endpoints(endpoints)
+    with suppress(NoClusterDns):
+        interception.set_servers(cluster_dns.servers())
 
 
 def _make_server(options: Options, sync: ConfigSync, errors: SetupErrors) -> tuple[DnsServer, list[asyncio.Task[None]]]:

@@ -25,6 +25,7 @@ from tests.support.node import (
     LOCAL,
     NODE,
     PODS,
+    SERVICE,
     Node,
 )
 from tests.support.node_asking import Connection, ask
@@ -136,6 +137,33 @@ def dead(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         nodelocal.wait()
         node.wait_until(lambda: not node.alive(), "nobody is alive")
         yield node
+
+
+def test_where_only_the_environment_tells_of_cluster_dns(node: Node) -> None:
+    known = {"KUBE_DNS_UPSTREAM_SERVICE_HOST": SERVICE[0]}
+    nodelocal = node.start_nodelocal("-upstreamsvc=kube-dns-upstream", environment=known)
+    nodelocal.kill()
+    nodelocal.wait()
+    node.wait_until(lambda: not node.alive(), "nobody is alive")
+    assert ask(node.pods[0], LINK_LOCAL) == ask(node.pods[0], CLUSTER_IP) == PODS[0][0]
+
+
+# As iptables makes them for NodeLocal DNSCache.
+_LEFT_BEHIND = """
+table ip raw {
+    chain PREROUTING { type filter hook prerouting priority raw; ip daddr 169.254.20.10 udp dport 53 notrack; }
+    chain OUTPUT { type filter hook output priority raw; ip daddr 169.254.20.10 udp dport 53 notrack; }
+}
+"""
+
+
+def test_rules_that_another_cache_left_are_told_of_until_they_are_gone(node: Node) -> None:
+    node.node.run("nft", "-f", "-", given=_LEFT_BEHIND)
+    node.start_nodelocal("-syncinterval=1s")
+    node.wait_until(lambda: "packets to 169.254.20.10 out of connection tracking" in node.log(), "it is said")
+    assert CLUSTER_IP not in node.log().partition("rules of another program")[2]
+    node.node.run("nft", "delete", "table", "ip", "raw")
+    node.wait_until(lambda: "other rules: in order again" in node.log(), "it is said that they are gone")
 
 
 def test_a_closed_port_on_a_local_address_changes_nothing(node: Node) -> None:

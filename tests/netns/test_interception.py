@@ -63,9 +63,13 @@ def test_where_endpoints_are_known_the_way_to_them_stays_for_a_while(namespace: 
         left = namespace.run("nft", "list", "table", "ip", TABLE)
         assert "dnat to 10.1.1.2:5353" in left
         assert "notrack" not in left
-        assert "169.254.20.10 expires 9m" in left
+        assert re.search(r"169\.254\.20\.10 (timeout 10m )?expires 9m", left)
+        namespace.run("nft", "add", "element", "ip", TABLE, "asked", "{ udp . 10.1.2.3 . 40000 }")
         await Interception(options(), SetupErrors()).start()
-        assert "notrack" in namespace.run("nft", "list", "table", "ip", TABLE)
+        rules = namespace.run("nft", "list", "table", "ip", TABLE)
+        assert "notrack" in rules
+        assert "expires 9m" not in rules, "the addresses stay"
+        assert "udp . 10.1.2.3 . 40000" in rules, "an answer that is under way finds its client"
 
     inside(namespace, body)
 

@@ -111,6 +111,22 @@ def test_a_foreign_link_is_left_alone(namespace: Namespace, kind: str) -> None:
     assert namespace.run("ip", "addr") == before
 
 
+@pytest.mark.parametrize(
+    ("taken", "refused"), [("10.96.0.10/32", True), ("fd00::10/128", True), ("10.96.0.1/32", False)]
+)
+def test_an_address_of_ipvs_is_refused_with_what_to_do(namespace: Namespace, taken: str, refused: bool) -> None:
+    namespace.ip("link add kube-ipvs0 type bridge", "link set kube-ipvs0 up", f"addr add {taken} dev kube-ipvs0")
+    ensure = Interface(NAME, ADDRESSES).ensure
+    if not refused:
+        assert namespace.call(ensure) != ()
+        return
+    with pytest.raises(
+        ConfigError, match=rf"-localip: {taken.partition('/')[0]} is on the link kube-ipvs0.*link-local"
+    ):
+        namespace.call(ensure)
+    assert NAME not in namespace.run("ip", "link")
+
+
 def test_removed_with_its_addresses(namespace: Namespace) -> None:
     interface = Interface(NAME, ADDRESSES)
     namespace.call(interface.ensure)

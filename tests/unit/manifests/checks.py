@@ -32,12 +32,16 @@ def problems(
     objects = documents(sources)
     names = {name_of(document) for document in objects}
     kinds: dict[Name, set[str]] = {}
+    opened: dict[Name, set[Listener]] = {}
     refused = False
     for container in containers(objects, secrets, fields):
         if container.program not in MAINS:
             found.append(f"{container.label}: the image {container.spec['image']} is none of our programs'")
             continue
-        done = rehearse(container.program, container.arguments, container.environment, container.files)
+        done = rehearse(
+            container.program, container.arguments, container.environment, container.files, container.folders
+        )
+        opened.setdefault(name_of(container.workload), set()).update(done.listeners)
         refused |= bool(done.refusal)
         account = Name("ServiceAccount", name_of(container.workload).namespace, container.pod["serviceAccountName"])
         kinds.setdefault(account, set()).update(done.kinds)
@@ -48,7 +52,7 @@ def problems(
             found.append(f"{container.label}: a token is for pods that watch the API server, and for no others")
     if not refused:  # else nobody knows what it would have watched
         found += _rights_problems(objects, kinds)
-    found += _selection_problems(objects)
+    found += _selection_problems(objects, opened)
     return found
 
 
@@ -57,7 +61,8 @@ def _container_problems(container: Container, done: Rehearsal, version: str) -> 
     for variable in sorted(done.unset):
         yield f"the Corefile uses the variable {variable}, which is not set"
     for path in sorted(done.paths - container.files.keys()):
-        yield f"{path} is not among the container's files"
+        if path.rpartition("/")[0] not in container.folders:
+            yield f"{path} is not among the container's files"
     if done.refusal:
         yield f"{container.program} refuses to start: {done.refusal}"
         return
@@ -77,12 +82,16 @@ def _container_problems(container: Container, done: Rehearsal, version: str) -> 
 
 
 def _port_problems(container: Container, listeners: set[Listener]) -> Iterator[str]:
-    declared = {(port["containerPort"], port.get("protocol", "TCP")) for port in container.spec["ports"]}
+    declared = {(port["containerPort"], port.get("protocol", "TCP")) for port in container.spec.get("ports", ())}
     opened = {(listener.port, listener.protocol) for listener in listeners}
-    for port, protocol in sorted(declared - opened):
-        yield f"port {port}/{protocol} is declared, but nothing listens there"
-    for port, protocol in sorted(opened - declared):
-        yield f"port {port}/{protocol} is listened on, but not declared"
+    if _surges_on_the_host(container.workload):
+        for port, protocol in sorted(declared):
+            yield f"port {port}/{protocol} is declared: it would be the host's, and the new pod not fit beside the old"
+    else:
+        for port, protocol in sorted(declared - opened):
+            yield f"port {port}/{protocol} is declared, but nothing listens there"
+        for port, protocol in sorted(opened - declared):
+            yield f"port {port}/{protocol} is listened on, but not declared"
     for probe in ("livenessProbe", "readinessProbe"):
         if probe not in container.spec:
             yield f"there is no {probe}"
@@ -93,8 +102,16 @@ def _port_problems(container: Container, listeners: set[Listener]) -> Iterator[s
 
 
 def _probe_problems(container: Container, probe: str, listeners: set[Listener]) -> Iterator[str]:
+    if "exec" in container.spec[probe]:
+        command = container.spec[probe]["exec"]["command"]
+        if command[:2] != ["test", "-s"] or f"-pidfile={command[-1]}" not in container.arguments:
+            yield f"{probe}: the program writes nothing that the command looks at"
+        return
+    if probe == "readinessProbe" and _surges_on_the_host(container.workload):
+        yield f"{probe}: the page is the old pod's until it ends, and says nothing of the new one"
+        return
     target = container.spec[probe]["httpGet"]
-    named = {port["name"]: port["containerPort"] for port in container.spec["ports"]}
+    named = {port["name"]: port["containerPort"] for port in container.spec.get("ports", ())}
     port = named.get(target["port"], target["port"])
     host = target.get("host", "")
     if host and not (container.pod.get("hostNetwork") and host in _LOOPBACK):
@@ -105,6 +122,12 @@ def _probe_problems(container: Container, probe: str, listeners: set[Listener]) 
         listener.port == port and listener.path == target["path"] and listener.host in reached for listener in listeners
     ):
         yield f"{probe}: no page {target['path']} is on port {port} of {host or 'the pod'}"
+
+
+def _surges_on_the_host(workload: Document) -> bool:
+    """Whether two of its pods are on one node, and its network, during an update."""
+    update = workload["spec"].get("updateStrategy", {}).get("rollingUpdate", {})
+    return bool(workload["spec"]["template"]["spec"].get("hostNetwork") and update.get("maxSurge"))
 
 
 def _scrape_problems(annotations: Mapping[str, str], listeners: set[Listener]) -> Iterator[str]:
@@ -148,7 +171,7 @@ def _rights_problems(objects: Sequence[Document], kinds: Mapping[Name, set[str]]
             yield f"{account.name} may not {verb} {plural}.{group}, which its program does"
 
 
-def _selection_problems(objects: Sequence[Document]) -> Iterator[str]:
+def _selection_problems(objects: Sequence[Document], opened: Mapping[Name, set[Listener]]) -> Iterator[str]:
     """Selectors that select nothing, and ports of Services that lead nowhere."""
     for document in objects:
         name, spec = name_of(document), document.get("spec", {})
@@ -168,12 +191,14 @@ def _selection_problems(objects: Sequence[Document]) -> Iterator[str]:
             if len(pods) != 1:
                 yield f"{name.kind} {name.name} selects the pods of {len(pods)} workloads"
             elif name.kind == "Service":
-                yield from _service_port_problems(document, pods[0])
+                yield from _service_port_problems(document, pods[0], opened.get(name_of(pods[0]), set()))
 
 
-def _service_port_problems(service: Document, workload: Document) -> Iterator[str]:
+def _service_port_problems(service: Document, workload: Document, opened: set[Listener]) -> Iterator[str]:
     name, pod = name_of(service).name, workload["spec"]["template"]["spec"]
-    declared = [port for container in pod["containers"] for port in container["ports"]]
+    declared = [port for container in pod["containers"] for port in container.get("ports", ())]
+    if _surges_on_the_host(workload):
+        declared = [{"containerPort": each.port, "protocol": each.protocol} for each in opened]
     ports: set[str] = set()
     for port in service["spec"]["ports"]:
         target, protocol = port.get("targetPort", port["port"]), port.get("protocol", "TCP")

@@ -29,7 +29,8 @@ _WORKLOADS = ("DaemonSet", "Deployment")
 class Container:
     """One container, its pod's spec and its workload.
 
-    `files` is text by path, `addresses` are the pod's, `problems` what keeps it from being started.
+    `files` is text by path, `folders` are those that may be written to, `addresses` the pod's, `problems` what keeps
+    it from being started.
     """
 
     workload: Document
@@ -38,6 +39,7 @@ class Container:
     arguments: Sequence[str]
     environment: Mapping[str, str]
     files: Mapping[str, str]
+    folders: Sequence[str]
     addresses: frozenset[str]
     problems: Sequence[str]
 
@@ -66,9 +68,9 @@ def containers(
             problems: list[str] = []
             environment = _environment(documents, workload, spec, fields, problems)
             arguments = [_expanded(argument, environment, problems) for argument in spec.get("args", ())]
-            files = _files(documents, workload, spec, secrets, problems)
+            files, folders = _files(documents, workload, spec, secrets, problems)
             yield Container(
-                workload, pod, spec, arguments, environment, files, frozenset(addresses.split(",")), problems
+                workload, pod, spec, arguments, environment, files, folders, frozenset(addresses.split(",")), problems
             )
 
 
@@ -112,15 +114,19 @@ def _files(
     spec: Document,
     secrets: Mapping[str, Mapping[str, str]],
     problems: list[str],
-) -> dict[str, str]:
+) -> tuple[dict[str, str], list[str]]:
+    """Files by path, and the folders that are the container's own."""
     volumes = {volume["name"]: volume for volume in workload["spec"]["template"]["spec"].get("volumes", ())}
     namespace = name_of(workload).namespace
     maps = {name_of(each)[1:]: each["data"] for each in documents if each["kind"] == "ConfigMap"}
-    files = dict(_KUBELET_FILES)
+    files, folders = dict(_KUBELET_FILES), []
     for mount in spec.get("volumeMounts", ()):
         volume = volumes.pop(mount["name"], None)
         if volume is None:
             problems.append(f"mounts the volume {mount['name']}, which the pod has not, or mounts it twice")
+            continue
+        if "emptyDir" in volume and not mount.get("readOnly"):
+            folders.append(mount["mountPath"])
             continue
         if not mount.get("readOnly"):
             problems.append(f"mounts {mount['mountPath']} to be written to")
@@ -137,4 +143,4 @@ def _files(
                 continue
             files[f"{mount['mountPath']}/{item['path']}"] = content[item["key"]]
     problems += [f"nothing mounts the volume {name}" for name in volumes]
-    return files
+    return files, folders

@@ -60,14 +60,23 @@ class Rehearsal:
 
 
 def rehearse(
-    program: str, arguments: Sequence[str], environment: Mapping[str, str], files: Mapping[str, str]
+    program: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    files: Mapping[str, str],
+    folders: Sequence[str] = (),
 ) -> Rehearsal:
-    """Run `program` with the container's `files` (text by absolute path); never raises for what the program refuses."""
+    """Run `program` with the container's `files` (text by absolute path) and `folders` to write to.
+
+    Never raises for what the program refuses.
+    """
     done = Rehearsal()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         root = Path(folder)
         done.paths |= {path for argument in arguments if (path := argument[argument.find("=") + 1 :]).startswith("/")}
         arguments = [re.sub(r"^((?:-[^=]*=)?)/", rf"\1{root}/", argument) for argument in arguments]
+        for name in folders:
+            (root / name.removeprefix("/")).mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             place = root / name.removeprefix("/")
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -156,7 +165,7 @@ class _Interception(mock.AsyncMock):
 
     def __init__(self, done: Rehearsal, options: Options, errors: object) -> None:
         super().__init__()
-        self.set_endpoints = mock.Mock()
+        self.set_endpoints, self.set_servers = mock.Mock(), mock.Mock()
         done.changes_the_node = options.setup_interface or options.setup_iptables
 
 

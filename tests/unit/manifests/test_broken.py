@@ -8,23 +8,23 @@ from tests.unit.manifests.checks import problems
 from tests.unit.manifests.documents import read_base
 from tests.unit.manifests.test_base import SECRETS, VERSION
 
-_NODELOCAL_DNS = "{name: dns, containerPort: 53, protocol: UDP}"
 _SECRET_MOUNT = "- {name: alibaba-cloud, mountPath: /etc/kubernetes, readOnly: true}"
 _SYSCTL = "sysctls: [{name: net.ipv4.ip_unprivileged_port_start, value: 0}]"
 _BUDGET = "maxUnavailable: 1\n  selector:\n    matchLabels:\n      k8s-app: "
+_PORTS = "ports: [{name: dns, containerPort: 53, protocol: UDP}]"
+_EXEC = "exec: {command: [test, -s, /run/nodelocal/pid]}"
 _ROWS = [
     # Flags.
     ("nodelocal", "-conf=", "-config=", "nodelocal refuses to start: nodelocal: unknown flag -config"),
-    ("nodelocal", "-setupiptables=false", "-setupiptables=true", "interface and rules need NET_ADMIN"),
-    ("nodelocal", "- -setupiptables=false", "", "interface and rules need NET_ADMIN"),
+    ("nodelocal", "[NET_ADMIN, NET_BIND_SERVICE]", "[NET_BIND_SERVICE]", "interface and rules need NET_ADMIN"),
     (
         "nodelocal",
-        "add: [NET_BIND_SERVICE]",
-        "add: [NET_ADMIN, NET_BIND_SERVICE]",
+        "- -pidfile",
+        "- -setupiptables=false\n        - -setupinterface=false\n        - -pidfile",
         "NET_ADMIN is added, and not needed",
     ),
-    ("nodelocal", "-localip=$(NODE_IPS)", "-localip=node-1", '-localip: "node-1" is not an IP address'),
-    ("nodelocal", "-localip=$(NODE_IPS)", "-localip=$(NODE_IP)", "uses the variable NODE_IP, which is not set"),
+    ("nodelocal", "$(KUBE_DNS_SERVICE_HOST)", "node-1", '-localip: "node-1" is not an IP address'),
+    ("nodelocal", "$(KUBE_DNS_SERVICE_HOST)", "$(NODE_IP)", "uses the variable NODE_IP, which is not set"),
     ("autopath", "-conf=", "-corefile=", "autopath refuses to start: autopath: unknown flag -corefile"),
     ("externaldns", "--policy=upsert-only", "--policy=upsert", "--policy: 'upsert' is none of"),
     ("externaldns", "- --policy=upsert-only", "", "--policy: is required"),
@@ -38,9 +38,14 @@ _ROWS = [
     # Variables.
     ("nodelocal", "{$KUBE_DNS_UPSTREAM_SERVICE_HOST}", "{$KUBE_DNS_SERVICE}", "KUBE_DNS_SERVICE, which is not set"),
     ("nodelocal", "name: kube-dns-upstream", "name: kube-dns-up", "KUBE_DNS_UPSTREAM_SERVICE_HOST"),
-    ("nodelocal", "hostNetwork: true", "hostNetwork: true\n      enableServiceLinks: false", '"" is no upstream'),
+    ("nodelocal", "hostNetwork: true", "hostNetwork: true\n      enableServiceLinks: false", "DNS_SERVICE_HOST, which"),
     ("autopath", "cache 30", "cache 30 {$ZONE}", "the Corefile uses the variable ZONE, which is not set"),
-    ("nodelocal", "status.hostIPs", "status.hostAddresses", "no field status.hostAddresses is known"),
+    (
+        "autopath",
+        "args:",
+        "env: [{name: A, valueFrom: {fieldRef: {fieldPath: x}}}]\n        args:",
+        "no field x is known",
+    ),
     # Files.
     ("nodelocal", "-conf=/etc/coredns/Corefile", "-conf=/etc/Corefile", "/etc/Corefile is not among the container's"),
     ("nodelocal", "mountPath: /etc/coredns", "mountPath: /etc/core", "the Corefile can't be read"),
@@ -64,9 +69,12 @@ _ROWS = [
     ("autopath", "dnsPolicy: Default", "dnsPolicy: ClusterFirst", "names the cluster's own DNS: a loop"),
     ("nodelocal", "      dnsPolicy: Default\n", "", "names the cluster's own DNS: a loop"),
     # Ports, probes, metrics.
-    ("nodelocal", "containerPort: 9253", "containerPort: 9153", "port 9153/TCP is declared, but nothing listens"),
-    ("nodelocal", f"- {_NODELOCAL_DNS}", "", "port 53/UDP is listened on, but not declared"),
-    ("nodelocal", "ready 127.0.0.1:8181", "ready 127.0.0.1:8182", "readinessProbe: no page /ready is on port 8181"),
+    ("autopath", "containerPort: 9153", "containerPort: 9253", "port 9253/TCP is declared, but nothing listens"),
+    ("autopath", "- {name: dns, containerPort: 53, protocol: UDP}", "", "port 53/UDP is listened on, but not declared"),
+    ("nodelocal", "livenessProbe:", f"{_PORTS}\n        livenessProbe:", "the new pod not fit beside the old"),
+    ("nodelocal", "[test, -s, /run", "[test, -s, /tmp", "readinessProbe: the program writes nothing that the command"),
+    ("nodelocal", _EXEC, "httpGet: {host: 127.0.0.1, path: /health, port: 8080}", "the page is the old pod's until it"),
+    ("nodelocal", "name: pid, mountPath: /run/nodelocal", "name: pid, mountPath: /run/node", "/run/nodelocal/pid is"),
     ("nodelocal", "path: /health", "path: /healthz", "livenessProbe: no page /healthz is on port 8080 of 127.0.0.1"),
     ("nodelocal", "{host: 127.0.0.1, path: /health", "{path: /health", "no page /health is on port 8080 of the pod"),
     ("autopath", "{path: /health", "{host: 127.0.0.1, path: /health", "127.0.0.1 is not this pod to the kubelet"),
@@ -74,7 +82,7 @@ _ROWS = [
     ("externaldns", "containerPort: 7979", "containerPort: 7978", "livenessProbe: no page /healthz is on port 7978"),
     ("externaldns", "readinessProbe", "startupProbe", "there is no readinessProbe"),
     ("externaldns", '"7979"', '"7978"', "prometheus.io/port is 7978, where no other machine gets /metrics"),
-    ("nodelocal", "prometheus :9253", "prometheus", "port 9153/TCP is listened on, but not declared"),
+    ("autopath", "prometheus :9153", "prometheus :9154", "port 9154/TCP is listened on, but not declared"),
     # Services, selectors.
     ("autopath", "targetPort: dns-tcp", "targetPort: dns", "Service kube-dns: no container has a port dns/TCP"),
     ("autopath", "port: 9153, protocol: TCP, t", "port: 9154, protocol: TCP, t", "prometheus.io/port 9153 is none"),
@@ -96,7 +104,7 @@ _ROWS = [
     ("autopath", "pods verified", "pods insecure", "needs `kubernetes` with `pods verified`"),
     ("nodelocal", "automountServiceAccountToken: false", "", "a token is for pods that watch the API server"),
     # Rights on the node.
-    ("nodelocal", "add: [NET_BIND_SERVICE]", "add: [NET_ADMIN]", "port 53 of the host is for root with NET_BIND"),
+    ("nodelocal", "[NET_ADMIN, NET_BIND_SERVICE]", "[NET_ADMIN]", "port 53 of the host is for root with NET_BIND"),
     ("nodelocal", "runAsUser: 0", "runAsUser: 65532", "port 53 of the host is for root with NET_BIND_SERVICE"),
     ("autopath", 'port_start, value: "53"', 'port_start, value: "54"', "port 53 needs the sysctl net.ipv4.ip_unpriv"),
     ("autopath", "drop: [ALL]", "drop: [ALL], add: [NET_RAW]", "['NET_RAW'] is added, and not needed"),
@@ -118,7 +126,7 @@ _ROWS = [
     ("kustomization", "- rbac.yaml\n", "", "kustomization.yaml lists rbac.yaml 0 times"),
     ("kustomization", "- rbac.yaml\n", "- rbac.yaml\n- rbac.yaml\n", "kustomization.yaml lists rbac.yaml 2 times"),
     ("kustomization", "- rbac.yaml\n", "- rbac.yaml\n- helm.yaml\n", "lists helm.yaml, which is not there"),
-    ("nodelocal", "name: node-local-dns-address", "name: node-local-dns", "Service node-local-dns is there twice"),
+    ("nodelocal", "name: kube-dns-upstream", "name: node-local-dns", "Service node-local-dns is there twice"),
     ("rbac", "  name: system:coredns\nrules", "  name: system:coredns\n  namespace: a\nrules", "has a namespace"),
     ("nodelocal", "  namespace: kube-system\ndata", "data", "ConfigMap node-local-dns has no namespace"),
 ]

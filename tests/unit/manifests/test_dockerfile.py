@@ -74,7 +74,12 @@ def test_each_image_of_the_manifests_is_a_target_that_starts_its_program(program
 def test_no_image_runs_as_root(program: str) -> None:
     users = [rest for instruction, rest in _lineage(program) if instruction == "USER"]
     # A number: Kubernetes can't tell of a name that it is not root's (runAsNonRoot).
-    assert [re.fullmatch(r"[1-9]\d*:[1-9]\d*", user) is not None for user in users] == [True]
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1])
+
+
+def test_nodelocals_image_has_the_program_that_it_runs() -> None:
+    installed = [rest for instruction, rest in _lineage("nodelocal") if instruction == "RUN" and "apt-get" in rest]
+    assert [re.search(r"install [^&]*\bnftables\b", each) is not None for each in installed] == [True]
 
 
 def test_the_programs_run_on_a_python_that_they_support() -> None:

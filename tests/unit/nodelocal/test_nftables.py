@@ -105,7 +105,7 @@ def test_all_rules_are_about_the_port_that_is_served() -> None:
 
 def test_what_is_left_is_for_a_while_and_tracks_as_ever() -> None:
     left = RULES.leave(Elsewhere(V4))
-    assert left.count("flags timeout\n        timeout 600s") == 2
+    assert tuple(re.findall(r"([\d.:a-f]+) timeout 600s", left)) == RULES.local
     assert "notrack" not in left
 
 
@@ -150,6 +150,25 @@ def test_without_endpoints_packets_get_a_servers_address_and_answers_ours(
 
 
 MINE = replace(RULES, owner="mine")
+
+
+@pytest.mark.parametrize(
+    ("listed", "in_place"),
+    [
+        ((), False),
+        (("", ""), False),
+        ((RULES.install(Elsewhere()), ""), False),
+        ((replace(RULES, port=54).install(Elsewhere()),) * 2, False),
+        ((RULES.install(Elsewhere()),) * 2, True),
+        ((RULES.leave(Elsewhere(V4)).partition("table ip clusterdns-nodelocal {")[2],) * 2, True),
+        ((RULES.withdraw().rpartition("add ")[2],) * 2, True),
+    ],
+    ids=["unknown", "nothing there", "one family's", "other rules", "the same rules", "left", "withdrawn"],
+)
+def test_sets_of_the_same_rules_stay(listed: tuple[str, ...], in_place: bool) -> None:
+    script = MINE.install(Elsewhere(V4), listed)
+    assert (script.count("delete table"), script.count("flush table")) == ((0, 2) if in_place else (2, 0))
+    assert script.count("owner-mine") == 2
 
 
 def test_the_owner_is_named_in_whole_tables_and_no_part_of_the_revision() -> None:
