@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from typing import Any
 
 from externaldns.record import Endpoint
+from externaldns.resource_label import is_about
 
 
 def choose_for_create(candidates: Sequence[Endpoint]) -> Endpoint:
@@ -23,7 +25,7 @@ def choose_for_update(current: Endpoint, candidates: Sequence[Endpoint]) -> Endp
     over; only when that object is gone, the least candidate inherits.
     """
     for candidate in sorted(candidates, key=rank):
-        if candidate.resource == current.resource:
+        if is_about(current.resource, candidate.resource):
             return candidate
     return choose_for_create(candidates)
 
@@ -37,14 +39,15 @@ def drop_conflicting_types(candidates: Sequence[Endpoint]) -> list[Endpoint]:
     return others or list(candidates)
 
 
-def rank(endpoint: Endpoint) -> tuple[int, list[tuple[int, int, str]], str, int, tuple[str, ...]]:
+def rank(endpoint: Endpoint) -> tuple[Any, ...]:
     """Return the sort key of a candidate: fewer targets first, then the lesser targets, then the lesser resource.
 
-    Among targets an address comes before a name, and addresses are compared as numbers. Resource, TTL and spelling
-    make the order total: candidates with equal targets must not take turns.
+    Among targets an address comes before a name, and addresses are compared as numbers. Resource, TTL and all
+    else make the order total: candidates with equal targets must not take turns.
     """
     targets = sorted(_rank_target(target) for target in endpoint.targets)
-    return len(targets), targets, endpoint.resource, endpoint.ttl or 0, endpoint.targets
+    rest = (sorted(endpoint.labels.items()), sorted(endpoint.provider_specific.items()))
+    return len(targets), targets, endpoint.resource, endpoint.ttl or 0, endpoint.targets, *rest
 
 
 def _rank_target(target: str) -> tuple[int, int, str]:

@@ -18,19 +18,34 @@
     -                          web A 2.2.2.2, A 1.1.1.1     create web A 1.1.1.1 (of two objects, the lesser)
     web A 2.2.2.2 (me, svc/b)  web A 2.2.2.2 of svc/b,      nothing (the object that made it keeps it)
                                web A 1.1.1.1 of svc/a
+    web A 1.1.1.1 (other)      web A 2.2.2.2, shared        create web A 2.2.2.2 beside it, if values have owners
+    web A 1.1.1.1 (old)        web A 1.1.1.1                update: its owner is `me` from now on, with
+                                                            --migrate-from-txt-owner=old; nothing else of `old`'s is
 
-A second plan, made from the outcome of the first, is empty.
+What is wanted and not done is in the plan, too: `skipped` for records that are somebody else's, `outdone` for wishes
+that another object's wish has won against, and `withheld` for what the policy forbids. A second plan, made from the
+outcome of the first, has no changes. Unlike ExternalDNS's, it compares all targets, has one order, and takes a TTL back
+to its default when the annotation goes (the provider says what the default is).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from externaldns.changes import Changes
-from externaldns.conflict import choose_for_create, choose_for_update, drop_conflicting_types
+from externaldns.conflict import choose_for_create, choose_for_update, drop_conflicting_types, rank
 from externaldns.policy import Policy, sync
-from externaldns.record import OWNER_LABEL, Endpoint, normalize_name, same_targets
+from externaldns.record import (
+    OWNER_LABEL,
+    SHARED_LABEL,
+    Endpoint,
+    RecordKey,
+    normalize_name,
+    normalize_target,
+    same_targets,
+)
+from externaldns.resource_label import is_about
 
 DEFAULT_MANAGED_TYPES = frozenset({"A", "AAAA", "CNAME"})
 
@@ -44,6 +59,11 @@ class Scope:
     record_types: frozenset[str] = DEFAULT_MANAGED_TYPES
     includes: Callable[[str], bool] = lambda name: True
     """Tells whether a normalized name is ours to manage (the domain filter, and a zone that holds it)."""
+    others: Mapping[RecordKey, Mapping[str, str]] | None = None
+    """Where each value has an owner: the owner of each value of others, by key. A record of ours is then without them.
+    None: a record has one owner for all its values, and no name can be shared."""
+    migrate_from: str = ""
+    """An owner whose records become ours as far as they are wanted, and of the same object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +76,21 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Outdone:
+    """A wish that is not granted because `winner`, another object's wish for the same name, is."""
+
+    wish: Endpoint
+    winner: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What to change, and what can't be changed because it is not ours."""
+    """What to change, and what is wanted and not done, by the reason for it."""
 
     changes: Changes
     skipped: tuple[Skipped, ...] = ()
+    outdone: tuple[Outdone, ...] = ()
+    withheld: Changes = field(default_factory=Changes)
 
 
 @dataclass(slots=True)
@@ -82,36 +112,119 @@ def calculate(
     not said.
     """
     scope = scope or Scope()
-    create: list[Endpoint] = []
-    update: list[tuple[Endpoint, Endpoint]] = []
-    delete: list[Endpoint] = []
-    skipped: list[Skipped] = []
-    for _, row in sorted(_rows(current, desired, scope).items()):
-        held = [row.current[record_type] for record_type in sorted(row.current)]
-        foreign = [record for record in held if scope.owner_id and record.owner != scope.owner_id]
-        candidates = drop_conflicting_types(row.candidates)
-        for record_type in sorted(row.current.keys() | {candidate.record_type for candidate in candidates}):
-            old = row.current.get(record_type)
-            wanted = [candidate for candidate in candidates if candidate.record_type == record_type]
-            if old is None:
-                new = choose_for_create(wanted)
-                # Another type beside somebody else's record would change what that name means.
-                if foreign:
-                    skipped.append(Skipped(new.dns_name, record_type, foreign[0].owner))
-                else:
-                    create.append(new)
-            elif not wanted:
-                if old not in foreign:
-                    delete.append(old)
-            else:
-                new = choose_for_update(old, wanted)
-                if not _differs(old, new):
-                    continue
-                if old in foreign:
-                    skipped.append(Skipped(old.dns_name, record_type, old.owner))
-                else:
-                    update.append((old, _inherit_owner(old, new)))
-    return Plan(policy(Changes(tuple(create), tuple(update), tuple(delete))), tuple(skipped))
+    found = _Found()
+    for (name, set_identifier), row in sorted(_rows(current, desired, scope).items()):
+        _plan_row(row, _strangers(row, name, set_identifier, scope), scope, found)
+    wished = Changes(tuple(found.create), tuple(found.update), tuple(found.delete))
+    allowed = policy(wished)
+    return Plan(allowed, tuple(found.skipped), tuple(found.outdone), _without(wished, allowed))
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a plan is made of, as it grows."""
+
+    create: list[Endpoint] = field(default_factory=list)
+    update: list[tuple[Endpoint, Endpoint]] = field(default_factory=list)
+    delete: list[Endpoint] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    outdone: list[Outdone] = field(default_factory=list)
+
+
+def _plan_row(row: _Row, strangers: Mapping[str, str], scope: Scope, found: _Found) -> None:
+    """Plan one row; `strangers` are the types that others have something of under its name, and an owner of each."""
+    winners = _winners(row)
+    # What becomes ours in this very plan stands in nobody's way.
+    moving = {key for key, old in row.current.items() if key in winners and _migrates(old, winners[key], scope)}
+    strangers = {key: owner for key, owner in strangers.items() if key not in moving}
+    for record_type in sorted(row.current.keys() | winners.keys()):
+        old, new = row.current.get(record_type), winners.get(record_type)
+        foreign = old is not None and _is_foreign(old, scope)
+        if new is None:
+            if old is not None and not foreign:
+                found.delete.append(old)
+            continue
+        joins = scope.others is not None and _may_join(new, strangers)
+        if old is None or (foreign and joins):
+            # Another type beside somebody else's record would change what that name means.
+            if strangers and not joins:
+                found.skipped.append(Skipped(new.dns_name, record_type, min(strangers.values())))
+            elif (rest := _beside_others(new, scope)).targets:
+                found.create.append(rest)
+        elif foreign:
+            if record_type in moving:
+                found.update.append((old, new.with_label(OWNER_LABEL, scope.owner_id)))
+            elif _differs(old, new):
+                found.skipped.append(Skipped(old.dns_name, record_type, old.owner))
+        elif not (rest := _beside_others(new, scope)).targets:
+            found.delete.append(old)
+        elif _differs(old, rest):
+            found.update.append((old, rest.with_label(OWNER_LABEL, old.owner) if old.owner else rest))
+    found.outdone += _outdone(row.candidates, winners)
+
+
+def _winners(row: _Row) -> dict[str, Endpoint]:
+    """Return the wish that counts for each type that is wanted."""
+    by_type: dict[str, list[Endpoint]] = {}
+    for candidate in drop_conflicting_types(row.candidates):
+        by_type.setdefault(candidate.record_type, []).append(candidate)
+    return {
+        record_type: choose_for_update(row.current[record_type], wishes)
+        if record_type in row.current
+        else choose_for_create(wishes)
+        for record_type, wishes in by_type.items()
+    }
+
+
+def _is_foreign(record: Endpoint, scope: Scope) -> bool:
+    return scope.owner_id != "" and record.owner != scope.owner_id
+
+
+def _strangers(row: _Row, name: str, set_identifier: str, scope: Scope) -> dict[str, str]:
+    found = {key: record.owner for key, record in row.current.items() if _is_foreign(record, scope)}
+    for record_type in scope.record_types if scope.others else ():
+        if theirs := (scope.others or {}).get((name, record_type, set_identifier)):
+            found[record_type] = min(theirs.values())
+    return found
+
+
+def _outdone(wishes: list[Endpoint], winners: Mapping[str, Endpoint]) -> list[Outdone]:
+    """Return the wishes that no winner grants; the CNAMEs among them may have lost to another type."""
+    if len(wishes) < 2:
+        return []
+    least = winners[min(winners)]
+    lost = ((wish, winners.get(wish.record_type, least)) for wish in sorted(wishes, key=rank))
+    return [Outdone(wish, winner) for wish, winner in lost if _differs(winner, wish)]
+
+
+def _beside_others(new: Endpoint, scope: Scope) -> Endpoint:
+    """Return `new` without the values that others have there already: a value exists once, and is theirs."""
+    theirs = {normalize_target(value) for value in (scope.others or {}).get(new.key, ())}
+    if not theirs:
+        return new
+    return replace(new, targets=tuple(target for target in new.targets if normalize_target(target) not in theirs))
+
+
+def _may_join(new: Endpoint, strangers: Mapping[str, str]) -> bool:
+    """Tell whether `new` may stand beside what others have: RFC 1034 section 3.6.2 leaves no room by a CNAME."""
+    return new.labels.get(SHARED_LABEL) == "true" and "CNAME" not in {new.record_type, *strangers}
+
+
+def _migrates(old: Endpoint, new: Endpoint, scope: Scope) -> bool:
+    """Tell whether `old` is to become ours. A record that does not say whose wish it was is any object's."""
+    ours = bool(scope.migrate_from) and old.owner == scope.migrate_from
+    return ours and (not old.resource or is_about(old.resource, new.resource))
+
+
+def _without(wished: Changes, allowed: Changes) -> Changes:
+    """Return what of `wished` is not in `allowed`."""
+    create, delete = ({each.key for each in some} for some in (allowed.create, allowed.delete))
+    update = {old.key for old, _ in allowed.update}
+    return Changes(
+        tuple(new for new in wished.create if new.key not in create),
+        tuple(pair for pair in wished.update if pair[0].key not in update),
+        tuple(old for old in wished.delete if old.key not in delete),
+    )
 
 
 def _rows(current: Iterable[Endpoint], desired: Iterable[Endpoint], scope: Scope) -> dict[tuple[str, str], _Row]:
@@ -137,7 +250,3 @@ def _differs(old: Endpoint, new: Endpoint) -> bool:
         or dict(old.provider_specific) != dict(new.provider_specific)
         or any(old.remarks.get(target, "") != remark for target, remark in new.remarks.items())
     )
-
-
-def _inherit_owner(old: Endpoint, new: Endpoint) -> Endpoint:
-    return new.with_label(OWNER_LABEL, old.owner) if old.owner else new

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from externaldns.changes import Changes
 from externaldns.plan import Plan, Scope, Skipped, calculate
 from externaldns.policy import POLICIES
 from externaldns.record import Endpoint
@@ -17,10 +12,10 @@ ME = Scope(owner_id="me")
 
 
 def endpoint(text: str) -> Endpoint:
-    """Read `NAME TYPE TARGET[,TARGET] [ttl=N] [owner=X] [resource=X] [set=X] [weight=N]`."""
+    """Read `NAME TYPE TARGET[,TARGET] [ttl=N] [owner=X] [resource=X] [shared=true] [set=X] [weight=N]`."""
     name, record_type, targets, *rest = text.split()
     options = dict(option.split("=") for option in rest)
-    labels = {key: value for key, value in options.items() if key in ("owner", "resource")}
+    labels = {key: value for key, value in options.items() if key in ("owner", "resource", "shared")}
     ttl = int(options["ttl"]) if "ttl" in options else None
     provider_specific = {key: value for key, value in options.items() if key == "weight"}
     return Endpoint(
@@ -192,53 +187,92 @@ def test_without_deletions_a_cname_and_other_types_do_not_replace_each_other(
     assert told(calculate([endpoint(current)], [endpoint(desired)], ME, POLICIES[policy])) == changes
 
 
-TARGETS = {"A": ["1.1.1.1", "2.2.2.2", "10.0.0.3"], "AAAA": ["fd00::1", "fd00::2"], "CNAME": ["lb", "web.example"]}
-
-
-@st.composite
-def records(draw: st.DrawFn, label: str, values: list[str]) -> Endpoint:
-    record_type = draw(st.sampled_from(sorted(TARGETS)))
-    size = 1 if record_type == "CNAME" else 2
-    targets = draw(st.lists(st.sampled_from(TARGETS[record_type]), min_size=1, max_size=size, unique=True))
-    ttl = draw(st.sampled_from([None, 5, 60]))
-    return Endpoint(
-        draw(st.sampled_from("abc")),
-        tuple(targets),
-        record_type,
-        ttl=ttl,
-        labels={label: draw(st.sampled_from(values))},
-    )
-
-
-def apply(current: list[Endpoint], changes: Changes) -> list[Endpoint]:
-    """What a provider that does as it is told holds afterwards."""
-    held = {record.key: record for record in current}
-    for old in changes.delete:
-        del held[old.key]
-    for old, new in changes.update:
-        held[old.key] = new
-    for new in changes.create:
-        assert new.key not in held, "a record that exists is not created"
-        held[new.key] = new.with_label("owner", "me")
-    return list(held.values())
-
-
-@given(
-    st.lists(records("owner", ["me", "other", ""]), max_size=6, unique_by=lambda record: record.key),
-    st.lists(records("resource", ["a", "b", "c"]), max_size=6),
-    st.integers(),
+@pytest.mark.parametrize(
+    ("policy", "withheld"),
+    [
+        ("sync", []),
+        ("upsert-only", ["delete gone A 1.1.1.1"]),
+        ("create-only", ["update keep A 1.1.1.1 -> keep A 2.2.2.2", "delete gone A 1.1.1.1"]),
+    ],
 )
-def test_a_plan_reaches_its_aim_in_one_pass_and_leaves_foreign_records_alone(
-    current: list[Endpoint], desired: list[Endpoint], seed: int
-) -> None:
-    plan = calculate(current, desired, ME)
-    shuffled = random.Random(seed).sample(current, len(current)), random.Random(seed).sample(desired, len(desired))
-    assert calculate(*shuffled, ME) == plan, "the order of the input does not matter"
+def test_what_a_policy_forbids_is_told(policy: str, withheld: list[str]) -> None:
+    assert told(Plan(calculate(*EVERYTHING, ME, POLICIES[policy]).withheld)) == withheld
 
-    after = apply(current, plan.changes)
-    assert calculate(after, desired, ME).changes == Changes(), "a second plan is empty"
-    foreign = [record for record in current if record.owner != "me"]
-    assert [record for record in after if record.owner != "me"] == foreign
-    wanted = {record.dns_name for record in desired}
-    left_out = {skip.name for skip in plan.skipped}
-    assert wanted - left_out <= {record.dns_name for record in after}, "whatever is missing was told"
+
+@pytest.mark.parametrize(
+    ("desired", "outdone"),
+    [
+        (["web A 1.1.1.1 resource=a", "web A 1.1.1.1 resource=b"], []),
+        (["web A 1.1.1.1 resource=a", "web A 2.2.2.2 resource=b"], [("b", "a")]),
+        (["web CNAME lb resource=a", "web A 2.2.2.2 resource=b"], [("a", "b")]),
+        (["web A 1.1.1.1 resource=a", "web AAAA ::1 resource=b"], []),
+        (["web A 1.1.1.1 resource=a ttl=5", "web A 1.1.1.1 resource=b ttl=9"], [("b", "a")]),
+    ],
+)
+def test_a_wish_that_another_object_wins_against_is_told(desired: list[str], outdone: list[tuple[str, str]]) -> None:
+    plan = calculate([], map(endpoint, desired), ME)
+    assert [(each.wish.resource, each.winner.resource) for each in plan.outdone] == outdone
+
+
+OLD = Scope(owner_id="me", migrate_from="old")
+
+
+@pytest.mark.parametrize(
+    ("current", "desired", "changes"),
+    [
+        ("web A 1.1.1.1 owner=old", "web A 1.1.1.1", ["update web A 1.1.1.1 -> web A 1.1.1.1"]),
+        ("web A 1.1.1.1 owner=old", "web A 2.2.2.2", ["update web A 1.1.1.1 -> web A 2.2.2.2"]),
+        ("web A 1.1.1.1 owner=old resource=a", "web A 1.1.1.1 resource=a", ["update web A 1.1.1.1 -> web A 1.1.1.1"]),
+        ("web A 1.1.1.1 owner=old resource=a", "web A 2.2.2.2 resource=b", ["skip web A of old"]),
+        ("web A 1.1.1.1 owner=old", "db A 1.1.1.1", ["create db A 1.1.1.1"]),
+        ("web A 1.1.1.1 owner=old", "web AAAA ::1", ["skip web AAAA of old"]),
+        ("web A 1.1.1.1 owner=other", "web A 2.2.2.2", ["skip web A of other"]),
+        ("web A 1.1.1.1 owner=me", "web A 1.1.1.1", []),
+    ],
+)
+def test_another_owners_records_become_ours_as_far_as_they_are_wanted(
+    current: str, desired: str, changes: list[str]
+) -> None:
+    plan = calculate([endpoint(current)], [endpoint(desired)], OLD)
+    assert told(plan) == changes
+    assert {new.owner for _, new in plan.changes.update} <= {"me"}
+
+
+def sharing(*others: str) -> Scope:
+    """Ours is what has no mention in `others`, each `NAME TYPE TARGET[,TARGET]`."""
+    found = map(endpoint, others)
+    return Scope(owner_id="me", others={record.key: dict.fromkeys(record.targets, "other") for record in found})
+
+
+@pytest.mark.parametrize(
+    ("current", "others", "desired", "changes"),
+    [
+        ("web A 9.9.9.9 owner=other", "web A 9.9.9.9", "web A 1.1.1.1", ["skip web A of other"]),
+        ("web A 9.9.9.9 owner=other", "web A 9.9.9.9", "web A 1.1.1.1 shared=true", ["create web A 1.1.1.1"]),
+        ("web A 9.9.9.9 owner=other", "web A 9.9.9.9", "web A 9.9.9.9 shared=true", []),
+        ("web A 9.9.9.9 owner=other", "web A 9.9.9.9", "web A 9.9.9.9,1.1.1.1 shared=true", ["create web A 1.1.1.1"]),
+        ("web A 9.9.9.9 owner=other", "web A 9.9.9.9", "web AAAA ::1 shared=true", ["create web AAAA ::1"]),
+        ("web A 9.9.9.9 owner=other", "web A 9.9.9.9", "web CNAME lb shared=true", ["skip web CNAME of other"]),
+        ("web CNAME lb owner=other", "web CNAME lb", "web A 1.1.1.1 shared=true", ["skip web A of other"]),
+        # Once a value of ours stands beside others', it is ours to change and to delete.
+        ("web A 1.1.1.1 owner=me", "web A 9.9.9.9", "web A 1.1.1.1,9.9.9.9 shared=true", []),
+        ("web A 1.1.1.1 owner=me", "web A 9.9.9.9", "web A 2.2.2.2", ["update web A 1.1.1.1 -> web A 2.2.2.2"]),
+        ("web A 1.1.1.1 owner=me", "web A 9.9.9.9", "web A 9.9.9.9", ["delete web A 1.1.1.1"]),
+        (
+            "web A 1.1.1.1 owner=me",
+            "web A 9.9.9.9",
+            "web AAAA ::1",
+            ["delete web A 1.1.1.1", "skip web AAAA of other"],
+        ),
+        ("web A 1.1.1.1 owner=me", "web A 9.9.9.9", "db A 9.9.9.9", ["create db A 9.9.9.9", "delete web A 1.1.1.1"]),
+    ],
+)
+def test_names_can_be_shared_where_each_value_has_an_owner(
+    current: str, others: str, desired: str, changes: list[str]
+) -> None:
+    assert told(calculate([endpoint(current)], [endpoint(desired)], sharing(others))) == changes
+
+
+def test_names_are_not_shared_where_a_record_has_one_owner() -> None:
+    plan = calculate([endpoint("web A 9.9.9.9 owner=other")], [endpoint("web A 1.1.1.1 shared=true")], ME)
+    assert told(plan) == ["skip web A of other"]
