@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clusterdns.directives.config.pattern import Pattern
 from clusterdns.errors import ConfigError
+from externaldns.ownership_codec import OwnershipCodec
 from externaldns.sources.gateway import GatewayOptions
 from externaldns.sources.go_template import GoTemplate
 from externaldns.sources.ingress import IngressOptions
@@ -94,6 +95,8 @@ class RegistryConfig:
     prefix: str
     suffix: str
     wildcard_replacement: str
+    codec: OwnershipCodec
+    migrate_from: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ class Controller:
             self._registry.owner_id,
             self._rules.record_types,
             lambda name: self._rules.domains.match(name) and zones.find(name) != "",
+            view.others,
+            self._registry.migrate_from or "",
         )
         plan = calculate(view.endpoints, desired, scope, self._rules.policy)
         attached = view.attach(plan.changes, sweep=scope if self._rules.policy is sync else None)

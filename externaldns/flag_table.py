@@ -105,11 +105,14 @@ FLAGS = (
     Flag("policy", "text", "", "what may be changed (required)", tuple(POLICIES)),
     Flag("managed-record-types", "list", ("A", "AAAA", "CNAME"), "record types to manage", RECORD_TYPES),
     Flag("exclude-record-types", "list", (), "record types not to manage", RECORD_TYPES),
-    Flag("registry", "text", "txt", "how ownership is kept", ("txt", "noop"), ("dynamodb", "aws-sd", "crd", "remark")),
+    Flag("registry", "text", "txt", "how ownership is kept", ("txt", "remark", "noop"), ("dynamodb", "aws-sd", "crd")),
     Flag("txt-owner-id", "text", "default", "owner that this controller's records have"),
     Flag("txt-prefix", "text", "", "prefix of ownership records; may hold %{record_type}"),
     Flag("txt-suffix", "text", "", "suffix of the first label of ownership records; may hold %{record_type}"),
     Flag("txt-wildcard-replacement", "text", "", "what stands for `*` in ownership records"),
+    Flag("txt-encrypt-enabled", "switch", False, "encrypt ownership records"),
+    Flag("txt-encrypt-aes-key", "text", "", "key for that: 32 bytes, or base64 of 32 bytes"),
+    Flag("migrate-from-txt-owner", "text", "", "owner whose records become ours as far as they are wanted"),
     Flag("txt-cache-interval", "seconds", 0.0, "age of known ownership", no_effect=_MIRRORED),
     Flag("provider-cache-time", "seconds", 0.0, "age of known records", no_effect=_MIRRORED),
     Flag("batch-change-size", "integer", 200, "changes in a batch", no_effect=_NO_BATCHES),
@@ -126,9 +129,9 @@ FLAGS = (
 )
 
 LATER_FLAGS = frozenset({
-    "target-template", "fqdn-target-template", "default-targets", "force-default-targets", "txt-encrypt-enabled",
-    "txt-encrypt-aes-key", "migrate-from-txt-owner", "events-emit", "webhook-provider-url", "compatibility",
-    "nat64-networks", "prefer-alias", "resolve-service-load-balancer-hostname", "server",
-    "webhook-provider-read-timeout", "webhook-provider-write-timeout", "webhook-server",
+    "target-template", "fqdn-target-template", "default-targets", "force-default-targets", "events-emit",
+    "webhook-provider-url", "compatibility", "nat64-networks", "prefer-alias",
+    "resolve-service-load-balancer-hostname", "server", "webhook-provider-read-timeout",
+    "webhook-provider-write-timeout", "webhook-server",
 })  # fmt: skip
 """Flags of ExternalDNS's that are known and not supported yet."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from clusterdns import duration
 from clusterdns.errors import ConfigError
+from externaldns import ownership_remark
 from externaldns.config import (
     ClusterConfig,
     Config,
@@ -25,6 +26,7 @@ from externaldns.config import (
 )
 from externaldns.flag_table import FLAGS, LATER_FLAGS, Flag, Value
 from externaldns.flag_values import Values
+from externaldns.ownership_codec import OwnershipCodec
 from externaldns.source_flags import configure_sources
 
 _BY_NAME = {flag.name: flag for flag in FLAGS}
@@ -131,8 +133,13 @@ def _configure(raw: Mapping[str, Value], notices: tuple[str, ...]) -> Config:
         raise ConfigError(f"is required; one of {', '.join(_BY_NAME['source'].choices)}", source="--source")
     if values.text("txt-prefix") and values.text("txt-suffix"):
         raise ConfigError("and --txt-suffix exclude each other: give one of them", source="--txt-prefix")
-    if values.text("registry") == "txt" and not values.text("txt-owner-id"):
-        raise ConfigError("must not be empty with --registry=txt", source="--txt-owner-id")
+    owner, registry = values.text("txt-owner-id"), values.text("registry")
+    if registry != "noop" and not owner:
+        raise ConfigError(f"must not be empty with --registry={registry}", source="--txt-owner-id")
+    if registry == "remark":
+        ownership_remark.check_owner(owner)
+    if registry != "noop" and owner == values.text("migrate-from-txt-owner"):
+        raise ConfigError(f"{owner!r} is --txt-owner-id already", source="--migrate-from-txt-owner")
     if values.seconds("interval") <= 0:
         raise ConfigError("must be more than 0s", source="--interval")
     host, port = _split_address(values.text("metrics-address"))
@@ -165,6 +172,8 @@ def _configure(raw: Mapping[str, Value], notices: tuple[str, ...]) -> Config:
             prefix=values.text("txt-prefix"),
             suffix=values.text("txt-suffix"),
             wildcard_replacement=values.text("txt-wildcard-replacement"),
+            codec=_codec(values),
+            migrate_from=values.text("migrate-from-txt-owner") or None,
         ),
         control=ControlConfig(
             interval_seconds=values.seconds("interval"),
@@ -179,6 +188,14 @@ def _configure(raw: Mapping[str, Value], notices: tuple[str, ...]) -> Config:
         ),
         notices=notices,
     )
+
+
+def _codec(values: Values) -> OwnershipCodec:
+    if not values.switch("txt-encrypt-enabled"):
+        return OwnershipCodec()
+    if not values.text("txt-encrypt-aes-key"):
+        raise ConfigError("is needed by --txt-encrypt-enabled", source="--txt-encrypt-aes-key")
+    return OwnershipCodec.with_key(values.text("txt-encrypt-aes-key"))
 
 
 def _split_address(address: str) -> tuple[str, int]:

@@ -14,15 +14,15 @@ removed by the next run. No I/O, no clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from externaldns import ownership_value
 from externaldns.changes import Changes, NameChange, RecordChange
+from externaldns.ownership_codec import OwnershipCodec
 from externaldns.ownership_names import OwnershipNames
 from externaldns.plan import Scope, Skipped
-from externaldns.record import OWNER_LABEL, RESOURCE_LABEL, Endpoint
+from externaldns.record import OWNER_LABEL, RESOURCE_LABEL, Endpoint, RecordKey
 
 ZoneOf = Callable[[str], str]
 """The zone that holds a name; "" if none is known."""
@@ -43,6 +43,13 @@ class View(Protocol):
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The records without ownership records, each with the labels that it was found to have."""
 
+    @property
+    def others(self) -> Mapping[RecordKey, Mapping[str, str]] | None:
+        """Where each value has an owner, that of each value of others; None where a record has one owner for all."""
+
+    def claim(self, records: Iterable[tuple[Endpoint, Endpoint]]) -> tuple[NameChange, ...]:
+        """Return the changes of ownership alone that give each old record the labels of its new one."""
+
     def attach(self, changes: Changes, sweep: Scope | None = None) -> Attached:
         """Return `changes` grouped by name, with the changes of the ownership records that they need.
 
@@ -58,6 +65,10 @@ class Registry(Protocol):
     def owner_id(self) -> str:
         """The owner of our records; "" if everything in scope is ours."""
 
+    @property
+    def migrate_from(self) -> str | None:
+        """An owner whose records become ours as far as they are wanted; None for none."""
+
     def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
         """Return the view of `records`, which is everything that the provider holds."""
 
@@ -67,6 +78,7 @@ class NoRegistry:
     """`--registry=noop`: every record in scope is ours."""
 
     owner_id: str = ""
+    migrate_from: str | None = None
 
     def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
         return _PlainView(tuple(records))
@@ -76,13 +88,20 @@ class NoRegistry:
 class _PlainView:
     endpoints: tuple[Endpoint, ...]
 
+    @property
+    def others(self) -> None:
+        return None
+
+    def claim(self, records: Iterable[tuple[Endpoint, Endpoint]]) -> tuple[NameChange, ...]:
+        return ()
+
     def attach(self, changes: Changes, sweep: Scope | None = None) -> Attached:
         steps = [
             *(RecordChange(old, None) for old in changes.delete),
             *(RecordChange(old, new) for old, new in changes.update),
             *(RecordChange(None, new) for new in changes.create),
         ]
-        return Attached(_group((step.endpoint.dns_name, step) for step in steps))
+        return Attached(group_by_name((step.endpoint.dns_name, step) for step in steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +110,34 @@ class TxtRegistry:
 
     owner_id: str
     names: OwnershipNames = field(default_factory=OwnershipNames)
+    codec: OwnershipCodec = field(default_factory=OwnershipCodec)
+    migrate_from: str | None = None
 
     def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
         ownership: dict[str, Endpoint] = {}
         data: list[Endpoint] = []
         for record in records:
-            labels = _ownership_labels(record, self.owner_id)
+            labels = self._labels(record)
             if labels is None:
                 data.append(record)
             else:
                 ownership[record.dns_name] = replace(record, labels=labels)
         return TxtView(self, tuple(data), ownership, zone_of)
+
+    def other_texts(self, record: Endpoint | None) -> tuple[str, ...]:
+        """Return what of a TXT record says nothing about ownership."""
+        return tuple(text for text in record.targets if self.codec.read(text) is None) if record else ()
+
+    def _labels(self, record: Endpoint) -> dict[str, str] | None:
+        """Return what the ownership record `record` says; None if it is another kind of record.
+
+        Two owners may have written at one name at the same moment. Then it is nobody's to change, so any
+        other owner's word counts before ours.
+        """
+        if record.record_type != "TXT":
+            return None
+        found = [labels for labels in map(self.codec.read, record.targets) if labels is not None]
+        return min(found, key=lambda labels: labels.get(OWNER_LABEL, "") == self.owner_id, default=None)
 
 
 class TxtView:
@@ -147,7 +183,15 @@ class TxtView:
                 in_scope = self._registry.names.record_type(name) in sweep.record_types and sweep.includes(name)
                 if self._is_ours(name) and in_scope:
                     steps.append((name, self._release(name)))
-        return Attached(_group(steps), tuple(skipped))
+        return Attached(group_by_name(steps), tuple(skipped))
+
+    @property
+    def others(self) -> None:
+        return None
+
+    def claim(self, records: Iterable[tuple[Endpoint, Endpoint]]) -> tuple[NameChange, ...]:
+        """Return the changes of ownership records alone that give each old record the labels of its new one."""
+        return group_by_name((new.dns_name, step) for _, new in records for step in self._claim(new))
 
     def _with_labels(self, record: Endpoint) -> Endpoint:
         for name in self._readable_names(record):
@@ -171,13 +215,13 @@ class TxtView:
         old = self._ownership.get(name)
         if old is not None and dict(old.labels) == labels:
             return []
-        targets = (ownership_value.write(labels), *_other_texts(old))
+        targets = (self._registry.codec.write(labels), *self._registry.other_texts(old))
         return [RecordChange(old, Endpoint(name, targets, "TXT", labels=labels))]
 
     def _release(self, name: str) -> RecordChange:
         """Take our words away from the TXT record at `name`; somebody else's text there stays."""
         old = self._ownership[name]
-        others = _other_texts(old)
+        others = self._registry.other_texts(old)
         return RecordChange(old, replace(old, targets=others, labels={}) if others else None)
 
     def _name(self, record: Endpoint) -> str:
@@ -188,23 +232,8 @@ class TxtView:
         return self._registry.names.readable(record.dns_name, record.record_type, zone)
 
 
-def _other_texts(record: Endpoint | None) -> tuple[str, ...]:
-    return tuple(text for text in record.targets if ownership_value.read(text) is None) if record else ()
-
-
-def _ownership_labels(record: Endpoint, owner_id: str) -> dict[str, str] | None:
-    """Return what the ownership record `record` says; None if it is another kind of record.
-
-    Two owners may have written at one name at the same moment. Then it is nobody's to change, so any
-    other owner's word counts before ours.
-    """
-    if record.record_type != "TXT":
-        return None
-    found = [labels for labels in map(ownership_value.read, record.targets) if labels is not None]
-    return min(found, key=lambda labels: labels.get(OWNER_LABEL, "") == owner_id, default=None)
-
-
-def _group(steps: Iterable[tuple[str, RecordChange]]) -> tuple[NameChange, ...]:
+def group_by_name(steps: Iterable[tuple[str, RecordChange]]) -> tuple[NameChange, ...]:
+    """Return the steps of each name, which come with it, in their order."""
     groups: dict[str, list[RecordChange]] = {}
     for name, step in steps:
         groups.setdefault(name, []).append(step)

@@ -232,6 +232,9 @@ def _rows(current: Iterable[Endpoint], desired: Iterable[Endpoint], scope: Scope
     for endpoint in _in_scope(current, scope):
         rows.setdefault((endpoint.dns_name, endpoint.set_identifier), _Row()).current[endpoint.record_type] = endpoint
     for endpoint in _in_scope(desired, scope):
+        if scope.others is not None and endpoint.remarks:
+            # The remarks say whose the values are; there is no room for other words.
+            endpoint = replace(endpoint, remarks={})
         rows.setdefault((endpoint.dns_name, endpoint.set_identifier), _Row()).candidates.append(endpoint)
     return rows
 

@@ -37,8 +37,6 @@ from externaldns.config import Config, read_alibaba_cloud_config
 from externaldns.controller import Controller, Rules
 from externaldns.domain_filter import DomainFilter
 from externaldns.measurements import Measurements, export
-from externaldns.ownership import NoRegistry, Registry, TxtRegistry
-from externaldns.ownership_names import OwnershipNames
 from externaldns.policy import POLICIES
 from externaldns.providers.privatezone.calls import Calls
 from externaldns.providers.privatezone.client import SdkApi
@@ -46,6 +44,7 @@ from externaldns.providers.privatezone.gateway import WriteGateway
 from externaldns.providers.privatezone.provider import PrivateZoneProvider
 from externaldns.providers.privatezone.zones import ZoneChoice
 from externaldns.providers.provider import Provider
+from externaldns.registries import build_registry
 from externaldns.schedule import Schedule
 from externaldns.sources.build import build_sources, kinds_of
 
@@ -108,16 +107,12 @@ def build_controller(config: Config, cluster: Cluster, provider: Provider, measu
     """Put the controller together around `cluster`'s stores and `provider`."""
     rules = Rules(POLICIES[config.plan.policy], _domains(config), config.plan.record_types, config.source.shaping)
     return Controller(
-        build_sources(config.source, cluster), build_registry(config), provider, rules, measurements=measurements
+        build_sources(config.source, cluster),
+        build_registry(config.registry),
+        provider,
+        rules,
+        measurements=measurements,
     )
-
-
-def build_registry(config: Config) -> Registry:
-    """Make the registry that `config` names."""
-    if config.registry.registry == "noop":
-        return NoRegistry()
-    names = OwnershipNames(config.registry.prefix, config.registry.suffix, config.registry.wildcard_replacement)
-    return TxtRegistry(config.registry.owner_id, names)
 
 
 async def fill(config: Config, cluster: Cluster) -> None:

@@ -12,9 +12,7 @@ from clusterdns.kube.store import Cluster
 from externaldns import flags
 from externaldns.config import Config
 from externaldns.measurements import Measurements
-from externaldns.ownership import NoRegistry, TxtRegistry
-from externaldns.ownership_names import OwnershipNames
-from externaldns.service import build_controller, build_registry, fill
+from externaldns.service import build_controller, fill
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.unit.externaldns.test_controller import MemoryProvider
@@ -22,22 +20,6 @@ from tests.unit.externaldns.test_controller import MemoryProvider
 
 def parse(*arguments: str) -> Config:
     return flags.parse(["--source=service", "--provider=alibabacloud", "--policy=sync", *arguments], {})
-
-
-@pytest.mark.parametrize(
-    ("arguments", "registry"),
-    [
-        ([], TxtRegistry("default")),
-        (
-            ["--txt-owner-id=me", "--txt-prefix=x.", "--txt-wildcard-replacement=any"],
-            TxtRegistry("me", OwnershipNames("x.", "", "any")),
-        ),
-        (["--txt-suffix=-x"], TxtRegistry("default", OwnershipNames("", "-x", ""))),
-        (["--registry=noop"], NoRegistry()),
-    ],
-)
-def test_the_registry_follows_its_flags(arguments: list[str], registry: object) -> None:
-    assert build_registry(parse(*arguments)) == registry
 
 
 def put_service(server: ApiServerDouble, name: str, namespace: str, hostname: str) -> None:
