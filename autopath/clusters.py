@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from autopath.clients import PodSearchLists
 from autopath.index import ClusterIndex
+from autopath.k8s_external import external_index_over
 from autopath.kubernetes import imported_index_over, index_over
 from clusterdns.daemon.lifecycle import eternal, settle_memory
 from clusterdns.directives.config.kubernetes import Config
@@ -73,11 +74,15 @@ class Source:
         """The same for multi-cluster Services; None without `multicluster`."""
         return self._index(imported_index_over, config) if config.multicluster else None
 
-    def _index(self, make: Callable[..., ClusterIndex], config: Config) -> ClusterIndex:
+    def external_index_for(self, config: Config, headless: bool) -> ClusterIndex:
+        """The same for `k8s_external`, in front of a `kubernetes` with this Config."""
+        return self._index(external_index_over, config, headless=headless)
+
+    def _index(self, make: Callable[..., ClusterIndex], config: Config, **more: bool) -> ClusterIndex:
         seen = (config.namespaces, bool(config.namespace_labels), config.endpoints, config.endpoint_pod_names)
-        wanted = (make, *seen)
+        wanted = (make, *more.values(), *seen)
         if wanted not in self._indexes:
-            self._indexes[wanted] = make(self.cluster, config, wall_clock=time.time)
+            self._indexes[wanted] = make(self.cluster, config, wall_clock=time.time, **more)
         return self._indexes[wanted]
 
     def search_lists_for(self, zone: bytes) -> PodSearchLists:

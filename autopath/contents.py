@@ -7,9 +7,11 @@ addresses, and those of topology zones. Services are sorted by their names.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from autopath.index import ClusterIndex, IndexedService, ServiceKind
 from autopath.zone import ClusterZone, ports_of
+from clusterdns.directives.transfer import Contents
 from clusterdns.wire import numbers
 from clusterdns.wire.names import MAX_LABEL, MAX_NAME, labels
 from clusterdns.wire.records import Record
@@ -17,23 +19,31 @@ from clusterdns.wire.records import Record
 _ADDRESSES = (numbers.A, numbers.AAAA)
 
 
-def records_of(zone: ClusterZone, index: ClusterIndex) -> Iterator[Record]:
-    """All records but the SOA. Both must not change meanwhile: see `ClusterIndex.as_of_now`."""
-    yield from _answers(zone, b"", numbers.NS)
-    yield from _answers(zone, b"\x0bdns-version", numbers.TXT)
-    yield from _answers(zone, b"\x02ns\x03dns", *_ADDRESSES)
+def contents_of(zone: ClusterZone) -> Contents:
+    """The zone as it is now."""
+    frozen, index = zone.as_of_now()
+    own = (
+        record
+        for stem, qtypes in ((b"", (numbers.NS,)), (b"\x0bdns-version", (numbers.TXT,)), (b"\x02ns\x03dns", _ADDRESSES))
+        for record in _answers(frozen, stem + frozen.name, *qtypes)
+    )
+    return Contents(frozen.apex.authority(zone.name), index.serial, chain(own, service_records(frozen, index)))
+
+
+def service_records(zone: ClusterZone, index: ClusterIndex) -> Iterator[Record]:
+    """The records of Services. Both must not change meanwhile: see `ClusterZone.as_of_now`."""
     for key in sorted(index.services, key=_sorting):
-        service = key + b"\x03svc"
+        name = key + zone.services
         row = index.services[key]
         if row.kind is ServiceKind.EXTERNAL_NAME:
-            yield from _answers(zone, service, numbers.CNAME)
-        else:
-            yield from _answers(zone, service, *_ADDRESSES, numbers.SRV)
-            endpoints = {zone.endpoint_labels(each, label) for each in row.slices.values() for label in each.ready}
-            for endpoint in sorted(endpoints):
-                yield from _answers(zone, endpoint + service, *_ADDRESSES, numbers.SRV)
-            for port in sorted(_ports(row)):
-                yield from _answers(zone, port + service, numbers.SRV)
+            yield from _answers(zone, name, numbers.CNAME)
+            continue
+        yield from _answers(zone, name, *_ADDRESSES, numbers.SRV)
+        endpoints = {zone.endpoint_labels(each, label) for each in row.slices.values() for label in each.ready}
+        for endpoint in sorted(endpoints):
+            yield from _answers(zone, endpoint + name, *_ADDRESSES, numbers.SRV)
+        for port in sorted(_ports(row)):
+            yield from _answers(zone, port + name, numbers.SRV)
 
 
 def _sorting(key: bytes) -> tuple[bytes, ...]:
@@ -41,8 +51,7 @@ def _sorting(key: bytes) -> tuple[bytes, ...]:
     return tuple(reversed(labels(key + numbers.ROOT)))
 
 
-def _answers(zone: ClusterZone, stem: bytes, *qtypes: int) -> Iterator[Record]:
-    name = stem + zone.name
+def _answers(zone: ClusterZone, name: bytes, *qtypes: int) -> Iterator[Record]:
     if len(name) <= MAX_NAME:
         for qtype in qtypes:
             yield from zone.decide(name, name, qtype).answer

@@ -9,36 +9,38 @@ were passed on the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from autopath.apex import Apex
 from autopath.decision import Decision
 from clusterdns.directives.chain import Handler, Reply, Request, reply_with
+from clusterdns.directives.follow import Followed, ask_on
 from clusterdns.limits import CNAME_CHAIN
 from clusterdns.wire import numbers
 from clusterdns.wire.records import Record, read_sections
 from clusterdns.wire.response import Kind
 
-SOURCE = "kubernetes"
+
+class Authority(Protocol):
+    """What a zone says of itself."""
+
+    def authority(self, name: bytes) -> Record:
+        """The SOA, as the authority of `name`: at or below the zone, in any spelling."""
 
 
 class Zone(Protocol):
     """A forward or reverse zone."""
 
-    name: bytes
-    apex: Apex
+    @property
+    def name(self) -> bytes:
+        """Folded wire."""
+
+    @property
+    def apex(self) -> Authority:
+        """Its SOA."""
 
     def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """The decision on a name at or below the zone."""
-
-
-@dataclass(slots=True)
-class ChasedRequest(Request):
-    """A question asked on the way to the answer of another one; `passed` are the folded names before it."""
-
-    passed: tuple[bytes, ...] = ()
 
 
 class Chase:
@@ -46,10 +48,15 @@ class Chase:
 
     def __init__(
         self,
+        source: str,
         zone_of: Callable[[bytes], Zone | None],
         resolve: Handler,
     ) -> None:
-        """`zone_of` finds our zone of a folded name; `resolve` asks the whole server."""
+        """`source` is the directive's name; `zone_of` finds our zone of a folded name.
+
+        `resolve` asks the whole server.
+        """
+        self._source = source
         self._zone_of = zone_of
         self._resolve = resolve
 
@@ -61,7 +68,7 @@ class Chase:
         UpstreamFailure that `resolve` raised: that something can't be looked up now must not look like its absence.
         """
         qtype = request.query.qtype
-        passed = [*(request.passed if isinstance(request, ChasedRequest) else ()), request.query.folded]
+        passed = [*(request.passed if isinstance(request, Followed) else ()), request.query.folded]
         answer: list[Record] = []
         current, name = zone, request.query.name
         while decision.target is not None:
@@ -69,7 +76,7 @@ class Chase:
             target = decision.target
             folded = target.lower()
             if folded in passed or len(passed) > CNAME_CHAIN.default_int:
-                return _reply(request, (), (zone.apex.authority(request.query.name),))
+                return self._reply(request, (), (zone.apex.authority(request.query.name),))
             following = self._zone_of(folded)
             if following is None:
                 return await self._complete_elsewhere(request, answer, target, tuple(passed))
@@ -77,36 +84,27 @@ class Chase:
             current, name = following, target
             decision = current.decide(target, folded, qtype)
         answer += decision.answer
-        return _reply(request, answer, () if decision.answer else (current.apex.authority(name),))
+        return self._reply(request, answer, () if decision.answer else (current.apex.authority(name),))
 
     async def _complete_elsewhere(
         self, request: Request, answer: list[Record], target: bytes, passed: tuple[bytes, ...]
     ) -> Reply:
-        reply = await self._resolve(
-            ChasedRequest(
-                request.query.ask_for(target),
-                request.client,
-                request.transport,
-                request.now,
-                request.port,
-                request.size,
-                request.zone,
-                passed,
-            )
-        )
+        reply = await self._resolve(ask_on(request, target, passed))
         response = reply.response
         if response.rcode not in (numbers.NOERROR, numbers.NXDOMAIN):
-            return reply_with(request, SOURCE, rcode=numbers.SERVFAIL, cacheable=False)
+            return reply_with(request, self._source, rcode=numbers.SERVFAIL, cacheable=False)
         sections = read_sections(response.message)
         # What follows the last name of the chain is about that name (RFC 2308 section 2.1): its SOA says for how long.
         authority = () if response.kind is Kind.ANSWER else tuple(sections.authority)
         flags = numbers.TC if response.truncated else 0
-        completed = _reply(request, answer + sections.answer, authority, flags)
+        completed = self._reply(request, answer + sections.answer, authority, flags)
         completed.view = reply.view
         return completed
 
-
-def _reply(
-    request: Request, answer: list[Record] | tuple[Record, ...], authority: tuple[Record, ...], flags: int = 0
-) -> Reply:
-    return reply_with(request, SOURCE, flags=numbers.AA | flags, answer=answer, authority=authority, cacheable=False)
+    def _reply(
+        self, request: Request, answer: Sequence[Record], authority: tuple[Record, ...], flags: int = 0
+    ) -> Reply:
+        answer = tuple(answer)
+        return reply_with(
+            request, self._source, flags=numbers.AA | flags, answer=answer, authority=authority, cacheable=False
+        )

@@ -25,13 +25,15 @@ To = TypeVar("To", bound=KubeObject)
 def imported_stores(cluster: Cluster) -> Cluster:
     """Stores that follow those of `cluster`: its namespaces, and its imports and their slices as Services have them."""
     made = Cluster()
-    cluster.namespaces.subscribe(_keep(made.namespaces, lambda namespace: namespace))
-    cluster.service_imports.subscribe(_keep(made.services, _service))
-    cluster.endpoint_slices.subscribe(_keep(made.endpoint_slices, _slice))
+    cluster.namespaces.subscribe(follow(made.namespaces, lambda namespace: namespace))
+    cluster.service_imports.subscribe(follow(made.services, _service))
+    cluster.endpoint_slices.subscribe(follow(made.endpoint_slices, _slice))
     return made
 
 
-def _keep(store: Store[To], shape: Callable[[From], To | None]) -> Listener[From]:
+def follow(store: Store[To], shape: Callable[[From], To | None]) -> Listener[From]:
+    """A listener that keeps in `store` what `shape` makes of each object; nothing of those that it makes None of."""
+
     def changed(old: From | None, new: From | None) -> None:
         shaped = shape(new) if new is not None else None
         if shaped is not None:

@@ -17,17 +17,20 @@ from clusterdns.wire.records import Record
 
 
 class ReverseZone:
-    """One zone in in-addr.arpa or ip6.arpa; the names that it gives are in the zone `primary`."""
+    """One zone in in-addr.arpa or ip6.arpa."""
 
     def __init__(
-        self, name: bytes, index: ClusterIndex, *, ttl: int, primary: bytes, servers: Servers = nobody
+        self, name: bytes, index: ClusterIndex, *, ttl: int, services: bytes, servers: Servers = nobody
     ) -> None:
-        """`name` and `primary` are folded wire names, `ttl` is in seconds."""
+        """`name` is the zone's; Services and their namespaces are in front of `services`. Both are folded wire names.
+
+        `ttl` is in seconds.
+        """
         self.apex = Apex(name, index, ttl, servers)
         self.name = name
         self._index = index
         self._ttl = ttl
-        self._svc = b"\x03svc" + primary
+        self._services = services
 
     def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """The decision on a name at or below the zone; `name` is in the client's spelling."""
@@ -48,11 +51,11 @@ class ReverseZone:
     def _hosts_at(self, address: str) -> list[bytes]:
         services = [row for row in self._index.services_at.at(address) if self._index.exposes(row)]
         if services:
-            return [services[0].key + self._svc]
+            return [services[0].key + self._services]
         hosts: dict[bytes, None] = {}
         for indexed in self._index.slices_at.at(address):
             label = indexed.label_of(address)
             row = indexed.service
             if label is not None and row.service is not None and self._index.exposes(row):
-                hosts[bytes((len(label),)) + label + row.key + self._svc] = None
+                hosts[bytes((len(label),)) + label + row.key + self._services] = None
         return [host for host in hosts if len(host) <= MAX_NAME]

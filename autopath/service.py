@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from autopath import kubernetes
 from autopath.clusters import Clusters
+from autopath.k8s_external import K8sExternal
 from autopath.name_servers import own_addresses
 from clusterdns import __version__
 from clusterdns.daemon import flags, lifecycle, logs
@@ -28,6 +29,7 @@ from clusterdns.daemon.metrics import new_registry
 from clusterdns.daemon.reload import Reload
 from clusterdns.directives.assemble import Assembly, Maker, Site, assemble
 from clusterdns.directives.chain import Handler
+from clusterdns.directives.config import k8s_external as k8s_external_config
 from clusterdns.directives.config import kubernetes as kubernetes_config
 from clusterdns.directives.config.kubernetes import PodMode
 from clusterdns.directives.config.server import STANDARD
@@ -44,7 +46,7 @@ FLAGS = (
     flags.Flag("log-level", "text", "info", "debug, info, warning or error"),
     flags.Flag("log-format", "text", "text", "text or json"),
 )
-DIRECTIVES = {**STANDARD, "kubernetes": kubernetes_config.parse}
+DIRECTIVES = {**STANDARD, "k8s_external": k8s_external_config.parse, "kubernetes": kubernetes_config.parse}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +74,8 @@ async def serve(options: flags.Flags, stop: asyncio.Event) -> int:
         return load_corefile(options.text("conf"), DIRECTIVES, default_port=port)
 
     def make(loaded: Loaded) -> Assembly:
-        return assemble(loaded.servers, clock=time.monotonic, makers={"kubernetes": _kubernetes_maker(clusters)})
+        makers = {"kubernetes": _kubernetes_maker(clusters), "k8s_external": _external_maker(clusters)}
+        return assemble(loaded.servers, clock=time.monotonic, makers=makers)
 
     async def apply(changed: Loaded) -> None:
         assembly = make(changed)
@@ -121,6 +124,23 @@ def _kubernetes_maker(clusters: Clusters) -> Maker:
             site.search_lists = source.search_lists_for(name_from_text(config.primary_zone))
         site.transferable.append(handler)
         site.parts.ready.append(("kubernetes", lambda: handler.synced))
+        return handler.handle
+
+    return make
+
+
+def _external_maker(clusters: Clusters) -> Maker:
+    """Makes `k8s_external` handlers, which answer from the cluster of their block's `kubernetes`."""
+
+    def make(config: k8s_external_config.Config, site: Site, following: Handler) -> Handler:
+        behind = [each for each in site.transferable if isinstance(each, kubernetes.Kubernetes)]
+        if not behind:
+            raise ConfigError("k8s_external needs `kubernetes` in the same server block")
+        cluster = behind[0].config
+        index = clusters.source_for(cluster).external_index_for(cluster, config.headless)
+        zones = config.zones or tuple(map(name_to_text, site.zones))
+        handler = K8sExternal(config, zones, behind[0], index, resolve=site.resolve, following=following)
+        site.transferable.append(handler)
         return handler.handle
 
     return make

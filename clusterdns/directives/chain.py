@@ -21,7 +21,7 @@ from clusterdns.wire.response import Response
 
 ORDER = (
     *("bufsize", "errors", "log", "local", "dns64", "autopath", "acl", "any", "loadbalance", "cache", "rewrite"),
-    *("minimal", "template", "transfer", "hosts", "kubernetes", "loop", "forward", "whoami"),
+    *("minimal", "template", "transfer", "hosts", "k8s_external", "kubernetes", "loop", "forward", "whoami"),
 )
 """CoreDNS's order, but for autopath, which stands before the cache (and acl, so that a walk can't pass it by): what is
 cached are the expansions, never the synthesised answer."""

@@ -30,9 +30,13 @@ async def follow(request: Request, target: bytes, resolve: Handler) -> Reply:
     passed = (*(request.passed if isinstance(request, Followed) else ()), request.query.folded)
     if target.lower() in passed or len(passed) > CNAME_CHAIN.default_int:
         raise UpstreamFailure("this server", f"CNAMEs lead in a circle, or too far: {name_to_text(target)}")
+    return await resolve(ask_on(request, target, passed))
+
+
+def ask_on(request: Request, target: bytes, passed: tuple[bytes, ...]) -> Followed:
+    """The request for `target`, behind the names in `passed`."""
     values = {field.name: getattr(request, field.name) for field in fields(Request)}
-    asked = Followed(**{**values, "query": request.query.ask_for(target)}, passed=passed)
-    return await resolve(asked)
+    return Followed(**{**values, "query": request.query.ask_for(target)}, passed=passed)
 
 
 def shared(request: Request, made: Reply, *used: Reply) -> Reply:

@@ -10,6 +10,7 @@ import dns.rcode
 import dns.rdatatype
 
 from autopath.kubernetes import Kubernetes, imported_index_over, index_over
+from autopath.zones import Zones
 from clusterdns.corefile.parse import parse as parse_corefile
 from clusterdns.directives.chain import Handler, Reply, Request
 from clusterdns.directives.config.kubernetes import Config, parse
@@ -107,14 +108,14 @@ def request_for(question: str, client: str = "10.244.0.1") -> Request:
     return Request(Query(7, numbers.RD, wire, wire.lower(), number, numbers.IN, None), client, "udp", 0.0)
 
 
-def reply_to(handler: Kubernetes, question: str) -> Reply:
+def reply_to(handler: Zones, question: str) -> Reply:
     """The reply as the chain gets it."""
     flight = start(handler.handle(request_for(question)))
     assert flight.done, f"{question} waits for something"
     return flight.result()
 
 
-def ask(handler: Kubernetes, question: str) -> Answer:
+def ask(handler: Zones, question: str) -> Answer:
     """The reply, read by dnspython."""
     # An RRset of dnspython's is a set: it would hide a record that comes twice.
     message = dns.message.from_wire(reply_to(handler, question).response.message, one_rr_per_rrset=True)

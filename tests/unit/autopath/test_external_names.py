@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from autopath.external_names import ChasedRequest
 from autopath.kubernetes import Kubernetes
 from clusterdns.directives.chain import Handler, Reply, Request
+from clusterdns.directives.follow import Followed
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight, start
 from clusterdns.kube.store import Cluster
@@ -173,7 +173,7 @@ def test_a_request_that_is_chased_already_knows_the_names_before_it() -> None:
     resolve: Handler = note
     ask(directive(stores(), resolve=resolve), "through.shop.svc.cluster.local A")
     (chased,) = seen
-    assert isinstance(chased, ChasedRequest)
+    assert isinstance(chased, Followed)
     assert chased.passed == (
         name_from_text("through.shop.svc.cluster.local"),
         name_from_text("out.shop.svc.cluster.local"),

@@ -1,0 +1,60 @@
+"""Decisions made of addresses and ports: what the zones of a cluster have in common. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from autopath.apex import address_record
+from autopath.decision import NODATA, Decision
+from clusterdns.kube.objects import EndpointPort, ServicePort
+from clusterdns.wire import numbers
+from clusterdns.wire.names import MAX_NAME
+from clusterdns.wire.records import Record, srv_rdata
+
+_SIZES = {numbers.A: 4, numbers.AAAA: 16}
+
+Port = ServicePort | EndpointPort
+Target = tuple[bytes, bytes, int | None]
+"""Name, packed address and port; no port is "all ports"."""
+
+
+def addresses(name: bytes, qtype: int, ttl: int, found: Iterable[bytes]) -> Decision:
+    """A or AAAA, of those packed addresses that are of the type; NODATA without any, and for other types."""
+    size = _SIZES.get(qtype)
+    if size is None:
+        return NODATA
+    # No record comes twice in a set (RFC 2181 section 5): endpoints on one host's network share its address.
+    answer = [Record(name, qtype, ttl, address) for address in dict.fromkeys(found) if len(address) == size]
+    return Decision(True, answer) if answer else NODATA
+
+
+def srv(name: bytes, ttl: int, targets: Iterable[Target]) -> Decision:
+    """SRV records, and the addresses of their targets as additional records.
+
+    All have priority 0 and share a weight of 100. As in CoreDNS it is shared between pairs of address and port, so
+    that two records of a dual-stack Service that turn out the same weigh 50.
+    """
+    pairs = [pair for pair in targets if pair[2] is not None and len(pair[0]) <= MAX_NAME]
+    weight = max(1, 100 // len(pairs)) if pairs else 0
+    services = dict.fromkeys((target, port) for target, _, port in pairs)
+    hosts = dict.fromkeys((target, address) for target, address, _ in pairs)
+    return Decision(
+        True,
+        [Record(name, numbers.SRV, ttl, srv_rdata(0, weight, port or 0, target)) for target, port in services],
+        [address_record(target, address, ttl) for target, address in hosts],
+    )
+
+
+def matches(port: Port, name: bytes | None, protocol: bytes | None) -> bool:
+    """None matches any; the others are folded."""
+    return (name is None or port.name.lower().encode() == name) and (
+        protocol is None or port.protocol.lower().encode() == protocol
+    )
+
+
+def behind(name: bytes, skip: int) -> bytes:
+    """The name behind its first `skip` labels."""
+    start = 0
+    for _ in range(skip):
+        start += 1 + name[start]
+    return name[start:]
