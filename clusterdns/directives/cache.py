@@ -37,6 +37,7 @@ from clusterdns.limits import (
     PACKET_CACHE_SECONDS,
 )
 from clusterdns.wire import numbers
+from clusterdns.wire.edns import STALE_ANSWER, STALE_NXDOMAIN_ANSWER
 from clusterdns.wire.names import is_at_or_below, name_from_text
 from clusterdns.wire.response import Kind, Response
 
@@ -294,7 +295,8 @@ class Cache:
             counters.success_hits += 1
         else:
             counters.denial_hits += 1
-        return Reply(kept.response, "cache", view=kept.view)
+        error = STALE_NXDOMAIN_ANSWER if kept.response.rcode == numbers.NXDOMAIN else STALE_ANSWER
+        return Reply(kept.response, "cache", view=kept.view, error=error)
 
     def _prefetch(self, request: Request, question: Question, kept: Kept) -> float:
         """Count that it was asked for; refresh it if that is often, and it is late.

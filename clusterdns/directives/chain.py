@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from clusterdns.wire import numbers
+from clusterdns.wire.edns import ExtendedError
 from clusterdns.wire.query import Query
 from clusterdns.wire.records import Record, compose_response
 from clusterdns.wire.response import Response
@@ -61,6 +62,7 @@ class Reply:
     view (a namespace, or one client); None is for everyone. `scope` is the prefix length to answer an EDNS Client
     Subnet option with, None for no option. `cacheable` is False for answers that are current by watch, `synthesised`
     True for one that the search walk put together. `rotates`: whoever repeats it gives its addresses another order.
+    `error` says to clients with EDNS why the answer is as it is; no message cache keeps it.
     `more` are further messages without their ID (a zone transfer), which are made as the client reads them.
     """
 
@@ -72,6 +74,7 @@ class Reply:
     cacheable: bool = True
     synthesised: bool = False
     rotates: bool = False
+    error: ExtendedError | None = None
     more: Iterator[bytes] | None = None
 
     def within(self, view: bytes | None, fresh_until: float) -> Reply:

@@ -152,7 +152,8 @@ class Dispatcher:
         try:
             reply = flight.result()
             limit = udp_limit(query) if request.transport == "udp" else TCP_MESSAGE_BYTES.default_int
-            answer = finish(query, reply.response, limit=limit, subnet=_answered_subnet(query, reply))
+            subnet = _answered_subnet(query, reply)
+            answer = finish(query, reply.response, limit=limit, subnet=subnet, error=reply.error)
         except (UpstreamFailure, MalformedMessage):  # the latter: an answer whose records can't be read
             return self._refuse(message, request, numbers.SERVFAIL)
         except Dropped:

@@ -69,7 +69,8 @@ class TemplateHandler:
             return reply_with(request, _SOURCE, rcode=numbers.SERVFAIL, cacheable=False)
         self._count("matched", name_to_text(zone), query)
         if config.rcode == numbers.SERVFAIL:
-            return reply_with(request, _SOURCE, rcode=numbers.SERVFAIL, cacheable=False)
+            failed = reply_with(request, _SOURCE, rcode=numbers.SERVFAIL, cacheable=False)
+            return replace(failed, error=config.ederror)
         match, group = found
         values = Values(name, name_to_text(zone), "IN", numbers.type_name(query.qtype), request.client, match, group)
         return await self._answer(request, values)
@@ -102,6 +103,8 @@ class TemplateHandler:
         )
         if used:
             made = replace(shared(request, made, *used), fresh_until=0.0)
+        if config.ederror is not None:
+            made = replace(made, error=config.ederror)
         if self._personal:
             made = replace(made, view=client_view(request.client), cacheable=False)
         return made

@@ -1,4 +1,4 @@
-"""EDNS (RFC 6891): the OPT record at the end of a message, and the Client Subnet option (RFC 7871).
+"""EDNS (RFC 6891): the OPT record at the end of a message, Client Subnet (RFC 7871), Extended Errors (RFC 8914).
 
 On the way of a query: read once with the question, written once as the answer leaves. Cookies, padding and other
 hop-by-hop options are neither cached nor echoed.
@@ -9,11 +9,13 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
 
 from clusterdns.errors import MalformedMessage
 from clusterdns.limits import UDP_EDNS_BYTES
 
 CLIENT_SUBNET = 8
+EXTENDED_ERROR = 15
 DNSSEC_OK = 0x8000
 # Address families (IANA), and how long their addresses are in bytes. 0 is no family: `dig +subnet=0` sends it, with a
 # prefix of no bits, to ask that no address is passed on.
@@ -53,6 +55,22 @@ class ClientSubnet:
     def of(cls, address: IPv4Address | IPv6Address, scope: int = 0) -> ClientSubnet:
         """The option that names one client."""
         return cls(address.packed, address.max_prefixlen, scope)
+
+
+class ExtendedError(NamedTuple):
+    """Why an answer is as it is: an INFO-CODE, and words for people (RFC 8914 section 2)."""
+
+    code: int
+    text: str = ""
+
+    def encode(self) -> bytes:
+        """The option with its code and length."""
+        words = self.text.encode("utf-8", "replace")
+        return struct.pack("!HHH", EXTENDED_ERROR, 2 + len(words), self.code) + words
+
+
+STALE_ANSWER = ExtendedError(3)
+STALE_NXDOMAIN_ANSWER = ExtendedError(19)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +120,16 @@ def read_client_subnet(data: bytes) -> ClientSubnet:
     return ClientSubnet(prefix.ljust(size, b"\0"), source, scope)
 
 
-def encode_opt(*, rcode: int = 0, dnssec_ok: bool = False, subnet: ClientSubnet | None = None) -> bytes:
+def encode_opt(
+    *,
+    rcode: int = 0,
+    dnssec_ok: bool = False,
+    subnet: ClientSubnet | None = None,
+    error: ExtendedError | None = None,
+) -> bytes:
     """Our OPT record, version 0, at the end of a message. `rcode` gives its upper 8 bits (RFC 6891 section 6.1.3)."""
     options = subnet.encode() if subnet else b""
+    if error is not None:
+        options += error.encode()
     flags = (rcode >> 4) << 24 | (DNSSEC_OK if dnssec_ok else 0)
     return _OPT.pack(0, 41, UDP_EDNS_BYTES.default_int, flags, len(options)) + options

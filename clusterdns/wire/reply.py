@@ -10,7 +10,7 @@ import struct
 
 from clusterdns.limits import UDP_EDNS_BYTES, UDP_PLAIN_BYTES
 from clusterdns.wire import numbers
-from clusterdns.wire.edns import ClientSubnet, encode_opt
+from clusterdns.wire.edns import ClientSubnet, ExtendedError, encode_opt
 from clusterdns.wire.names import skip_name
 from clusterdns.wire.query import HEADER, HEADER_BYTES, Query
 from clusterdns.wire.response import Response
@@ -26,8 +26,18 @@ def udp_limit(query: Query) -> int:
     return min(query.edns.payload_bytes, UDP_EDNS_BYTES.default_int)
 
 
-def finish(query: Query, response: Response, *, limit: int, subnet: ClientSubnet | None = None) -> bytes:
-    """The message for the client. `limit` in bytes; `subnet` is the EDNS Client Subnet option to answer with."""
+def finish(
+    query: Query,
+    response: Response,
+    *,
+    limit: int,
+    subnet: ClientSubnet | None = None,
+    error: ExtendedError | None = None,
+) -> bytes:
+    """The message for the client. `limit` in bytes; `subnet` is the EDNS Client Subnet option to answer with.
+
+    `error` is left out where there is no room for it.
+    """
     body = response.message
     rcode = response.rcode
     if rcode > numbers.RCODE and query.edns is None:
@@ -41,9 +51,11 @@ def finish(query: Query, response: Response, *, limit: int, subnet: ClientSubnet
         flags &= ~numbers.AD
     opt = b""
     if query.edns is not None:
-        opt = encode_opt(rcode=rcode, dnssec_ok=query.dnssec_ok, subnet=subnet)
+        opt = encode_opt(rcode=rcode, dnssec_ok=query.dnssec_ok, subnet=subnet, error=error)
     head = query.id.to_bytes(2, "big") + flags.to_bytes(2, "big") + body[4:HEADER_BYTES]
     message = head + query.question + body[response.question_end :]
+    if error is not None and opt and len(message) + len(opt) > limit:
+        opt = encode_opt(rcode=rcode, dnssec_ok=query.dnssec_ok, subnet=subnet)
     if len(message) + len(opt) > limit:
         message = truncate(message, limit - len(opt), response.question_end)
     if opt:

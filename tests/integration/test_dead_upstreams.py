@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dns.edns
 import dns.rcode
 import dnslib
 import pytest
@@ -91,6 +92,7 @@ def test_upstreams_die_and_come_back(death: Callable[[Upstream], Awaitable[None]
                 for upstream in upstreams:
                     await death(upstream)
                 await _the_dead_time(port)
+                await _stale_answers_say_so(port)
                 for upstream in upstreams:
                     upstream.script = answering(NEW)
                     if death is refuse_packets:
@@ -130,6 +132,13 @@ async def _the_dead_time(port: int) -> None:
         for name in (SERVICE, "never.shop.svc.cluster.local", "never.example"):
             with _measured(f"SERVFAIL for {name}"):
                 assert await _ask(port, name, tcp=tcp) == ("SERVFAIL", [])
+
+
+async def _stale_answers_say_so(port: int) -> None:
+    answer = await ask(port, f"{NAMES[0]} A", use_edns=0)
+    (error,) = answer.options
+    assert isinstance(error, dns.edns.EDEOption)
+    assert error.code == dns.edns.EDECode.STALE_ANSWER
 
 
 async def _all_are_fresh(port: int) -> None:

@@ -14,6 +14,7 @@ from clusterdns.directives.config.pattern import Pattern, pattern
 from clusterdns.directives.record_text import read_record
 from clusterdns.limits import EXTENDED_ERROR
 from clusterdns.wire import numbers
+from clusterdns.wire.edns import ExtendedError
 
 _OPTIONS = ("match", "answer", "additional", "authority", "rcode", "ederror", "fallthrough")
 _SECTIONS = ("answer", "additional", "authority")
@@ -25,7 +26,7 @@ class Config:
 
     `qtype` is None for any type; without `patterns` every name matches. Each template makes one record.
     `fallthrough` are the zones whose names go on to the next directive if none matches: None for no zone, `(".",)` for
-    all. `ederror` is the number and text of an extended error (RFC 8914).
+    all. `ederror` says to clients with EDNS why they get this.
     """
 
     qtype: int | None
@@ -35,7 +36,7 @@ class Config:
     additional: tuple[Template, ...] = ()
     authority: tuple[Template, ...] = ()
     rcode: int = numbers.NOERROR
-    ederror: tuple[int, str] | None = None
+    ederror: ExtendedError | None = None
     fallthrough: tuple[str, ...] | None = None
 
 
@@ -59,7 +60,7 @@ def parse(directive: Directive) -> Config:
             rcode = dns_words.rcode(token)
         elif option.name == "ederror":
             code, *reason = reading.arguments(option, 1, 2)
-            ederror = reading.integer(code, EXTENDED_ERROR), reason[0].text if reason else ""
+            ederror = ExtendedError(reading.integer(code, EXTENDED_ERROR), reason[0].text if reason else "")
         else:
             fallthrough = reading.zones(option.args) or (".",)
     for token, template in (pair for section in _SECTIONS for pair in templates[section]):

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from clusterdns.directives.config.cache import Config, ServeStale
+from clusterdns.wire.edns import STALE_ANSWER, STALE_NXDOMAIN_ANSWER
 from clusterdns.wire.names import name_from_text
 from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says, records
 from tests.unit.directives.caching import DEAD, WEB, Scene
@@ -61,9 +62,17 @@ def test_dead_upstreams_and_the_first_stale_answer(stale: ServeStale, seconds: f
     asked = scene.ask()
     scene.pass_time(3)
     assert asked.seconds == pytest.approx(seconds)
-    assert (asked.reply.source, asked.reply.fresh_until) == ("cache", 0.0)
+    assert (asked.reply.source, asked.reply.fresh_until, asked.reply.error) == ("cache", 0.0, STALE_ANSWER)
     assert records(asked.reply) == [f"{WEB} 30 IN A 10.0.0.1"]
     assert (scene.messages.counters.served_stale, scene.clock.pending) == (1, 0)
+
+
+def test_a_stale_denial_says_so_too() -> None:
+    scene = _scene(says=NXDOMAIN)
+    assert scene.get().error is None
+    scene.pass_time(60)
+    scene.upstream.die()
+    assert scene.get().error == STALE_NXDOMAIN_ANSWER
 
 
 @pytest.mark.parametrize(

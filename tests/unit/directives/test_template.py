@@ -260,6 +260,21 @@ def test_what_goes_on(lines: str, name: str, qtype: str) -> None:
     assert behind.asked == [name]
 
 
+@pytest.mark.parametrize(
+    ("rcode", "options", "error"),
+    [
+        ("NXDOMAIN", "ederror 21", (21, "")),
+        ("NXDOMAIN", 'ederror 21 "Not here"', (21, "Not here")),
+        ("SERVFAIL", "ederror 2", (2, "")),
+        ("NXDOMAIN", "", None),
+    ],
+)
+def test_an_extended_error(rcode: str, options: str, error: tuple[int, str] | None) -> None:
+    lines = f"template IN A x. {{\n rcode {rcode}\n {options}\n}}"
+    assert _ask(lines, "web.x.").error == error
+    assert _ask(lines, "web.y.").error is None
+
+
 def test_zones_of_the_block() -> None:
     behind = FakeHandler(otherwise=FOUND)
     handle = handler("template IN A {\n rcode NXDOMAIN\n}", behind.handle, zones=["example.", "a.test."])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dns.edns
 import dns.flags
 import dns.message
 import pytest
 
 from clusterdns.errors import MalformedMessage
 from clusterdns.wire import numbers
-from clusterdns.wire.edns import ClientSubnet, encode_opt
+from clusterdns.wire.edns import ClientSubnet, ExtendedError, encode_opt
 from clusterdns.wire.names import name_from_text
 from clusterdns.wire.query import read_query
 from clusterdns.wire.records import Record, compose, read_sections, txt_rdata
@@ -110,6 +111,18 @@ def test_the_subnet_goes_to_clients_with_edns_only(subnet: ClientSubnet) -> None
     without = finish(read_query(query()), POSITIVE, limit=512, subnet=subnet)
     assert read_response(without).subnet is None
     assert without[10:12] == b"\0\0"
+
+
+@pytest.mark.parametrize("error", [ExtendedError(3), ExtendedError(21, "not here: \u00e4")])
+def test_an_extended_error_goes_to_clients_with_edns_and_where_there_is_room(error: ExtendedError) -> None:
+    asked = read_query(query(payload=1232))
+    found = finish(asked, POSITIVE, limit=512, error=error)
+    (option,) = dns.message.from_wire(found).options
+    assert isinstance(option, dns.edns.EDEOption)
+    assert ExtendedError(option.code, option.text or "") == error
+    assert finish(asked, POSITIVE, limit=len(found), error=error) == found
+    assert finish(asked, POSITIVE, limit=len(found) - 1, error=error) == finish(asked, POSITIVE, limit=512)
+    assert finish(read_query(query()), POSITIVE, limit=512, error=error)[10:12] == b"\0\0"
 
 
 @pytest.mark.parametrize("rcode", [16, 23, 4095])

@@ -15,6 +15,7 @@ from clusterdns.directives.config.go_template import Field, Group, Match, ParseI
 from clusterdns.directives.config.pattern import compile_pattern
 from clusterdns.directives.config.template import Config
 from clusterdns.errors import ConfigError
+from clusterdns.wire.edns import ExtendedError
 
 VALUES = Values("web.example.", "example.", "IN", "A", "10.0.0.7", ("web.", "web", "0a"), {"name": "web", "hex": "0a"})
 FIXED = "x. 60 IN A 10.0.0.1"
@@ -45,8 +46,8 @@ def _template(text: str) -> Template:
         ("template IN A {\n match a b\n match c\n}", Config(1, patterns=tuple(map(compile_pattern, "abc")))),
         ("template IN A {\n fallthrough\n}", Config(1, fallthrough=(".",))),
         ("template IN A {\n fallthrough a b\n}", Config(1, fallthrough=("a.", "b."))),
-        ("template IN A {\n ederror 21\n}", Config(1, ederror=(21, ""))),
-        ('template IN A {\n ederror 21 "not here"\n}', Config(1, ederror=(21, "not here"))),
+        ("template IN A {\n ederror 21\n}", Config(1, ederror=ExtendedError(21))),
+        ('template IN A {\n ederror 21 "not here"\n}', Config(1, ederror=ExtendedError(21, "not here"))),
         (
             f'template IN A {{\n answer "{FIXED}"\n authority "{FIXED}"\n additional "{FIXED}" "{FIXED}"\n}}',
             Config(
