@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from autopath.clients import PodSearchLists
 from autopath.index import ClusterIndex
 from autopath.k8s_external import external_index_over
 from autopath.kubernetes import imported_index_over, index_over
@@ -25,6 +24,7 @@ from clusterdns.kube.access import Access
 from clusterdns.kube.label_selector import read_label_selector
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.pod_index import PodIndex
+from clusterdns.kube.search_lists import PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
 

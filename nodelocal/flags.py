@@ -64,6 +64,7 @@ FLAGS = (
         "the cluster's DNS: a Service as NAME (from the environment) or NAMESPACE/NAME (watched), or IP[:PORT],...",
     ),
     Flag("kubeconfig", "text", "", "how to reach the API server; empty: the pod's service account"),
+    Flag("nodename", "text", "", "this node's name, for autopath @node; empty: NODE_NAME of the environment"),
     Flag("reloadwithsignal", "switch", False, "accepted; a Corefile that was written always runs at once"),
     Flag("setupinterface", "switch", True, "make the interface that carries the addresses"),
     Flag("interfacename", "text", "nodelocaldns", "name of that interface"),
@@ -103,6 +104,7 @@ class Options:
     kube_dns_folder: str
     cluster_dns: Target
     kubeconfig: str
+    node_name: str
     reload_with_signal: bool
     setup_interface: bool
     interface_name: str
@@ -137,6 +139,7 @@ def options_of(flags: Flags) -> Options:
         kube_dns_folder=flags.text("kubednscm"),
         cluster_dns=read_target(flags.text("upstreamsvc")),
         kubeconfig=flags.text("kubeconfig"),
+        node_name=flags.text("nodename"),
         reload_with_signal=flags.switch("reloadwithsignal"),
         setup_interface=flags.switch("setupinterface"),
         interface_name=_interface_name(flags.text("interfacename")),

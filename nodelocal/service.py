@@ -1,6 +1,7 @@
 """nodelocal: the node's DNS cache, in NodeLocal DNSCache's place. Read this first.
 
-    flags ──► template and ConfigMap ──► Corefile ──► chains: errors, log, cache, hosts, forward, …
+    flags ──► template and ConfigMap ──► Corefile ──► chains: errors, log, autopath, cache, hosts, forward, …
+          ──► pods of this node, for the search walk (autopath @node)
           ──► link, addresses and rules           ──► sockets, /health, /ready, /metrics ──► answers until SIGTERM
 
     nodelocal -conf /etc/Corefile -localip 169.254.20.10
@@ -38,6 +39,7 @@ from nodelocal.cluster_dns import ClusterDns, NoClusterDns
 from nodelocal.config_sync import ConfigSync
 from nodelocal.flags import FLAGS, Options, options_of
 from nodelocal.interception import Interception
+from nodelocal.node_pods import NodePods
 from nodelocal.setup_errors import SetupErrors
 from nodelocal.setup_metrics import setup_pages, setup_source
 
@@ -45,9 +47,7 @@ _log = logging.getLogger(__name__)
 
 _TEARDOWN_SECONDS = 10.0
 """How long link and rules may take to go; a pod has 30 s to end, and a lame duck period may come first."""
-
-# The search walk is autopath's; there is nothing to walk with on the node.
-DIRECTIVES = {name: parser for name, parser in STANDARD.items() if name != "autopath"}
+DIRECTIVES = STANDARD
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,12 +77,14 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
     errors = SetupErrors()
     interception = Interception(options, errors)
     cluster_dns.subscribe(partial(_tell, interception, cluster_dns))
+    pods = NodePods(options.node_name or os.environ.get("NODE_NAME", ""), options.kubeconfig)
     try:
         await cluster_dns.start()
         if not await sync.prepare(stop):
             return 0
         await interception.start()
-        server, background = _make_server(options, sync, errors)
+        server, background = _make_server(options, sync, errors, pods)
+        pods.start()
         background.append(lifecycle.eternal("interception", interception.keep))
 
         async def serve_there() -> None:
@@ -101,6 +103,7 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
             await server.close()
             await interception.stop(_TEARDOWN_SECONDS)
     finally:
+        await pods.close()
         await cluster_dns.close()
     return 0
 
@@ -112,15 +115,21 @@ def _tell(interception: Interception, cluster_dns: ClusterDns, endpoints: tuple[
         interception.set_servers(cluster_dns.servers())
 
 
-def _make_server(options: Options, sync: ConfigSync, errors: SetupErrors) -> tuple[DnsServer, list[asyncio.Task[None]]]:
+def _make_server(
+    options: Options, sync: ConfigSync, errors: SetupErrors, pods: NodePods
+) -> tuple[DnsServer, list[asyncio.Task[None]]]:
     """The server of the Corefile as it is now, and the tasks that follow the Corefile from now on."""
 
     def make(loaded: Loaded) -> Assembly:
         addresses = options.local_addresses or WILDCARDS
-        return assemble(loaded.servers, clock=time.monotonic, makers={}, default_addresses=addresses)
+        return assemble(
+            loaded.servers, clock=time.monotonic, makers={"autopath": pods.make}, default_addresses=addresses
+        )
 
     async def apply(changed: Loaded) -> None:
-        await server.replace(changed.servers, make(changed))
+        assembly = make(changed)
+        pods.start()
+        await server.replace(changed.servers, assembly)
 
     async def reload_now() -> None:
         reload.now()

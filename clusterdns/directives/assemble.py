@@ -135,6 +135,8 @@ class Site:
     search_lists: SearchLists | None = None
     transferable: list[Transferable] = field(default_factory=list)
     """The directives behind that can hand out zones whole."""
+    can_exist: Callable[[bytes], bool] = lambda folded: True
+    """Whether a folded name in a zone of the cluster may exist, as far as is known here."""
 
     def count(self, what: str, *labels: str) -> None:
         """See `clusterdns.directives.chain.Counting`."""
@@ -263,18 +265,32 @@ def _make_log(config: log_config.Config, site: Site, following: Handler) -> Hand
     return Log(_names(config.zones), config.format, config.classes, site.clock, following, config.slow).handle
 
 
-def _make_autopath(config: autopath_config.Config, site: Site, following: Handler) -> Handler:
+def make_autopath(config: autopath_config.Config, site: Site, following: Handler) -> Handler:
+    """Make `autopath`; the search lists of pods are those of the site."""
     lists = site.search_lists
-    if config.source != "@kubernetes":
+    if not config.source.startswith("@"):
         lists = FileSearchList(_read(config.source))
     elif lists is None:
-        raise ConfigError("autopath @kubernetes needs `kubernetes` with `pods verified` in the same server block")
+        needed = "needs `kubernetes` with `pods verified` in the same server block"
+        if config.source == autopath_config.NODE:
+            needed = "is for nodelocal: write autopath @kubernetes"
+        raise ConfigError(f"autopath {config.source} {needed}")
     if lists not in site.parts.search_lists:
         site.parts.search_lists.append(lists)
-    if config.host_search:
+    if config.host_search and config.source != autopath_config.NODE:
         lists = WithHostDomains(lists, search_domains(_read(config.host_search)))
     zones = _names(config.zones) or site.zones
-    autopath = Autopath(zones, lists, config.trusted, site.clock, following, site.elsewhere, flatten=config.flatten)
+    autopath = Autopath(
+        zones,
+        lists,
+        config.trusted,
+        site.clock,
+        following,
+        site.elsewhere,
+        flatten=config.flatten,
+        can_exist=site.can_exist,
+        asks_ahead=config.source == autopath_config.NODE,
+    )
     site.parts.autopaths.append((site.block, autopath))
     return autopath.handle
 
@@ -330,7 +346,7 @@ def _read(path: str) -> str:
 _STANDARD: Mapping[str, Maker] = {
     "acl": acl.make,
     "any": any_directive.make,
-    "autopath": _make_autopath,
+    "autopath": make_autopath,
     "bufsize": bufsize.make,
     "cache": _make_cache,
     "dns64": dns64.make,

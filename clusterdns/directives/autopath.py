@@ -24,6 +24,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from clusterdns.directives.chain import Handler, Reply, Request, client_view
 from clusterdns.errors import MalformedMessage, UpstreamFailure
+from clusterdns.flight import Flight, start
 from clusterdns.search.decisions import AS_ASKED, Decisions, Walk
 from clusterdns.search.denials import Denial, Denials
 from clusterdns.search.lists import UNKNOWN_VIEW, SearchList, SearchLists
@@ -73,11 +74,15 @@ class Autopath:
         elsewhere: Callable[[bytes], Handler | None] = lambda folded: None,
         *,
         flatten: bool = False,
+        can_exist: Callable[[bytes], bool] = lambda folded: True,
+        asks_ahead: bool = False,
     ) -> None:
         """`zones` are folded wire names; `trusted` are the networks whose senders may speak for other clients.
 
         `clock` gives monotonic seconds. `elsewhere` gives the chain of another server block if that one is responsible
         for a folded name. With `flatten` no CNAME leads from the client's name to the one that was found.
+        Names for which `can_exist` is False, folded, are not asked for on a walk. With `asks_ahead` the names in the
+        zones of this server block are asked for at once: one trip to an upstream instead of one for each.
         """
         self.counters = AutopathCounters()
         self._zones = tuple(zones)
@@ -87,6 +92,8 @@ class Autopath:
         self._following = following
         self._elsewhere = elsewhere
         self._flatten = flatten
+        self._can_exist = can_exist
+        self._asks_ahead = asks_ahead
         self._decisions = Decisions()
         self._denials = Denials()
 
@@ -105,20 +112,23 @@ class Autopath:
         known = self._search_lists.search_list_of(client)
         if known is None or known.is_off:
             return await (self._answer_plainly(request, client, known) if is_searched else self._following(request))
-        names = expansions(query.name, known.domains) if is_searched else []
+        names = expansions(query.name, known) if is_searched else []
         if not names:
             self.counters.not_first += is_searched
             reply = self._recall(query, client, known) or await self._following(request)
             return _viewed(reply, known.view, request) if is_searched else reply
         walk = self._decisions.find(client, query.folded, known, query.qtype, request.now)
+        replies: dict[int, Flight[Reply]] = {}
         if walk is None:
             self.counters.walks += 1
             walk = self._decisions.begin(query.folded, known, query.qtype, request.now)
+            if self._asks_ahead:
+                replies = self._ask_ahead(request, client, known, names)
         elif walk.search_list is None:
             self.counters.held += 1
         else:
             self.counters.shared += 1
-        return await self._walk(request, client, known, names, walk)
+        return await self._walk(request, client, known, names, walk, replies)
 
     async def _answer_plainly(self, request: Request, client: str, known: SearchList | None) -> Reply:
         if known is None:
@@ -133,13 +143,28 @@ class Autopath:
         self._decisions.hold(client, request.query.folded, request.query.qtype, request.now)
         return reply.within(reply.view, 0.0)
 
-    async def _walk(self, request: Request, client: str, known: SearchList, names: list[bytes], walk: Walk) -> Reply:
-        """Go on with `walk` from where it is, together with whoever is on it, and answer from where it ends."""
+    async def _walk(
+        self,
+        request: Request,
+        client: str,
+        known: SearchList,
+        names: list[bytes],
+        walk: Walk,
+        ahead: dict[int, Flight[Reply]],
+    ) -> Reply:
+        """Go on with `walk` from where it is, together with whoever is on it, and answer from where it ends.
+
+        `ahead` are the replies that are on their way already, by step.
+        """
         replies: dict[int, Reply] = {}
         while walk.step is None and walk.denied < len(names):
             step = walk.denied
+            if not self._can_exist(names[step].lower()):
+                walk.deny(step)
+                continue
             try:
-                reply = replies[step] = await self._ask(request, client, known, names[step], step)
+                coming = ahead.get(step) or self._ask(request, client, known, names[step], step)
+                reply = replies[step] = await coming
                 verdict = judge(reply.response)
             except (UpstreamFailure, MalformedMessage):
                 if step == AS_ASKED:
@@ -175,6 +200,22 @@ class Autopath:
             return reply
         view = walk.view if walk.client in ("", client) else client_view(request.client)
         return reply.within(_within(view, reply, request), min(walk.fresh_until, reply.fresh_until))
+
+    def _ask_ahead(
+        self, request: Request, client: str, known: SearchList, names: list[bytes]
+    ) -> dict[int, Flight[Reply]]:
+        """Ask for the names that this server block's chain answers, if there is more than one; by step.
+
+        The others are somebody else's, who need not learn of a name that the cluster has.
+        """
+        steps = [
+            step
+            for step, name in enumerate(names)
+            if self._can_exist(name.lower()) and self._elsewhere(name.lower()) is None
+        ]
+        if len(steps) < 2:
+            return {}
+        return {step: start(self._ask(request, client, known, names[step], step)) for step in steps}
 
     async def _ask(self, request: Request, client: str, known: SearchList, name: bytes, step: int) -> Reply:
         """The answer for one name of the walk, as if the client had asked for it."""

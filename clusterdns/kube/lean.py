@@ -15,7 +15,7 @@ from collections.abc import Callable
 import msgspec
 
 from clusterdns.kube.addresses import pack
-from clusterdns.kube.objects import Endpoint, EndpointPort, EndpointSlice, Pod, PodClaim, Service
+from clusterdns.kube.objects import DnsSettings, Endpoint, EndpointPort, EndpointSlice, Pod, PodClaim, Service
 from clusterdns.kube.trim import unix_seconds
 
 OWN_ANNOTATIONS = "clusterdns.io/"
@@ -50,7 +50,15 @@ def claim_of(pod: Pod) -> PodClaim:
         running=pod.phase == "Running",
         terminating=pod.terminating,
         annotations=tuple(pair for pair in pod.annotations.items() if pair[0].startswith(OWN_ANNOTATIONS)),
+        dns=_dns_of(pod),
     )
+
+
+def _dns_of(pod: Pod) -> DnsSettings | None:
+    usual = pod.dns_policy in ("ClusterFirst", "ClusterFirstWithHostNet")
+    if usual and not pod.dns_searches and pod.dns_ndots is None:
+        return None
+    return DnsSettings(pod.dns_policy, pod.dns_searches, pod.dns_ndots)
 
 
 def names_of(service: Service) -> Service:

@@ -24,7 +24,7 @@ from clusterdns.errors import ConfigError
 from clusterdns.kube.decode import MalformedObject, decode_document
 from clusterdns.kube.kinds import KINDS
 from clusterdns.kube.label_selector import LabelSelector
-from clusterdns.kube.objects import Key, KubeObject, Namespace
+from clusterdns.kube.objects import Key, KubeObject, Namespace, Pod
 from clusterdns.kube.store import Cluster
 
 log = logging.getLogger(__name__)
@@ -64,15 +64,22 @@ _BROKEN_YAML = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeErr
 class ManifestFolder:
     """The manifests of one folder (not of folders inside it), and the stores that they fill.
 
-    Of a kind in `selectors` only the objects that match are taken, as an API server would send them.
+    Of a kind in `selectors` only the objects that match are taken, as an API server would send them; with `node`, only
+    the pods of that node.
     """
 
     def __init__(
-        self, path: Path, cluster: Cluster, *, selectors: Mapping[str, LabelSelector] = MappingProxyType({})
+        self,
+        path: Path,
+        cluster: Cluster,
+        *,
+        selectors: Mapping[str, LabelSelector] = MappingProxyType({}),
+        node: str = "",
     ) -> None:
         self._path = path
         self._cluster = cluster
         self._selectors = selectors
+        self._node = node
         self._seen: Signature | None = None
 
     def load(self) -> None:
@@ -142,7 +149,12 @@ class ManifestFolder:
     def _apply(self, contents: Contents) -> None:
         for kind, objects in contents.items():
             selector = self._selectors.get(kind, _EVERYTHING)
-            self._cluster.store(kind).replace(each for each in objects if selector.matches(each.labels))
+            self._cluster.store(kind).replace(
+                each for each in objects if selector.matches(each.labels) and self._is_here(each)
+            )
+
+    def _is_here(self, each: KubeObject) -> bool:
+        return not self._node or not isinstance(each, Pod) or each.node_name == self._node
 
 
 def _warn_at(place: str) -> Callable[[str], None]:

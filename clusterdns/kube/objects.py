@@ -136,6 +136,14 @@ class Pod(KubeObject, frozen=True, gc=False, kw_only=True):
         return self.phase in ("Succeeded", "Failed")
 
 
+class DnsSettings(msgspec.Struct, frozen=True, gc=False):
+    """What a pod says of its own DNS: `policy` is its dnsPolicy, `searches` and `ndots` are those of its dnsConfig."""
+
+    policy: str
+    searches: tuple[str, ...] = ()
+    ndots: int | None = None
+
+
 class PodClaim(Named, frozen=True, gc=False, kw_only=True):
     """A pod as the owner of addresses: `v4` and `v6` are 4 and 16 bytes, empty for none. `started` is Unix seconds.
 
@@ -148,6 +156,8 @@ class PodClaim(Named, frozen=True, gc=False, kw_only=True):
     running: bool = False
     terminating: bool = False
     annotations: tuple[tuple[str, str], ...] = ()
+    dns: DnsSettings | None = None
+    """None for what nearly every pod has: the default policy, and no dnsConfig."""
 
 
 class Node(KubeObject, frozen=True, gc=False, kw_only=True):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+ALWAYS = 127
+"""An `ndots` that no name reaches: it has at most 127 labels (RFC 1035 section 3.1)."""
+
 UNKNOWN_VIEW = b""
 """The view of clients for whom nothing is searched: those that are not known, and those that do not want it."""
 
@@ -11,12 +14,15 @@ UNKNOWN_VIEW = b""
 class SearchList(NamedTuple):
     """`view` names the clients that share what is found; `domains` are folded wire names, first to last.
 
-    `is_off`: the client's owner wants no search on the server; then there are no domains.
+    `is_off`: the client's owner wants no search on the server; then there are no domains. A name with `ndots` dots or
+    more has been asked as it is before it is searched. In `guarded` domains only names without a dot are searched.
     """
 
     view: bytes
     domains: tuple[bytes, ...]
     is_off: bool = False
+    ndots: int = ALWAYS
+    guarded: frozenset[bytes] = frozenset()
 
 
 OFF = SearchList(UNKNOWN_VIEW, (), is_off=True)

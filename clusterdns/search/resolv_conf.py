@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from clusterdns.search.lists import SearchList
+from clusterdns.search.pod_resolver import RESOLVER_NDOTS, SearchRules
 from clusterdns.wire.names import name_from_text
+
+_MOST_NDOTS = 15
 
 EVERYONE = b"*"
 """The view of a list that all clients share; no namespace has this name."""
@@ -27,6 +30,18 @@ def search_domains(text: str) -> tuple[bytes, ...]:
                 continue
         domains = tuple(found)
     return domains
+
+
+def search_rules(text: str) -> SearchRules:
+    """The search domains and `ndots` of resolv.conf text; a number that is none is passed over, as resolvers do."""
+    ndots = RESOLVER_NDOTS
+    for line in text.splitlines():
+        fields = line.split()
+        for option in fields[1:] if fields[:1] == ["options"] else ():
+            if (number := option.removeprefix("ndots:")) != option and number.isascii() and number.isdigit():
+                # "The value for this option is silently capped to 15."
+                ndots = min(int(number[:3]), _MOST_NDOTS)
+    return SearchRules(search_domains(text), ndots)
 
 
 class FileSearchList:

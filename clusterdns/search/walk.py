@@ -8,29 +8,35 @@ from __future__ import annotations
 
 import enum
 
+from clusterdns.search.lists import SearchList
 from clusterdns.wire import numbers
-from clusterdns.wire.names import is_at_or_below, join
+from clusterdns.wire.names import is_at_or_below, join, labels
 from clusterdns.wire.response import Response
 
 
-def expansions(name: bytes, search: tuple[bytes, ...]) -> list[bytes]:
+def expansions(name: bytes, search_list: SearchList) -> list[bytes]:
     """The names the client is about to ask if `name` is its first question, in order; `name` itself is the first.
 
-    `name` is in the client's spelling, `search` folded. Empty if `name` is not below the first search domain: equal to
-    it there is nothing in front to search for, and further down the list the client is searching already.
+    `name` is in the client's spelling. Empty if `name` is not below the first search domain: equal to it there is
+    nothing in front to search for, and further down the list the client is searching already.
     """
-    if not search:
+    if not search_list.domains:
         return []
     folded = name.lower()
-    first = search[0]
+    first = search_list.domains[0]
     if len(folded) == len(first) or not is_at_or_below(folded, first):
         return []
     base = name[: len(name) - len(first)] + numbers.ROOT
+    dots = len(labels(base)) - 1
+    domains = [domain for domain in search_list.domains[1:] if not dots or domain not in search_list.guarded]
+    # "names with enough dots ... an initial absolute query will be made" (resolv.conf(5)): it has been, before this.
+    if dots < search_list.ndots:
+        domains.append(numbers.ROOT)
     names = [name]
-    for domain in (*search[1:], numbers.ROOT):
+    for domain in domains:
         candidate = join(base, domain)
         # A resolver skips what does not fit into 255 bytes, as it can't ask for it.
-        if candidate is not None:
+        if candidate is not None and candidate not in names:
             names.append(candidate)
     return names
 

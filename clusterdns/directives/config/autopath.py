@@ -1,4 +1,6 @@
-"""`autopath [ZONE...] RESOLV-CONF|@kubernetes { options }`: walk the client's search list on the server.
+"""`autopath [ZONE...] RESOLV-CONF|@kubernetes|@node { options }`: walk the client's search list on the server.
+
+`@node` is nodelocal's: the pods of its own node, by the API server or from a folder of `manifests`.
 
 The options are ours. `host_search` adds the search domains of this host, which kubelet adds to those of pods, too.
 CoreDNS always adds those that its own process has; but then names that pods ask for leave the cluster under them.
@@ -15,12 +17,14 @@ from clusterdns.corefile import reading
 from clusterdns.corefile.reading import IPNetwork
 from clusterdns.corefile.tree import Directive
 
-_RESOLV_CONF = "/etc/resolv.conf"
+NODE = "@node"
+RESOLV_CONF = "/etc/resolv.conf"
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`source` is `@kubernetes` (the client's pod), or the path of a resolv.conf(5) whose search list is for all.
+    """`source` is `@kubernetes` or `@node` (the client's pod, of the cluster or of this node only), or the path of a
+    resolv.conf(5) whose search list is for all.
 
     `zones` is empty for those of the server block. `host_search` is the path of a resolv.conf(5), empty for none.
     """
@@ -30,25 +34,32 @@ class Config:
     trusted: tuple[IPNetwork, ...] = ()
     host_search: str = ""
     flatten: bool = False
+    manifests: str = ""
+    """The folder that has the node's pods; empty for the API server."""
 
 
 def parse(directive: Directive) -> Config:
     """Read one `autopath`; ConfigError with its place on anything else."""
     *zones, source = reading.arguments(directive, 1)
     if source.text.startswith("@"):
-        reading.keyword(source, ("@kubernetes",), "search list")
+        reading.keyword(source, ("@kubernetes", NODE), "search list")
     else:
         reading.path(source)
     trusted: list[IPNetwork] = []
-    host_search, flatten = "", False
-    for option in reading.options(directive, ("trusted", "host_search", "flatten")):
+    host_search, flatten, manifests = "", False, ""
+    for option in reading.options(directive, ("trusted", "host_search", "flatten", "manifests")):
         if option.name == "trusted":
             trusted += [reading.network(token) for token in reading.arguments(option, 1)]
         elif option.name == "flatten":
             flatten = reading.flag(option)
-        elif source.text != "@kubernetes":
-            raise option.position.error(f"host_search is for @kubernetes: write the domains into {source.text}")
+        elif option.name == "manifests":
+            if source.text != NODE:
+                raise option.position.error(f"manifests is for autopath {NODE}")
+            (folder,) = reading.arguments(option, 1, 1)
+            manifests = reading.path(folder)
+        elif not source.text.startswith("@"):
+            raise option.position.error(f"host_search is for pods: write the domains into {source.text}")
         else:
             paths = [reading.path(token) for token in reading.arguments(option, 0, 1)]
-            host_search = paths[0] if paths else _RESOLV_CONF
-    return Config(source.text, reading.zones(zones), tuple(trusted), host_search, flatten)
+            host_search = paths[0] if paths else RESOLV_CONF
+    return Config(source.text, reading.zones(zones), tuple(trusted), host_search, flatten, manifests)

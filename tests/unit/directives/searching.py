@@ -58,6 +58,8 @@ def autopath(
     clock: Callable[[], float] = lambda: 100.0,
     elsewhere: dict[bytes, Handler] | None = None,
     flatten: bool = False,
+    can_exist: Callable[[bytes], bool] = lambda folded: True,
+    asks_ahead: bool = False,
 ) -> Autopath:
     return Autopath(
         zones,
@@ -67,4 +69,6 @@ def autopath(
         behind.handle,
         (elsewhere or {}).get,
         flatten=flatten,
+        can_exist=can_exist,
+        asks_ahead=asks_ahead,
     )

@@ -28,6 +28,7 @@ def test_defaults_are_those_of_node_cache() -> None:
         kube_dns_folder="/etc/kube-dns",
         cluster_dns=Target(service="kube-dns"),
         kubeconfig="",
+        node_name="",
         reload_with_signal=False,
         setup_interface=True,
         interface_name="nodelocaldns",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clusterdns.search.lists import SearchList
 from clusterdns.search.walk import Verdict, expansions, judge
 from clusterdns.wire.names import name_from_text, name_to_text
 from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says, request, response_to
@@ -73,8 +74,33 @@ EXPANSION_ROWS: dict[str, tuple[str, tuple[str, ...], list[str]]] = {
 
 @pytest.mark.parametrize(("name", "search", "names"), EXPANSION_ROWS.values(), ids=EXPANSION_ROWS)
 def test_expansions(name: str, search: tuple[str, ...], names: list[str]) -> None:
-    found = expansions(name_from_text(name), tuple(name_from_text(domain) for domain in search))
+    found = expansions(name_from_text(name), _list(*search))
     assert [name_to_text(each) for each in found] == names
+
+
+# A name, ndots, and what is asked behind the first name; example.com is the host's, and guarded.
+NDOTS_ROWS: dict[str, tuple[str, int, list[str]]] = {
+    "fewer dots": ("aliyun.com", 2, ["aliyun.com.svc.cluster.local.", "aliyun.com.cluster.local.", "aliyun.com."]),
+    "as many dots": ("aliyun.com", 1, ["aliyun.com.svc.cluster.local.", "aliyun.com.cluster.local."]),
+    "ndots of nothing": ("db", 0, ["db.svc.cluster.local.", "db.cluster.local.", "db.example.com."]),
+    "one label": ("db", 5, ["db.svc.cluster.local.", "db.cluster.local.", "db.example.com.", "db."]),
+}
+
+
+@pytest.mark.parametrize(("base", "ndots", "names"), NDOTS_ROWS.values(), ids=NDOTS_ROWS)
+def test_ndots_and_guarded_domains(base: str, ndots: int, names: list[str]) -> None:
+    rules = _list(*HOST_SEARCH)._replace(ndots=ndots, guarded=frozenset((name_from_text("example.com"),)))
+    found = expansions(name_from_text(f"{base}.{SEARCH[0]}"), rules)
+    assert [name_to_text(each) for each in found[1:]] == names
+
+
+def test_no_name_is_asked_twice() -> None:
+    found = expansions(name_from_text("db.a.example"), _list("a.example", "b.example", "b.example", "."))
+    assert [name_to_text(each) for each in found] == ["db.a.example.", "db.b.example.", "db."]
+
+
+def _list(*search: str) -> SearchList:
+    return SearchList(b"view", tuple(name_from_text(domain) for domain in search))
 
 
 @pytest.mark.parametrize("spare", [0, 1])
@@ -89,7 +115,7 @@ def test_a_name_of_255_bytes_is_asked_and_one_of_256_is_not(spare: int) -> None:
             size -= 1
         base += bytes((size - 1,)) + b"x" * (size - 1)
         room -= size
-    names = expansions(base + first, (first, second))
+    names = expansions(base + first, SearchList(b"view", (first, second)))
     assert [len(name) for name in names] == ([255, 245] if spare == 0 else [254, 255, 244])
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from autopath.clients import SWITCH, PodSearchLists
 from clusterdns.kube.objects import Namespace
 from clusterdns.kube.pod_index import PodIndex
+from clusterdns.kube.search_lists import SWITCH, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.search.lists import OFF, SearchList, SearchLists
 from clusterdns.wire.names import name_from_text
@@ -22,7 +22,7 @@ def lists_of(stores: Cluster) -> SearchLists:
 
 def expected(namespace: str) -> SearchList:
     domains = (f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local")
-    return SearchList(namespace.encode(), tuple(map(name_from_text, domains)))
+    return SearchList(namespace.encode(), tuple(map(name_from_text, domains)), ndots=5)
 
 
 ROWS = [

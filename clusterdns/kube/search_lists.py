@@ -1,0 +1,80 @@
+"""Whose question is searched along which domains: client address to pod, and from that what is in its resolv.conf.
+
+    query's client address -> claim -> namespace, DNS settings, annotations -> search list -> the walk
+
+The walk follows exactly the list that the kubelet gave this pod (`clusterdns.search.pod_resolver`). Pods with the same
+list share a view: what one of them is answered, all of them are. An annotation of a namespace switches the search off
+for its pods; one of a pod counts more than its namespace's.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from clusterdns.kube.objects import DnsSettings, Namespace
+from clusterdns.kube.pod_index import PodIndex
+from clusterdns.kube.store import Store
+from clusterdns.search.lists import OFF, SearchList
+from clusterdns.search.pod_resolver import NO_HOST, PodDns, SearchRules, rules_of
+from clusterdns.wire.names import MAX_LABEL
+
+SWITCH = "clusterdns.io/autopath"
+"""The annotation of pods and namespaces: `off`, or `on` for a pod whose namespace says `off`."""
+
+_LISTS = 4096
+"""How many lists are kept; making one again costs microseconds."""
+
+
+class PodSearchLists:
+    """The search lists of the pods in one index. Implements `clusterdns.search.lists.SearchLists`."""
+
+    def __init__(
+        self,
+        pods: PodIndex,
+        namespaces: Store[Namespace],
+        zone: bytes,
+        host: SearchRules = NO_HOST,
+        *,
+        guards_host: bool = True,
+    ) -> None:
+        """`zone` is the cluster domain, a folded wire name; `host` what the resolvers of the pods' node follow.
+
+        With `guards_host` no name with a dot is searched along the host's domains: it is the name of somebody outside
+        nearly always, whom the host's DNS need not learn of.
+        """
+        self._pod_at = pods.pod_at
+        self._off: set[str] = set()
+        self._host = host
+        self._guarded = frozenset(host.search) if guards_host else frozenset()
+        self._zone = zone
+        namespaces.subscribe(self._namespace_changed)
+        self._list_of = functools.lru_cache(_LISTS)(self._make_list)
+
+    def search_list_of(self, client: str) -> SearchList | None:
+        """The search list of the pod at `client` (canonical text); None if there is none."""
+        pod = self._pod_at(client)
+        if pod is None:
+            return None
+        if pod.annotations or self._off:
+            switch = dict(pod.annotations).get(SWITCH)
+            if switch == "off" or (switch != "on" and pod.namespace in self._off):
+                return OFF
+        return self._list_of(pod.namespace, pod.dns)
+
+    def _make_list(self, namespace: str, dns: DnsSettings | None) -> SearchList | None:
+        view = namespace.lower().encode()
+        if not 1 <= len(view) <= MAX_LABEL:
+            return None  # a manifest may say anything
+        if dns is None:
+            rules = rules_of(PodDns(namespace), self._zone, self._host)
+        else:
+            rules = rules_of(PodDns(namespace, dns.policy, False, dns.searches, dns.ndots), self._zone, self._host)
+            # No namespace has a slash.
+            view += b"/%d/" % rules.ndots + b"".join(rules.search)
+        return SearchList(view, rules.search, ndots=rules.ndots, guarded=self._guarded)
+
+    def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
+        if old is not None:
+            self._off.discard(old.name)
+        if new is not None and new.annotations.get(SWITCH) == "off":
+            self._off.add(new.name)
