@@ -97,9 +97,20 @@ PRIVATEZONE_TOKEN_SECONDS = Limit("ClientToken memory", 86400, 60, 604800, "seco
 PRIVATEZONE_SIGNATURE_SECONDS = Limit("signature age", 900, 1, 900, "seconds", "Alibaba Cloud signature V3")
 PRIVATEZONE_NONCES = Limit("remembered nonces", 1048576, 1, 16777216, "nonces", "this project")
 PRIVATEZONE_CHANGE_LOGS = Limit("change log", 100000, 1, 10000000, "rows", "this project")
+EMULATOR_LATENCY_SECONDS = Limit("emulated latency", 0, 0, 60, "seconds", "this project")
 PRIVATEZONE_QPS = Limit("API quota", 20, 0.1, 100000, "calls per second", "former quota of AddZoneRecord")
 PRIVATEZONE_THREADS = Limit(
     "API calls under way at once", 8, 1, 64, "calls", "this project: enough for 20 a second that take 400 ms"
+)
+PRIVATEZONE_RATE = Limit(
+    "API calls", 15, 0.5, 1000, "calls per second", "this project: AddZoneRecord was known to allow 20"
+)
+PRIVATEZONE_TRIES = Limit("tries of a call that fails", 5, 1, 100, "tries", "this project")
+PRIVATEZONE_RETRY_SECONDS = Limit(
+    "pause before a call is tried again", 0.2, 0.2, 10, "seconds", "this project: doubles"
+)
+PRIVATEZONE_THROTTLED_SECONDS = Limit(
+    "a throttled call is tried again", 600, 1, 86400, "seconds", "this project: throttling is no record's fault"
 )
 PRIVATEZONE_BREAKER_FAILURES = Limit(
     "failed writes in a row that stop the writes to a zone", 5, 1, 1000, "writes", "this project"
@@ -112,6 +123,7 @@ EMULATOR_NEGATIVE_SECONDS = Limit("emulator negative TTL", 5, 0, 10800, "seconds
 
 # Kubernetes watches.
 KUBE_LIST_PAGE = Limit("objects per list page", 500, 1, 10000, "objects", "client-go pager")
+KUBE_SEND_SECONDS = Limit("Kubernetes write", 5, 1, 60, "seconds", "client-go leader election: half of RenewDeadline")
 KUBE_LIST_SECONDS = Limit("time for one list page", 60, 1, 600, "seconds", "API server --request-timeout")
 KUBE_CONNECT_SECONDS = Limit("time to connect to the API server", 10, 1, 60, "seconds", "this project")
 KUBE_WATCH_SECONDS = Limit("shortest watch asked for", 300, 10, 3600, "seconds", "client-go reflector")
@@ -196,6 +208,35 @@ KUBERNETES_MAX_INFLIGHT = Limit("apiserver_max_inflight", 0, 0, 100000, "request
 
 # Turns of the event loop.
 TCP_BATCH = Limit("queries of a TCP connection per wake-up", 64, 1, 4096, "queries", "this project, as for UDP")
+
+KUBE_EVENTS_WAITING = Limit("events that wait to be posted", 1000, 1, 1000000, "events", "this project")
+
+# Leader election, as client-go does it.
+LEASE_SECONDS = Limit("a Lease that is not renewed is free", 15, 1, 3600, "seconds", "client-go LeaseDuration")
+LEASE_RENEW_SECONDS = Limit("a leader that can't renew leads on", 10, 1, 3600, "seconds", "client-go RenewDeadline")
+LEASE_RETRY_SECONDS = Limit("pause between two looks at the Lease", 2, 0.1, 600, "seconds", "client-go RetryPeriod")
+
+# externaldns: when names are looked at, and how many records may go.
+EXTERNALDNS_GATHER_SECONDS = Limit("silence that ends a burst of changes", 0.2, 0, 60, "seconds", "this project")
+EXTERNALDNS_GATHER_WAIT_SECONDS = Limit("longest wait for a burst to end", 1, 0, 60, "seconds", "this project")
+EXTERNALDNS_RETRY_SECONDS = Limit("pause before a name that failed is tried again", 1, 1, 300, "seconds", "doubles")
+EXTERNALDNS_DELETE_FLOOR = Limit(
+    "deletions that --max-delete-percent always allows", 10, 0, 1000000, "records per zone", "this project"
+)
+EXTERNALDNS_DELETE_WINDOW_SECONDS = Limit(
+    "time over which deletions are counted", 600, 1, 86400, "seconds", "this project"
+)
+WEBHOOK_BODY_BYTES = Limit(
+    "webhook body", 33554432, 1024, 1073741824, "bytes", "ExternalDNS --webhook-provider-max-body-size"
+)
+WEBHOOK_TRIES = Limit("tries to reach a webhook provider at first", 5, 1, 100, "tries", "ExternalDNS")
+PROPAGATION_NAMES = Limit("names whose propagation is checked at once", 100, 1, 100000, "names", "this project")
+PROPAGATION_SECONDS = Limit("longest wait for a new answer", 60, 1, 3600, "seconds", "this project: the default TTL")
+PROPAGATION_PAUSE_SECONDS = Limit("pause between two questions for it", 0.1, 0.1, 5, "seconds", "doubles each time")
+EXTERNALDNS_HUNG_SECONDS = Limit("a loop that does not come round is hung", 900, 60, 86400, "seconds", "this project")
+EXTERNALDNS_BATCH_NAMES = Limit(
+    "names that are changed before the lease is confirmed again", 20, 1, 100000, "names", "this project"
+)
 
 # nodelocal's flags and what it makes its Corefile of.
 NODELOCAL_SYNC_SECONDS = Limit("syncinterval", 60, 1, 86400, "seconds", "node-cache -syncinterval")

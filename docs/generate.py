@@ -21,6 +21,7 @@ import clusterdns.cli
 import externaldns.flag_table
 import externaldns.measurements
 import externaldns.providers.privatezone.emulator.service
+import externaldns.quota_metrics
 import nodelocal.flags
 from clusterdns import limits
 from clusterdns.daemon.dns_metrics import (
@@ -35,6 +36,7 @@ from clusterdns.daemon.metrics import new_registry
 from clusterdns.daemon.reload import ReloadCounters
 from clusterdns.daemon.self_check import SelfCheck
 from clusterdns.directives.assemble import Assembly, Parts
+from externaldns.providers.privatezone.calls import Calls
 
 FOLDER = Path(__file__).parent
 _NOTE = "<!-- Made by `make docs`; do not edit. -->\n"
@@ -138,6 +140,8 @@ def families() -> dict[str, tuple[Family, ...]]:
         register_reload_metrics(registries[program], ReloadCounters(""))
     register_kube_metrics(registries["autopath"], list, list)
     externaldns.measurements.export(registries["externaldns"], externaldns.measurements.Measurements())
+    externaldns.quota_metrics.export_calls(registries["externaldns"], Calls())
+    externaldns.quota_metrics.export_propagation(registries["externaldns"], None, None)
     return {program: tuple(_families(registry)) for program, registry in registries.items()}
 
 

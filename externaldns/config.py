@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clusterdns.directives.config.pattern import Pattern
 from clusterdns.errors import ConfigError
+from externaldns.guard import DeleteLimits
 from externaldns.ownership_codec import OwnershipCodec
 from externaldns.sources.gateway import GatewayOptions
 from externaldns.sources.go_template import GoTemplate
@@ -34,6 +35,8 @@ class AlibabaCloudConfig:
     """Work only in zones bound to this VPC; "" for all zones."""
     endpoint: str = ""
     """URL of the API, `http://HOST:PORT` for the emulator; "" for Alibaba Cloud's own. This project's flag."""
+    security_token: str = ""
+    """For temporary keys (STS)."""
 
     def __repr__(self) -> str:
         return f"AlibabaCloudConfig(region_id={self.region_id!r}, access_key_id={self.access_key_id!r}, ...)"
@@ -65,13 +68,54 @@ class ClusterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateZoneConfig:
+    """How PrivateZone is used; this project's flags."""
+
+    create_zones: tuple[str, ...]
+    read_qps: float
+    write_qps: float
+    full_read_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """Where a webhook provider is, and where ours is served."""
+
+    url: str
+    read_timeout: float
+    write_timeout: float
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyConfig:
+    """What keeps one mistake from costing many records, and who is told what; this project's flags."""
+
+    deletions: DeleteLimits
+    leader_election: bool
+    lease_namespace: str
+    lease_name: str
+    audit_log: str
+    """File, "-" for standard output, "" for none."""
+    events: tuple[str, ...]
+    propagation_check: bool
+    propagation_server: str
+    """Address of a DNS server, "" for the machine's own."""
+    propagation_port: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderConfig:
     """Where the records go."""
 
     provider: str
-    alibaba_cloud_config_file: Path
+    alibaba_cloud_config_file: str
+    """The empty text for none."""
     alibaba_cloud_endpoint: str
     zone_id_filter: tuple[str, ...]
+    privatezone: PrivateZoneConfig
+    webhook: WebhookConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +168,15 @@ class Config:
     plan: PlanConfig
     registry: RegistryConfig
     control: ControlConfig
+    safety: SafetyConfig
     notices: tuple[str, ...] = ()
     """What the user should know about flags that were given, a sentence each."""
 
 
 def read_alibaba_cloud_config(path: Path, endpoint: str) -> AlibabaCloudConfig:
-    """Read the JSON object with regionId, accessKeyId, accessKeySecret and vpcId at `path`.
+    """Read the JSON object with regionId, accessKeyId, accessKeySecret, securityToken and vpcId at `path`.
 
+    The keys may be missing, all together: then it is the SDK's to find some.
     ConfigError names the file and what is wrong with it.
     """
     where = f"--alibaba-cloud-config-file {path}"
@@ -151,8 +197,9 @@ def read_alibaba_cloud_config(path: Path, endpoint: str) -> AlibabaCloudConfig:
 
     return AlibabaCloudConfig(
         region_id=text("regionId", required=True),
-        access_key_id=text("accessKeyId", required=True),
-        access_key_secret=text("accessKeySecret", required=True),
+        access_key_id=text("accessKeyId", required=False),
+        access_key_secret=text("accessKeySecret", required="accessKeyId" in values),
         vpc_id=text("vpcId", required=False),
+        security_token=text("securityToken", required=False),
         endpoint=endpoint,
     )

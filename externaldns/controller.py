@@ -1,7 +1,10 @@
-"""The controller: wanted records, current records, plan, apply; each interval and after each change.
+"""The controller: wanted records, current records, plan, apply; for all names each interval, for some at once.
 
-`run_once` is the whole program in ten lines. `run` repeats it: a run that fails is logged, counted and tried again, and
-never ends the loop. Time comes from outside (`clock`: monotonic seconds; `wall_clock`: seconds since 1970).
+    full run      the zones are looked at; if one has changed without us, or it is time, all names are planned
+    short run     the names whose objects have changed, or whose last change failed, are planned against the mirror
+
+`run_once` is a full run. `externaldns.loop` repeats both: a run that fails is logged, counted and tried
+again, and never ends the loop. Time comes from outside (`clock`: monotonic seconds).
 """
 
 from __future__ import annotations
@@ -10,26 +13,32 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from clusterdns.errors import ClusterDNSError
-from externaldns.changes import ChangeResult
+from clusterdns.kube.leader import Alone, Leadership
+from clusterdns.limits import EXTERNALDNS_BATCH_NAMES
+from externaldns.changes import ChangeResult, NameChange
 from externaldns.domain_filter import DomainFilter, Zones
+from externaldns.guard import DeleteGuard, DeleteLimits
 from externaldns.measurements import Measurements, count_types
 from externaldns.ownership import Registry
 from externaldns.plan import DEFAULT_MANAGED_TYPES, Scope, Skipped, calculate
 from externaldns.policy import Policy, sync
-from externaldns.providers.provider import Provider
+from externaldns.providers.provider import Provider, Snapshot
 from externaldns.record import Endpoint
-from externaldns.schedule import Schedule
 from externaldns.sources.shaping import Shaping
-from externaldns.sources.source import Collected, Source, collect
+from externaldns.sources.source import Collected, Source
+from externaldns.sources.wanted import WantedRecords
 
 logger = logging.getLogger(__name__)
 
 _SYNC_POLL_SECONDS = 0.05
+
+Report = Callable[[Sequence[ChangeResult], Mapping[str, float]], None]
+"""Told of each batch of changes that was applied, and when the objects behind each name changed (monotonic)."""
 
 
 class NotSynced(ClusterDNSError):
@@ -55,6 +64,15 @@ class Rules:
     domains: DomainFilter = field(default_factory=DomainFilter)
     record_types: frozenset[str] = DEFAULT_MANAGED_TYPES
     shaping: Shaping = field(default_factory=Shaping)
+    deletions: DeleteLimits = field(default_factory=DeleteLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: the names that were changed, and those that could not be, with the reason."""
+
+    changed: tuple[str, ...]
+    failed: Mapping[str, Exception]
 
 
 class Controller:
@@ -67,135 +85,190 @@ class Controller:
         provider: Provider,
         rules: Rules | None = None,
         *,
+        leadership: Leadership | None = None,
         measurements: Measurements | None = None,
-        wall_clock: Callable[[], float] = time.time,
+        report: Report = lambda results, changed_at: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = sources
         self._registry = registry
         self._provider = provider
         self._rules = rules or Rules()
-        self._measured = measurements or Measurements()
-        self._wall_clock = wall_clock
+        self._leadership = leadership or Alone()
+        self.measured = measurements or Measurements()
+        self._report = report
+        self._clock = clock
+        self._guard = DeleteGuard(self._rules.deletions)
+        self._zones = Zones(())
+        self._owned: Counter[str] = Counter()
         self._told: frozenset[str] = frozenset()
+        self._overtaken: set[str] = set()
+        """Names that short runs have planned anew while a full run was under way."""
+        self._unseen = False
+        """Whether objects have changed that were not asked again."""
+        self._told_change: Callable[[], None] = lambda: None
+        self._wanted = WantedRecords(sources, self._rules.shaping, self._object_changed)
 
-    async def run_once(self) -> int:
-        """Bring the provider's records to what the sources want, and return how many names were changed.
+    async def run_once(self, between: Callable[[], Awaitable[None]] | None = None) -> Outcome:
+        """Bring all records of the provider to what the sources want; `between` is awaited between batches of changes.
 
-        Raises NotSynced before anything is read, the provider's error if the zone can't be read, and ApplyFailed after
-        everything that could be changed was changed.
+        Raises NotSynced before anything is read, the provider's error if the zone can't be read, and NotLeading when
+        that is lost before everything was changed.
         """
         self._require_synced()
+        self.dirty_names()
+        self._overtaken.clear()
         snapshot = await self._provider.read()
-        zones = Zones(snapshot.zones)
-        view = self._registry.read(snapshot.records, zones.find)
-        collected = collect(self._sources, self._rules.shaping)
-        desired = await self._provider.adjust(collected.endpoints)
-        scope = Scope(
-            self._registry.owner_id,
-            self._rules.record_types,
-            lambda name: self._rules.domains.match(name) and zones.find(name) != "",
-            view.others,
-            self._registry.migrate_from or "",
-        )
-        plan = calculate(view.endpoints, desired, scope, self._rules.policy)
-        attached = view.attach(plan.changes, sweep=scope if self._rules.policy is sync else None)
-        skipped = plan.skipped + attached.skipped
-        self._measure(view.endpoints, collected, zones, skipped)
-        self._tell_left_out(skipped, [wanted.dns_name for wanted in desired if not zones.find(wanted.dns_name)])
-        return self._conclude(await self._provider.apply(attached.changes))
+        return await self._run(snapshot, None, {}, between)
 
-    async def try_once(self) -> bool:
-        """`run_once`, its errors logged and counted; True if there were none."""
-        measured = self._measured
-        try:
-            changed = await self.run_once()
-        except Exception as error:
-            measured.consecutive_errors += 1
-            measured.source_errors += isinstance(error, NotSynced)
-            measured.registry_errors += not isinstance(error, NotSynced | ApplyFailed)
-            # Anything but our own errors is a bug; its place in the code is needed to mend it.
-            logger.error("run failed: %s", error, exc_info=not isinstance(error, ClusterDNSError))
-            return False
-        measured.consecutive_errors = 0
-        measured.last_sync = self._wall_clock()
-        if changed:
-            measured.last_reconcile = measured.last_sync
-            logger.info("names that differed: %d", changed)
-        else:
-            measured.no_op_runs += 1
-            logger.info("all records are up to date")
-        return True
+    async def run_names(self, changed_at: Mapping[str, float]) -> Outcome:
+        """Bring the records of some names there; `changed_at` says when each was changed. Raises as `run_once`."""
+        self._require_synced()
+        names = set(changed_at)
+        self._overtaken |= names
+        beside = {other for name in names for other in self._registry.beside(name, self._zones.find(name))}
+        snapshot = await self._provider.look(names | beside)
+        return await self._run(snapshot, names, changed_at)
 
-    async def run(self, schedule: Schedule, *, events: bool) -> None:
-        """Run on `schedule` until cancelled; with `events`, changes in the stores bring the next run forward.
-
-        A run that is cancelled in its midst is completed by the next process: every write leaves the zone in a state
-        that a plan can start from.
+    async def needs_full_run(self) -> bool:
+        """Tell whether a full run could find anything to do: a zone may have changed without us, objects have changed
+        that no short run has seen, or deletions wait for their time. The provider's error if it can't be asked.
         """
-        clock = asyncio.get_running_loop().time
-        changed = asyncio.Event()
-        await self.wait_synced()
-        if events:
-            for store in self._stores():
-                store.subscribe(lambda old, new: changed.set())
-            changed.clear()  # subscribing tells of every object that is there already; the first run sees them
-        while True:
-            if schedule.should_run(clock()):
-                started = clock()
-                succeeded = await self.try_once()
-                schedule.run_ended(started, clock(), succeeded)
-            try:
-                async with asyncio.timeout(schedule.wait_seconds(clock())):
-                    await changed.wait()
-            except TimeoutError:
-                continue
-            changed.clear()
-            schedule.object_changed(clock())
+        self._require_synced()
+        return self._guard.waiting > 0 or self._unseen or await self._provider.changed()
+
+    def on_change(self, told: Callable[[], None]) -> None:
+        """Call `told` when objects have changed: `dirty_names` then says which names that may concern."""
+        self._told_change = told
+
+    def dirty_names(self) -> set[str]:
+        """Ask the objects that have changed anew; return the names that they asked for, before or now."""
+        self._unseen = False
+        return self._wanted.take_dirty()
+
+    def _object_changed(self) -> None:
+        self._unseen = True
+        self._told_change()
+
+    def forget(self) -> None:
+        """Another process may have written to the zones: what was read of them is worth nothing."""
+        self._provider.forget()
+
+    async def warm_up(self) -> None:
+        """Keep the mirror of the zones warm without changing anything: what a standby does."""
+        await self._provider.read()
 
     async def wait_synced(self) -> None:
         """Return as soon as all stores are synced."""
-        while self._not_synced():  # noqa: ASYNC110 - stores tell of changes, not of being synced
+        while self.not_synced():  # noqa: ASYNC110 - stores tell of changes, not of being synced
             await asyncio.sleep(_SYNC_POLL_SECONDS)
 
-    def _stores(self) -> list[Any]:
-        return [store for source in self._sources for store in source.stores]
-
-    def _not_synced(self) -> list[str]:
-        return sorted({store.kind for store in self._stores() if not store.synced})
+    def not_synced(self) -> list[str]:
+        """Return the kinds of objects that have not been listed whole yet."""
+        stores: list[Any] = [store for source in self._sources for store in source.stores]
+        return sorted({store.kind for store in stores if not store.synced})
 
     def _require_synced(self) -> None:
-        if missing := self._not_synced():
+        if missing := self.not_synced():
             raise NotSynced(missing)
 
-    def _conclude(self, results: Sequence[ChangeResult]) -> int:
-        """Return how many names were changed; ApplyFailed, with every reason logged, if some were not."""
-        failed = [result for result in results if result.error is not None]
-        for result in failed:
-            logger.error("%s: %s", result.change.name, result.error)
-        self._measured.failed_names += len(failed)
-        if failed:
-            raise ApplyFailed(f"{len(failed)} of {len(results)} names could not be changed")
-        return len(results)
+    async def _run(
+        self,
+        snapshot: Snapshot,
+        names: Collection[str] | None,
+        changed_at: Mapping[str, float],
+        between: Callable[[], Awaitable[None]] | None = None,
+    ) -> Outcome:
+        rules, full = self._rules, names is None
+        zones = self._zones = Zones(snapshot.zones)
+        view = self._registry.read(snapshot.records, zones.find)
+        wanted = self._wanted.endpoints(names)
+        desired = await self._provider.adjust(wanted.endpoints)
+        considered: Callable[[str], bool] | None = None if names is None else frozenset(names).__contains__
+
+        def includes(name: str) -> bool:
+            return (considered is None or considered(name)) and rules.domains.match(name) and zones.find(name) != ""
+
+        scope = Scope(
+            self._registry.owner_id, rules.record_types, includes, view.others, self._registry.migrate_from or ""
+        )
+        plan = calculate(view.endpoints, desired, scope, rules.policy)
+        if full:
+            self._owned = self._count_owned(view.endpoints, scope)
+        guarded = self._guard.check(plan.changes, zones.find, self._owned, self._clock(), considered)
+        attached = view.attach(guarded.changes, sweep=scope if full and rules.policy is sync else None)
+        skipped = plan.skipped + attached.skipped
+        if full:
+            self._measure(view.endpoints, wanted, zones, skipped)
+            outside = [each.dns_name for each in desired if not zones.find(each.dns_name)]
+            self._tell_left_out(skipped, outside, guarded.stopped)
+        else:
+            for words in guarded.stopped.values():
+                self._warn_once(words)
+        self.measured.deletions_waiting = guarded.waiting
+        return await self._apply(attached.changes, changed_at, between)
+
+    async def _apply(
+        self,
+        changes: Sequence[NameChange],
+        changed_at: Mapping[str, float],
+        between: Callable[[], Awaitable[None]] | None,
+    ) -> Outcome:
+        """Apply `changes` in batches, the lease confirmed before each; a name that `between` saw to is left out."""
+        changed: list[str] = []
+        failed: dict[str, Exception] = {}
+        size = EXTERNALDNS_BATCH_NAMES.default_int
+        for start in range(0, len(changes), size):
+            if start and between is not None:
+                await between()
+            batch = changes[start : start + size]
+            if between is not None:
+                batch = [change for change in batch if change.name not in self._overtaken]
+            await self._leadership.confirm()
+            results = await self._provider.apply(batch)
+            for result in results:
+                if result.error is None:
+                    changed.append(result.change.name)
+                else:
+                    logger.error("%s: %s", result.change.name, result.error)
+                    failed[result.change.name] = result.error
+            self.measured.count_results(results)
+            self._report(results, changed_at)
+        return Outcome(tuple(changed), failed)
+
+    def _count_owned(self, records: Iterable[Endpoint], scope: Scope) -> Counter[str]:
+        ours = (record for record in records if not scope.owner_id or record.owner == scope.owner_id)
+        return Counter(
+            self._zones.find(record.dns_name)
+            for record in ours
+            if record.record_type in scope.record_types and scope.includes(record.dns_name)
+        )
 
     def _measure(
-        self, current: Sequence[Endpoint], collected: Collected, zones: Zones, skipped: Sequence[Skipped]
+        self, current: Sequence[Endpoint], wanted: Collected, zones: Zones, skipped: Sequence[Skipped]
     ) -> None:
-        measured, held = self._measured, {record.key for record in current}
-        measured.source_endpoints, measured.registry_endpoints = len(collected.endpoints), len(current)
-        measured.source_records, measured.registry_records = count_types(collected.endpoints), count_types(current)
-        measured.verified_records = count_types(wanted for wanted in collected.endpoints if wanted.key in held)
-        measured.invalid = Counter((endpoint.record_type.lower(), name) for name, endpoint in collected.invalid)
+        measured, held = self.measured, {record.key for record in current}
+        measured.source_endpoints, measured.registry_endpoints = len(wanted.endpoints), len(current)
+        measured.source_records, measured.registry_records = count_types(wanted.endpoints), count_types(current)
+        measured.verified_records = count_types(each for each in wanted.endpoints if each.key in held)
+        measured.invalid = Counter((endpoint.record_type.lower(), name) for name, endpoint in wanted.invalid)
         measured.skipped = Counter(
             (skip.record_type.lower(), self._registry.owner_id, skip.foreign_owner, zones.find(skip.name))
             for skip in skipped
         )
 
-    def _tell_left_out(self, skipped: Sequence[Skipped], outside: Sequence[str]) -> None:
+    def _tell_left_out(self, skipped: Sequence[Skipped], outside: Sequence[str], stopped: Mapping[str, str]) -> None:
         """Warn of what is wanted and not done; once, not in every run."""
         reasons = {f"{name} is left out: no zone that is managed here holds it" for name in outside}
         for skip in skipped:
             holder = f"{skip.foreign_owner!r} owns it" if skip.foreign_owner else "no controller made it"
             reasons.add(f"{skip.name} {skip.record_type} is left alone: {holder}")
+        reasons |= set(stopped.values())
         for reason in sorted(reasons - self._told):
             logger.warning("%s", reason)
         self._told = frozenset(reasons)
+
+    def _warn_once(self, words: str) -> None:
+        if words not in self._told:
+            logger.warning("%s", words)
+            self._told |= {words}

@@ -60,6 +60,10 @@ class DomainFilter:
         return self.include is not None or self.exclude is not None
 
 
+ROOT = "."
+"""What a provider that tells of no zones gives for their names: any name may go into it."""
+
+
 class Zones:
     """The names of the zones that a provider holds, for finding the one that a record goes into."""
 
@@ -71,7 +75,7 @@ class Zones:
         while name not in self._names:
             _, dot, name = name.partition(".")
             if not dot:
-                return ""
+                return ROOT if ROOT in self._names else ""
         return name
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from externaldns.announce import REASONS
 from externaldns.policy import POLICIES
 from externaldns.record import RECORD_TYPES
 
@@ -88,15 +89,23 @@ FLAGS = (
     Flag("kubeconfig", "text", "", "kubeconfig file; empty for the pod's own service account"),
     Flag("kube-api-qps", "integer", 5, "requests a second to the API server; 0 for no limit"),
     Flag("kube-api-burst", "integer", 10, "requests to the API server at once"),
-    Flag("provider", "text", "", "DNS provider (required)", ("alibabacloud",), ("inmemory", "webhook")),
+    Flag("provider", "text", "", "DNS provider (required)", ("alibabacloud", "webhook"), ("inmemory",)),
+    Flag("webhook-provider-url", "text", "http://localhost:8888", "where the provider is, with --provider=webhook"),
+    Flag("webhook-provider-read-timeout", "seconds", 5.0, "time for its answers about records"),
+    Flag("webhook-provider-write-timeout", "seconds", 10.0, "time for it to make changes"),
+    Flag("webhook-address", "text", "127.0.0.1:8888", "[HOST]:PORT that `externaldns webhook` serves at"),
     Flag(
         "alibaba-cloud-config-file",
         "text",
         "/etc/kubernetes/alibaba-cloud.json",
-        "JSON file with regionId, accessKeyId, accessKeySecret and vpcId",
+        "JSON file with regionId, accessKeyId, accessKeySecret and vpcId; without keys, or empty: the SDK's chain",
     ),
     Flag("alibaba-cloud-zone-type", "text", "private", "kind of zone", ("private",), ("public",)),
     Flag("alibaba-cloud-endpoint", "text", "", "URL of the API, `http://HOST:PORT` for the emulator"),
+    Flag("privatezone-create-zones", "list", (), "zone to make, and bind to the VPC, if it is not there"),
+    Flag("privatezone-read-qps", "integer", 15, "most reading calls a second; fewer when the server throttles"),
+    Flag("privatezone-write-qps", "integer", 15, "most writing calls a second; fewer when the server throttles"),
+    Flag("privatezone-full-read-interval", "seconds", 600.0, "time after which a zone is read whole in any case"),
     Flag("zone-id-filter", "list", (), "only zones whose ID ends with this"),
     Flag("domain-filter", "list", (), "only this domain and below; with a leading dot only below"),
     Flag("exclude-domains", "list", (), "not this domain and below"),
@@ -121,6 +130,16 @@ FLAGS = (
     Flag("interval", "seconds", 60.0, "time between two runs"),
     Flag("events", "switch", False, "run as soon as an object changes, too"),
     Flag("min-event-sync-interval", "seconds", 5.0, "least time between two runs that changes cause"),
+    Flag("max-delete", "integer", 0, "most records of a zone to delete in ten minutes; 0 for no such limit"),
+    Flag("max-delete-percent", "integer", 30, "the same in percent of the zone's records that are ours"),
+    Flag("delete-grace-loops", "integer", 0, "full runs for which a record outlives its object"),
+    Flag("allow-mass-delete", "switch", False, "delete as much as is to be deleted"),
+    Flag("leader-election", "switch", False, "write only while holding a Lease"),
+    Flag("leader-election-namespace", "text", "", "namespace of the Lease; empty for the pod's own"),
+    Flag("leader-election-name", "text", "external-dns", "name of the Lease"),
+    Flag("audit-log", "text", "", "file that gets a JSON line for each write; `-` for standard output"),
+    Flag("events-emit", "list", (), "Kubernetes Events to post about the objects that asked for records", REASONS),
+    Flag("propagation-check", "text", "", "DNS server to ask for changed records, IP or IP:PORT; `system` for its own"),
     Flag("once", "switch", False, "run once and exit"),
     Flag("dry-run", "switch", False, "tell what would be changed; change nothing"),
     Flag("metrics-address", "text", ":7979", "[HOST]:PORT of /metrics and /healthz; not with --once"),
@@ -129,9 +148,7 @@ FLAGS = (
 )
 
 LATER_FLAGS = frozenset({
-    "target-template", "fqdn-target-template", "default-targets", "force-default-targets", "events-emit",
-    "webhook-provider-url", "compatibility", "nat64-networks", "prefer-alias",
-    "resolve-service-load-balancer-hostname", "server", "webhook-provider-read-timeout",
-    "webhook-provider-write-timeout", "webhook-server",
+    "target-template", "fqdn-target-template", "default-targets", "force-default-targets", "compatibility",
+    "nat64-networks", "prefer-alias", "resolve-service-load-balancer-hostname", "server", "webhook-server",
 })  # fmt: skip
 """Flags of ExternalDNS's that are known and not supported yet."""

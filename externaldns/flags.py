@@ -27,15 +27,27 @@ from externaldns.config import (
 from externaldns.flag_table import FLAGS, LATER_FLAGS, Flag, Value
 from externaldns.flag_values import Values
 from externaldns.ownership_codec import OwnershipCodec
+from externaldns.safety_flags import (
+    WEBHOOK_DEFAULTS,
+    configure_privatezone,
+    configure_safety,
+    configure_webhook,
+    split_address,
+)
 from externaldns.source_flags import configure_sources
 
 _BY_NAME = {flag.name: flag for flag in FLAGS}
 _SWITCH_WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
-    """Return the configuration; ConfigError names the flag that is wrong and what to write instead."""
+def parse(arguments: Sequence[str], environment: Mapping[str, str], *, webhook: bool = False) -> Config:
+    """Return the configuration; ConfigError names the flag that is wrong and what to write instead.
+
+    With `webhook`, that of `externaldns webhook`: it needs no source and no policy, and has a provider of its own.
+    """
     values: dict[str, Value] = {flag.name: flag.default for flag in FLAGS}
+    if webhook:
+        values |= WEBHOOK_DEFAULTS
     for flag in FLAGS:
         # An empty variable is an unset one, as in `env: {name: ..., value: ""}` of a manifest.
         if text := environment.get(flag.environment):
@@ -142,7 +154,7 @@ def _configure(raw: Mapping[str, Value], notices: tuple[str, ...]) -> Config:
         raise ConfigError(f"{owner!r} is --txt-owner-id already", source="--migrate-from-txt-owner")
     if values.seconds("interval") <= 0:
         raise ConfigError("must be more than 0s", source="--interval")
-    host, port = _split_address(values.text("metrics-address"))
+    host, port = split_address(values.text("metrics-address"), "--metrics-address")
     manifests = values.text("manifests")
     return Config(
         source=configure_sources(values),
@@ -154,9 +166,11 @@ def _configure(raw: Mapping[str, Value], notices: tuple[str, ...]) -> Config:
         ),
         provider=ProviderConfig(
             provider=values.required("provider"),
-            alibaba_cloud_config_file=Path(values.text("alibaba-cloud-config-file")),
+            alibaba_cloud_config_file=values.text("alibaba-cloud-config-file"),
             alibaba_cloud_endpoint=values.text("alibaba-cloud-endpoint"),
             zone_id_filter=values.texts("zone-id-filter"),
+            privatezone=configure_privatezone(values),
+            webhook=configure_webhook(values),
         ),
         plan=PlanConfig(
             policy=values.required("policy"),
@@ -186,6 +200,7 @@ def _configure(raw: Mapping[str, Value], notices: tuple[str, ...]) -> Config:
             log_level=values.text("log-level"),
             log_format=values.text("log-format"),
         ),
+        safety=configure_safety(values),
         notices=notices,
     )
 
@@ -196,10 +211,3 @@ def _codec(values: Values) -> OwnershipCodec:
     if not values.text("txt-encrypt-aes-key"):
         raise ConfigError("is needed by --txt-encrypt-enabled", source="--txt-encrypt-aes-key")
     return OwnershipCodec.with_key(values.text("txt-encrypt-aes-key"))
-
-
-def _split_address(address: str) -> tuple[str, int]:
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(f"{address!r} is no address: write HOST:PORT or :PORT", source="--metrics-address")
-    return host.removeprefix("[").removesuffix("]"), int(port)

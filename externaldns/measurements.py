@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, Gauge
 
 from clusterdns.daemon.metrics import Samples, Source, register
+from externaldns.changes import ChangeResult
 from externaldns.record import Endpoint
 
 
@@ -40,6 +41,20 @@ class Measurements:
     """Changes left out in the last run, by (record type, owner, foreign owner, zone)."""
     invalid: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Endpoints that can't be DNS records, by (record type, source)."""
+    deletions_waiting: int = 0
+    """Deletions that the guard holds back."""
+
+    def run_succeeded(self, wall: float, *, changed: bool) -> None:
+        """A run ended at `wall` with every record as it should be."""
+        self.consecutive_errors = 0
+        self.last_sync = wall
+        if changed:
+            self.last_reconcile = wall
+        else:
+            self.no_op_runs += 1
+
+    def count_results(self, results: Iterable[ChangeResult]) -> None:
+        self.failed_names += sum(result.error is not None for result in results)
 
 
 def count_types(endpoints: Iterable[Endpoint]) -> Counter[str]:
@@ -114,6 +129,13 @@ def export(registry: CollectorRegistry, measured: Measurements) -> None:
             "Wanted records that can't be DNS records.",
             ("record_type", "source_type"),
             by_labels(lambda: measured.invalid),  # type: ignore[arg-type, return-value]
+        ),
+        Source(
+            "gauge",
+            "clusterdns_externaldns_deletions_waiting",
+            "Deletions that the guard holds back.",
+            (),
+            one(lambda: measured.deletions_waiting),
         ),
         Source(
             "counter",

@@ -22,7 +22,7 @@ from externaldns.changes import Changes, NameChange, RecordChange
 from externaldns.ownership_codec import OwnershipCodec
 from externaldns.ownership_names import OwnershipNames
 from externaldns.plan import Scope, Skipped
-from externaldns.record import OWNER_LABEL, RESOURCE_LABEL, Endpoint, RecordKey
+from externaldns.record import OWNER_LABEL, RECORD_TYPES, RESOURCE_LABEL, Endpoint, RecordKey
 
 ZoneOf = Callable[[str], str]
 """The zone that holds a name; "" if none is known."""
@@ -70,7 +70,10 @@ class Registry(Protocol):
         """An owner whose records become ours as far as they are wanted; None for none."""
 
     def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
-        """Return the view of `records`, which is everything that the provider holds."""
+        """Return the view of `records`: everything that the provider holds, or some names and what is beside them."""
+
+    def beside(self, name: str, zone: str) -> Iterable[str]:
+        """Return the names, others than `name`, whose records say whose the records of `name` in `zone` are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,9 @@ class NoRegistry:
 
     def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
         return _PlainView(tuple(records))
+
+    def beside(self, name: str, zone: str) -> Iterable[str]:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,10 @@ class TxtRegistry:
             else:
                 ownership[record.dns_name] = replace(record, labels=labels)
         return TxtView(self, tuple(data), ownership, zone_of)
+
+    def beside(self, name: str, zone: str) -> Iterable[str]:
+        found = (self.names.readable(name, record_type, zone) for record_type in RECORD_TYPES)
+        return dict.fromkeys(other for some in found for other in some)
 
     def other_texts(self, record: Endpoint | None) -> tuple[str, ...]:
         """Return what of a TXT record says nothing about ownership."""

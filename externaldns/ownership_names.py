@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clusterdns.errors import ConfigError
+from externaldns.domain_filter import ROOT
 from externaldns.record import RECORD_TYPES, normalize_name
 
 TYPE_PLACEHOLDER = "%{record_type}"
@@ -92,4 +93,4 @@ class OwnershipNames:
 
 
 def _within(name: str, zone: str) -> bool:
-    return not zone or name == zone or name.endswith(f".{zone}")
+    return zone in ("", ROOT) or name == zone or name.endswith(f".{zone}")

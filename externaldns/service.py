@@ -1,16 +1,17 @@
 """externaldns from end to end: read this first.
 
-    Services, EndpointSlices, Pods, Nodes        PrivateZone (HTTP API)
+    Services, EndpointSlices, Pods ...           PrivateZone (HTTP API), or another's webhook
       API server or folder of manifests             |              ^
                  |                                  | provider     | provider.apply -> operations -> write gateway
                  v                                  v              |
-             kube stores                     zones and rows        |
+             kube stores                     mirrors of zones      |
                  | sources                          | ownership    | ownership records added
                  v                                  v              |
-          wanted records  ------------------->    plan  ------> changes (filtered by policy)
+          wanted records  ------------------->    plan  ------> changes (policy, delete guard, lease)
 
-`controller.run_once` walks this picture. This module reads the flags, builds the parts and keeps them running; it is
-the only one that knows them all.
+`loop` decides when, and for which names, `controller` walks this picture. This module reads the flags, has the parts
+made (`assembly`) and keeps them running. `externaldns webhook` serves the right half of the picture to an ExternalDNS
+of others.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Coroutine, Sequence
+import time
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from importlib import metadata
 from typing import Any
@@ -28,25 +30,34 @@ from clusterdns.daemon import lifecycle, logs
 from clusterdns.daemon.http import HttpServer
 from clusterdns.daemon.metrics import exposition, new_registry
 from clusterdns.errors import ConfigError
-from clusterdns.kube.access import Access
+from clusterdns.kube.api import ApiServer
+from clusterdns.kube.events import EventRecorder
+from clusterdns.kube.leader import Alone, Leader
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
 from externaldns import flags
-from externaldns.config import Config, read_alibaba_cloud_config
-from externaldns.controller import Controller, Rules
-from externaldns.domain_filter import DomainFilter
+from externaldns.announce import Announcer
+from externaldns.assembly import (
+    access_of,
+    build_calls,
+    build_controller,
+    build_leadership,
+    build_provider,
+    domains_of,
+    identity,
+)
+from externaldns.changes import ChangeResult
+from externaldns.config import Config
+from externaldns.health import Health
+from externaldns.loop import ControlLoop
 from externaldns.measurements import Measurements, export
-from externaldns.policy import POLICIES
+from externaldns.propagation import DnsAsker, PropagationCheck
 from externaldns.providers.privatezone.calls import Calls
-from externaldns.providers.privatezone.client import SdkApi
-from externaldns.providers.privatezone.gateway import WriteGateway
-from externaldns.providers.privatezone.provider import PrivateZoneProvider
-from externaldns.providers.privatezone.zones import ZoneChoice
-from externaldns.providers.provider import Provider
-from externaldns.registries import build_registry
+from externaldns.quota_metrics import export_calls, export_propagation
 from externaldns.schedule import Schedule
 from externaldns.sources.build import build_sources, kinds_of
+from externaldns.webhook_server import WebhookServer
 
 logger = logging.getLogger(__name__)
 
@@ -59,22 +70,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns the exit code: 0 when told to stop, or after a good `--once`; 1 after a bad one, or for a wrong flag.
     """
-    arguments = sys.argv[1:] if argv is None else argv
+    arguments = list(sys.argv[1:] if argv is None else argv)
     if "--help" in arguments:
         sys.stdout.write(flags.usage())
         return 0
     if "--version" in arguments:
         sys.stdout.write(f"externaldns {metadata.version('clusterdns')}\n")
         return 0
+    webhook = arguments[:1] == ["webhook"]
     try:
-        config = flags.parse(arguments, os.environ)
+        config = flags.parse(arguments[1:] if webhook else arguments, os.environ, webhook=webhook)
         logs.setup(config.control.log_level, config.control.log_format)
         for notice in config.notices:
             logger.warning("%s", notice)
     except ConfigError as error:
         sys.stderr.write(f"externaldns: {error}\n")
         return 1
-    return lifecycle.run(lambda stop: serve(config, stop))
+    return lifecycle.run(lambda stop: (serve_webhook if webhook else serve)(config, stop))
 
 
 async def serve(config: Config, stop: asyncio.Event) -> int:
@@ -82,37 +94,44 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
     cluster = Cluster()
     measurements = Measurements()
     async with AsyncExitStack() as cleanup:
-        calls = Calls()
+        calls = build_calls(config)
         cleanup.callback(calls.close)
-        provider = build_provider(config, calls)
-        controller = build_controller(config, cluster, provider, measurements)
+        server = ApiServer(access_of(config))
+        cleanup.push_async_callback(server.close)
+        leadership = build_leadership(config, server)
+        provider = build_provider(config, calls, leadership, cleanup)
+        followers = _Followers(config, server, cleanup)
+        controller = build_controller(config, cluster, provider, measurements, leadership, followers.applied)
+        loop = ControlLoop(
+            controller,
+            Schedule(config.control.interval_seconds),
+            events=config.control.events,
+            gap_seconds=config.control.min_event_sync_seconds,
+            leadership=leadership,
+        )
+        helpers: list[Coroutine[Any, Any, None]] = [fill(config, cluster), *followers.work]
+        if isinstance(leadership, Leader):
+            helpers.append(leadership.run())
         if not config.control.once:
-            await _start_http(config, measurements, cleanup)
-        work = _run_once(controller) if config.control.once else _run(controller, config)
-        return await _first_of(work, fill(config, cluster), stop)
+            health = Health(controller, loop, time.monotonic, time.time, lambda: _role(leadership))
+            await _start_http(config, measurements, calls, followers, health, cleanup)
+        return await _first_of(_run_once(controller, loop) if config.control.once else _run(loop), helpers, stop)
 
 
-def build_provider(config: Config, calls: Calls) -> Provider:
-    """Make the provider that `config` names; ConfigError if its credentials file or endpoint can't be used."""
-    account = read_alibaba_cloud_config(
-        config.provider.alibaba_cloud_config_file, config.provider.alibaba_cloud_endpoint
-    )
-    api = SdkApi(account)
-    gateway = WriteGateway(api, api, calls, dry_run=config.control.dry_run)
-    choice = ZoneChoice(account.vpc_id, config.provider.zone_id_filter, _domains(config))
-    return PrivateZoneProvider(api, calls, gateway, choice)
-
-
-def build_controller(config: Config, cluster: Cluster, provider: Provider, measurements: Measurements) -> Controller:
-    """Put the controller together around `cluster`'s stores and `provider`."""
-    rules = Rules(POLICIES[config.plan.policy], _domains(config), config.plan.record_types, config.source.shaping)
-    return Controller(
-        build_sources(config.source, cluster),
-        build_registry(config.registry),
-        provider,
-        rules,
-        measurements=measurements,
-    )
+async def serve_webhook(config: Config, stop: asyncio.Event) -> int:
+    """`externaldns webhook`: serve the provider until `stop` is set."""
+    measurements = Measurements()
+    async with AsyncExitStack() as cleanup:
+        calls = build_calls(config)
+        cleanup.callback(calls.close)
+        provider = build_provider(config, calls, Alone(), cleanup)
+        webhook = WebhookServer(provider, domains_of(config), measurements)
+        cleanup.push_async_callback(webhook.close)
+        host, port = await webhook.start(config.provider.webhook.host, config.provider.webhook.port)
+        logger.info("the webhook is served at %s port %d", host, port)
+        await _start_http(config, measurements, calls, None, None, cleanup)
+        await stop.wait()
+    return 0
 
 
 async def fill(config: Config, cluster: Cluster) -> None:
@@ -124,30 +143,61 @@ async def fill(config: Config, cluster: Cluster) -> None:
     else:
         kinds = kinds_of(build_sources(config.source, Cluster()))
         selectors = {"Pod": UNFINISHED_PODS}
-        access = Access(config.cluster.kubeconfig, qps=config.cluster.qps, burst=config.cluster.burst)
-        watch = ClusterWatch(cluster, access, kinds, config.source.selection.namespace, field_selectors=selectors)
+        watch = ClusterWatch(
+            cluster, access_of(config), kinds, config.source.selection.namespace, field_selectors=selectors
+        )
         await watch.run()
 
 
-async def _run(controller: Controller, config: Config) -> int:
-    schedule = Schedule(config.control.interval_seconds, config.control.min_event_sync_seconds)
-    await controller.run(schedule, events=config.control.events)
+class _Followers:
+    """Those who are told of each change that was applied: events for people, and the propagation check."""
+
+    def __init__(self, config: Config, server: ApiServer, cleanup: AsyncExitStack) -> None:
+        self.work: list[Coroutine[Any, Any, None]] = []
+        self.recorder: EventRecorder | None = None
+        self.propagation: PropagationCheck | None = None
+        safety = config.safety
+        # There is nobody to post to where objects come from a folder.
+        posts = bool(safety.events) and config.cluster.manifests is None
+        if posts:
+            self.recorder = EventRecorder(server, "external-dns", identity())
+            self.work.append(self.recorder.run())
+        self._announcer = Announcer(safety.events, self.recorder.post) if self.recorder else None
+        if safety.propagation_check and not config.control.dry_run:
+            asker = DnsAsker(safety.propagation_server, safety.propagation_port)
+            cleanup.push_async_callback(asker.close)
+            answered = self._announcer.answered if self._announcer else lambda endpoint, seconds: None
+            self.propagation = PropagationCheck(asker, answered)
+            cleanup.push_async_callback(self.propagation.close)
+
+    def applied(self, results: Sequence[ChangeResult], changed_at: Mapping[str, float]) -> None:
+        if self._announcer is not None:
+            self._announcer.applied(results, changed_at)
+        if self.propagation is not None:
+            self.propagation.applied(results, changed_at)
+
+
+async def _run(loop: ControlLoop) -> int:
+    await loop.run()
     return 0
 
 
-async def _run_once(controller: Controller) -> int:
+async def _run_once(controller: Any, loop: ControlLoop) -> int:
     # If time is up, the run itself refuses, and says which store is missing.
     with suppress(TimeoutError):
         async with asyncio.timeout(ONCE_SYNC_SECONDS):
             await controller.wait_synced()
-    return 0 if await controller.try_once() else 1
+    outcome = await loop.run_full()
+    return 0 if outcome is not None and not outcome.failed else 1
 
 
-async def _first_of(work: Coroutine[Any, Any, int], feed: Coroutine[Any, Any, None], stop: asyncio.Event) -> int:
-    """Run both until `work` is done (its result), `stop` is set (0), or one of them fails (its error)."""
-    working, feeding = asyncio.create_task(work), asyncio.create_task(feed)
-    stopping = asyncio.create_task(stop.wait())
-    tasks: tuple[asyncio.Task[Any], ...] = (working, feeding, stopping)
+async def _first_of(
+    work: Coroutine[Any, Any, int], helpers: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event
+) -> int:
+    """Run all until `work` is done (its result), `stop` is set (0), or one of them fails (its error)."""
+    working = asyncio.create_task(work)
+    tasks: list[asyncio.Task[Any]] = [working, *(asyncio.create_task(helper) for helper in helpers)]
+    tasks.append(asyncio.create_task(stop.wait()))
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -159,23 +209,30 @@ async def _first_of(work: Coroutine[Any, Any, int], feed: Coroutine[Any, Any, No
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _start_http(config: Config, measurements: Measurements, cleanup: AsyncExitStack) -> None:
+def _role(leadership: Alone | Leader) -> str:
+    if isinstance(leadership, Alone):
+        return "none"
+    return "leading" if leadership.leads else f"standing by; {leadership.holder or 'nobody'} leads"
+
+
+async def _start_http(
+    config: Config,
+    measurements: Measurements,
+    calls: Calls,
+    followers: _Followers | None,
+    health: Health | None,
+    cleanup: AsyncExitStack,
+) -> None:
     registry = new_registry("externaldns", metadata.version("clusterdns"))
     export(registry, measurements)
+    export_calls(registry, calls)
+    if followers is not None:
+        export_propagation(registry, followers.propagation, followers.recorder)
     server = HttpServer()
     server.add("/metrics", lambda: exposition(registry))
-    server.add("/healthz", lambda: (200, "text/plain; charset=utf-8", b"OK\n"))
+    server.add("/healthz", health.answer if health else lambda: (200, "text/plain; charset=utf-8", b"OK\n"))
     cleanup.push_async_callback(server.close)
     await server.start(config.control.metrics_host, config.control.metrics_port)
-
-
-def _domains(config: Config) -> DomainFilter:
-    return DomainFilter.parse(
-        config.plan.domain_filter,
-        config.plan.exclude_domains,
-        config.plan.include_pattern,
-        config.plan.exclude_pattern,
-    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from clusterdns.kube.decode import decode_status
 from clusterdns.kube.lines import LineSplitter
 from clusterdns.kube.pace import Pace
 from clusterdns.kube.requests import NO_ANSWER, RequestCounters
-from clusterdns.limits import KUBE_CONNECT_SECONDS, KUBE_LIST_SECONDS, KUBE_WATCH_LINE_BYTES
+from clusterdns.limits import KUBE_CONNECT_SECONDS, KUBE_LIST_SECONDS, KUBE_SEND_SECONDS, KUBE_WATCH_LINE_BYTES
 
 _HEADERS = {
     "Accept": "application/json",
@@ -107,6 +107,16 @@ class ApiServer:
         except (aiohttp.ClientError, OSError) as error:
             raise _no_answer(error) from None
 
+    async def send(self, method: str, path: str, body: Mapping[str, Any]) -> bytes:
+        """The body of the answer to a POST or PUT of the JSON object `body`. Raises KubeApiError."""
+        timeout = aiohttp.ClientTimeout(total=KUBE_SEND_SECONDS.default, sock_connect=KUBE_CONNECT_SECONDS.default)
+        try:
+            async with self._pace.request() as waited:
+                response = await self._open(path, {}, timeout, waited, method, body)
+                return await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise _no_answer(error) from None
+
     async def lines(
         self, path: str, query: Mapping[str, str], silence_seconds: float
     ) -> AsyncGenerator[list[bytes], None]:
@@ -138,7 +148,13 @@ class ApiServer:
                 response.close()
 
     async def _open(
-        self, path: str, query: Mapping[str, str], timeout: aiohttp.ClientTimeout, waited: float
+        self,
+        path: str,
+        query: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout,
+        waited: float,
+        method: str = "GET",
+        body: Mapping[str, Any] | None = None,
     ) -> aiohttp.ClientResponse:
         if self._client is None:
             try:
@@ -148,8 +164,8 @@ class ApiServer:
                 raise KubeApiError(0, "NoConfiguration", str(error)) from None
         # The client asks its configuration for the token each time, so a rotated service account token is picked up.
         method, url, headers, _, _ = await self._client.param_serialize(
-            "GET",
-            f"{path}?{urlencode(query)}",
+            method,
+            f"{path}?{urlencode(query)}" if query else path,
             header_params=dict(_HEADERS),
             auth_settings=["BearerToken"],
         )
@@ -157,21 +173,21 @@ class ApiServer:
         began = clock()
         code = NO_ANSWER
         try:
-            answer = await self._client.call_api(method, url, headers, _request_timeout=timeout)
+            answer = await self._client.call_api(method, url, headers, body, _request_timeout=timeout)
             response: aiohttp.ClientResponse = answer.response
             code = str(response.status)
         finally:
             self._counters.add(self.host, code, waited, clock() - began)
-        if response.status == 200:
+        if response.status in (200, 201):
             return response
-        body = await response.read()
+        refusal = await response.read()
         if response.status == 401:
             # A token or client certificate that the server no longer takes: read the configuration again next time.
             await self.close()
-        status = decode_status(body)
+        status = decode_status(refusal)
         if status is not None and status.message:
             raise KubeApiError(response.status, status.reason or str(response.reason), status.message)
-        raise KubeApiError(response.status, str(response.reason), body[:200].decode("utf-8", "replace").strip())
+        raise KubeApiError(response.status, str(response.reason), refusal[:200].decode("utf-8", "replace").strip())
 
 
 def _no_answer(error: Exception) -> KubeApiError:

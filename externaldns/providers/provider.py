@@ -25,6 +25,14 @@ class Provider(Protocol):
     async def read(self) -> Snapshot:
         """Return the zones and their records; ClusterDNSError if they can't be read whole."""
 
+    async def changed(self) -> bool:
+        """Tell whether `read` may find other records than those that are known, by something cheaper than `read`.
+        ClusterDNSError if that can't be told.
+        """
+
+    def forget(self) -> None:
+        """Nothing that was read may be believed any more: the next `read` reads everything."""
+
     async def look(self, names: Iterable[str]) -> Snapshot:
         """Return the zones, and the records of `names` (normalized) alone: as the last `read` found them, and as what
         was applied since has left them. ClusterDNSError if what is in doubt can't be read again.

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from clusterdns.kube.kinds import KINDS, Kind
 from tests.support.object_history import Object, ObjectHistory, Watch, line
+from tests.support.written_objects import WRITTEN, WrittenObjects
 
 BOOKMARK_SECONDS = 60.0
 """How often a watch gets a bookmark; a real server's is about this."""
@@ -29,6 +30,7 @@ _REASONS = {
     401: "Unauthorized",
     403: "Forbidden",
     404: "NotFound",
+    409: "Conflict",
     410: "Expired",
     422: "Invalid",
     429: "TooManyRequests",
@@ -79,6 +81,8 @@ class ApiServerDouble(ObjectHistory):
         """Called with each request before it is answered."""
         self.without: set[str] = set()
         """Plurals that this server does not have, as where their custom resource is not installed."""
+        self.written = WrittenObjects()
+        """Leases and Events."""
         self._tls = tls
         self._port = 0
         self._runner: web.ServerRunner | None = None
@@ -195,6 +199,8 @@ class ApiServerDouble(ObjectHistory):
         self.before_answer(asked)
         await asyncio.sleep(self.slowness)
         await self._tell()
+        if "/leases/" in request.path:
+            return await self._one_lease(request)
         found = _collection(request.path)
         if found is None or found[0].plural in self.without:
             return web.Response(status=404, text="404 page not found\n")
@@ -203,6 +209,8 @@ class ApiServerDouble(ObjectHistory):
             return _status(401, "Unauthorized")
         if refusal := self.refusals.get("", 0) or self.refusals.get(kind.plural, 0):
             return _status(refusal, f"{kind.plural} is refused by the test")
+        if request.method == "POST":
+            return _written(*self.written.create(kind, namespace, json.loads(await request.read())))
         if query.get("watch") == "true":
             return await self._watch(request, kind, namespace, query)
         return self._list(kind, namespace, query)
@@ -230,6 +238,13 @@ class ApiServerDouble(ObjectHistory):
         return web.json_response(
             {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": metadata, "items": page}
         )
+
+    async def _one_lease(self, request: web.BaseRequest) -> web.Response:
+        if refusal := self.refusals.get("", 0) or self.refusals.get("leases", 0):
+            return _status(refusal, "leases is refused by the test")
+        if request.method == "PUT":
+            return _written(*self.written.change(request.path, json.loads(await request.read())))
+        return _written(*self.written.read(request.path))
 
     async def _watch(
         self, request: web.BaseRequest, kind: Kind, namespace: str, query: Mapping[str, str]
@@ -291,7 +306,7 @@ class ApiServerDouble(ObjectHistory):
 
 def _collection(path: str) -> tuple[Kind, str] | None:
     """The kind and namespace that a collection's path names."""
-    for kind in KINDS.values():
+    for kind in (*KINDS.values(), *WRITTEN):
         if path == kind.path():
             return kind, ""
         parts = path.split("/")
@@ -314,3 +329,7 @@ def _status_object(code: int, message: str) -> Object:
 
 def _status(code: int, message: str) -> web.Response:
     return web.json_response(_status_object(code, message), status=code)
+
+
+def _written(status: int, body: Object) -> web.Response:
+    return web.json_response(body, status=status) if body else _status(status, "the object is not as you think")

@@ -1,4 +1,9 @@
-"""Carries a blocking API call out: waits for its token, runs it in a thread, tries again where that can help."""
+"""Carries a blocking API call out: waits for its token, runs it in a thread, tries again where that can help.
+
+throttled                 tried again for PRIVATEZONE_THROTTLED_SECONDS: it costs time, not the record
+busy, 5xx, no answer      tried PRIVATEZONE_TRIES times
+refused                   not tried again: the same call would be refused again
+"""
 
 from __future__ import annotations
 
@@ -6,60 +11,92 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Literal, TypeVar
 
-from clusterdns.limits import PRIVATEZONE_THREADS
+from clusterdns.limits import PRIVATEZONE_RATE, PRIVATEZONE_THREADS, PRIVATEZONE_THROTTLED_SECONDS, PRIVATEZONE_TRIES
 from externaldns.providers.privatezone.failure import PrivateZoneError
-from externaldns.providers.privatezone.throttle import TRIES, TokenBucket, pause_seconds
+from externaldns.providers.privatezone.throttle import TokenBucket, pause_seconds
 
 T = TypeVar("T")
+
+Family = Literal["read", "write", "zone"]
+"""Calls that share a quota: Describe*, writes of records, and AddZone and BindZoneVpc."""
 
 logger = logging.getLogger(__name__)
 
 
 class Calls:
-    """The one way to the API: reads and writes each have their own bucket, and share the threads."""
+    """The one way to the API: each family has its own bucket, and all share the threads.
+
+    `rates` are the most calls a second by family. `threads` runs the calls; None: threads of our own.
+    """
 
     def __init__(
         self,
         *,
+        rates: Mapping[Family, float] | None = None,
+        threads: Executor | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         dice: Callable[[], float] = random.random,
     ) -> None:
+        ceilings = rates or {}
+        self._buckets: dict[Family, TokenBucket] = {
+            "read": TokenBucket(ceilings.get("read", PRIVATEZONE_RATE.default)),
+            "write": TokenBucket(ceilings.get("write", PRIVATEZONE_RATE.default)),
+            # The narrowest quota that is known: 5 AddZone a second.
+            "zone": TokenBucket(ceilings.get("zone", PRIVATEZONE_RATE.default / 5)),
+        }
         self._clock = clock
         self._sleep = sleep
         self._dice = dice
-        self._reads = TokenBucket()
-        self._writes = TokenBucket()
-        self._threads = ThreadPoolExecutor(PRIVATEZONE_THREADS.default_int, thread_name_prefix="privatezone")
+        self._threads = threads or ThreadPoolExecutor(PRIVATEZONE_THREADS.default_int, thread_name_prefix="privatezone")
+        self.outcomes: Counter[tuple[Family, str]] = Counter()
+        """Calls by family and outcome: `ok`, or the API's error code."""
 
     async def read(self, call: Callable[[], T]) -> T:
         """Return what `call` returns; PrivateZoneError after the last try."""
-        return await self._carry_out(call, self._reads)
+        return await self._carry_out(call, "read")
 
-    async def write(self, call: Callable[[], T]) -> T:
+    async def write(self, call: Callable[[], T], family: Family = "write") -> T:
         """Like `read`. `call` must be idempotent (a ClientToken): it may be repeated although it was done."""
-        return await self._carry_out(call, self._writes)
+        return await self._carry_out(call, family)
+
+    def rates(self) -> dict[Family, float]:
+        """Return the calls a second that each family may make now."""
+        now = self._clock()
+        return {family: bucket.rate(now) for family, bucket in self._buckets.items()}
 
     def close(self) -> None:
         """Wait for the calls under way and end the threads."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def _carry_out(self, call: Callable[[], T], bucket: TokenBucket) -> T:
+    async def _carry_out(self, call: Callable[[], T], family: Family) -> T:
+        bucket = self._buckets[family]
         failures = 0
+        throttlings = 0
+        give_up = float("inf")
         while True:
             await self._sleep(bucket.reserve(self._clock()))
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+                result = await asyncio.get_running_loop().run_in_executor(self._threads, call)
             except PrivateZoneError as error:
-                failures += 1
+                self.outcomes[family, error.code] += 1
+                now = self._clock()
                 if error.throttled:
-                    bucket.empty(self._clock())
-                if not error.retryable or failures == TRIES:
+                    bucket.throttled(now)
+                    throttlings += 1
+                    give_up = min(give_up, now + PRIVATEZONE_THROTTLED_SECONDS.default)
+                else:
+                    failures += 1
+                if not error.retryable or failures >= PRIVATEZONE_TRIES.default or now >= give_up:
                     raise
-                pause = pause_seconds(failures, self._dice(), error.retry_after_seconds)
-                logger.debug("%s; try %d in %.1f s", error, failures + 1, pause)
+                pause = pause_seconds(failures + throttlings, self._dice(), error.retry_after_seconds)
+                logger.debug("%s; tried again in %.1f s", error, pause)
                 await self._sleep(pause)
+            else:
+                self.outcomes[family, "ok"] += 1
+                return result

@@ -39,8 +39,11 @@ _READ_MILLISECONDS = 10_000
 class SdkApi:
     """One account's PrivateZone. Thread-safe: the SDK's connection pool is."""
 
-    def __init__(self, config: AlibabaCloudConfig) -> None:
-        """ConfigError if the endpoint is no http or https URL."""
+    def __init__(self, config: AlibabaCloudConfig, credential: Any = None) -> None:
+        """`credential` is asked for the keys before each call; None: those in `config`.
+
+        ConfigError if the endpoint is no http or https URL.
+        """
         scheme, address = _split_endpoint(config.endpoint or DEFAULT_ENDPOINT)
         _honour_no_proxy(scheme, address)
         from alibabacloud_pvtz20180101 import client, models
@@ -50,8 +53,10 @@ class SdkApi:
         self._models = models
         self._client: Any = client.Client(
             Config(
-                access_key_id=config.access_key_id,
-                access_key_secret=config.access_key_secret,
+                access_key_id=None if credential else config.access_key_id,
+                access_key_secret=None if credential else config.access_key_secret,
+                security_token=None if credential else config.security_token or None,
+                credential=credential,
                 region_id=config.region_id,
                 endpoint=address,
                 protocol=scheme,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from externaldns.providers.privatezone.api import ReadApi, Row, Vpc, WriteApi
-from externaldns.providers.privatezone.calls import Calls
+from externaldns.providers.privatezone.calls import Calls, Family
 from externaldns.providers.privatezone.failure import CONFLICT, PrivateZoneError
 from externaldns.providers.privatezone.listing import list_all
 from externaldns.providers.privatezone.operations import (
@@ -46,6 +46,10 @@ Audit = Callable[[Operation, Cause, Exception | None], None]
 """Called after each write that was tried: what, why, and the error if it failed."""
 
 
+def tell_nobody(operation: Operation, cause: Cause, error: Exception | None) -> None:
+    """No audit log."""
+
+
 class WriteGateway:
     """Writes operations, or, with `dry_run`, tells of them. `fence` raises once writing is not allowed any more."""
 
@@ -57,7 +61,7 @@ class WriteGateway:
         *,
         dry_run: bool,
         fence: Callable[[], None] = lambda: None,
-        audit: Audit = lambda operation, cause, error: None,
+        audit: Audit = tell_nobody,
     ) -> None:
         self._api = writes
         self._reads = reads
@@ -94,7 +98,7 @@ class WriteGateway:
             logger.info("dry run, not done: add zone %s", name)
             return ""
         token = _token()
-        zone_id = await self._call(lambda: self._api.add_zone(name, token))
+        zone_id = await self._call(lambda: self._api.add_zone(name, token), "zone")
         logger.info("add zone %s: %s", name, zone_id)
         if vpcs:
             await self.bind_zone(zone_id, vpcs)
@@ -107,7 +111,7 @@ class WriteGateway:
             logger.info("dry run, not done: bind zone %s to %s", zone_id, described)
             return
         token = _token()
-        await self._call(lambda: self._api.bind_vpcs(zone_id, vpcs, token))
+        await self._call(lambda: self._api.bind_vpcs(zone_id, vpcs, token), "zone")
         logger.info("bind zone %s to %s", zone_id, described)
 
     async def _carry_out(self, operation: Operation) -> Row | None:
@@ -165,13 +169,13 @@ class WriteGateway:
             if await self._find(zone_id, row.rr, lambda other: other.record_id == row.record_id):
                 raise
 
-    async def _call(self, call: Callable[[], T]) -> T:
+    async def _call(self, call: Callable[[], T], family: Family = "write") -> T:
         def fenced() -> T:
             # At the last moment: a call may have waited for its turn for longer than a lease lasts.
             self._fence()
             return call()
 
-        return await self._calls.write(fenced)
+        return await self._calls.write(fenced, family)
 
     async def _find(self, zone_id: str, rr: str, wanted: Callable[[Row], bool]) -> Row | None:
         rows = await list_all(lambda page: self._calls.read(lambda: self._reads.list_rows(zone_id, page, rr)))

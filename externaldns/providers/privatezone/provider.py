@@ -68,6 +68,19 @@ class PrivateZoneProvider:
         records = [record for mirror in held for name in sorted(mirror.names) for record in mirror.endpoints(name)]
         return Snapshot(tuple(records), tuple(self._mirrors))
 
+    async def changed(self) -> bool:
+        """Tell by one list of the zones whether one of them has changed without us, or is due to be read whole."""
+        zones = await self._zones.read()
+        changed = {zone.name for zone in zones} != self._mirrors.keys()
+        for zone in zones:
+            mirror = self._mirrors.get(zone.name)
+            if mirror is None or mirror.doubtful or not self._believes(mirror, zone):
+                changed = True
+        return changed
+
+    def forget(self) -> None:
+        self._mirrors = {}
+
     async def look(self, names: Iterable[str]) -> Snapshot:
         """Return the records of `names` (normalized) as the last `read`, and our own writes since, have left them."""
         names = sorted(set(names))
@@ -150,11 +163,20 @@ class PrivateZoneProvider:
 
     async def _read_zone(self, zone: Zone) -> ZoneMirror:
         mirror, now = self._mirrors.get(zone.name), self._clock()
-        if mirror is not None and mirror.zone.zone_id == zone.zone_id:
-            young = now - mirror.read_at < self._full_read_seconds
-            if mirror.agrees(zone) and young:
-                return mirror
+        if mirror is not None and self._believes(mirror, zone):
+            return mirror
         return ZoneMirror(zone, await self._list_rows(zone), now)
+
+    def _believes(self, mirror: ZoneMirror, zone: Zone) -> bool:
+        """Tell whether `mirror` still is what `zone` shows; one that was not believed once never is again."""
+        believed = (
+            mirror.zone.zone_id == zone.zone_id
+            and mirror.agrees(zone)
+            and self._clock() - mirror.read_at < self._full_read_seconds
+        )
+        if not believed:
+            mirror.read_at = float("-inf")
+        return believed
 
     async def _list_rows(self, zone: Zone, rr: str = "") -> list[Row]:
         return await list_all(lambda page: self._calls.read(lambda: self._api.list_rows(zone.zone_id, page, rr)))

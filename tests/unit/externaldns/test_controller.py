@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.objects import Service
 from clusterdns.kube.store import Cluster
 from externaldns.changes import ChangeResult, NameChange
-from externaldns.controller import ApplyFailed, Controller, NotSynced, Rules
+from externaldns.controller import Controller, NotSynced, Rules
 from externaldns.domain_filter import DomainFilter
-from externaldns.measurements import Measurements, export
+from externaldns.measurements import Measurements
 from externaldns.ownership import TxtRegistry
 from externaldns.policy import upsert_only
 from externaldns.providers.provider import Snapshot
 from externaldns.record import Endpoint
-from externaldns.schedule import Schedule
 from externaldns.sources.service import ServiceSource
 from tests.support import virtual_time
 
@@ -35,6 +32,10 @@ class MemoryProvider:
         self.away: Exception | None = None
         self.read_at: list[float] = []
         self.writes = 0
+        self.moved = False
+        self.asked = 0
+        self.forgotten = 0
+        self.looked: list[set[str]] = []
 
     async def read(self) -> Snapshot:
         self.read_at.append(asyncio.get_running_loop().time())
@@ -42,8 +43,20 @@ class MemoryProvider:
             raise self.away
         return Snapshot(tuple(self.records.values()), ("ex.com",))
 
+    async def changed(self) -> bool:
+        self.asked += 1
+        if self.away is not None:
+            raise self.away
+        return self.moved
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
     async def look(self, names: Iterable[str]) -> Snapshot:
         wanted = set(names)
+        if self.away is not None:
+            raise self.away
+        self.looked.append(wanted)
         records = [record for record in self.records.values() if record.dns_name in wanted]
         return Snapshot(tuple(records), ("ex.com",))
 
@@ -89,18 +102,11 @@ def cluster_of(*services: Service, synced: bool = True) -> Cluster:
 def controller_of(
     cluster: Cluster, provider: MemoryProvider, rules: Rules | None = None, measured: Measurements | None = None
 ) -> Controller:
-    return Controller(
-        [ServiceSource(cluster)],
-        TxtRegistry("me"),
-        provider,
-        rules,
-        measurements=measured,
-        wall_clock=lambda: 1000.0,
-    )
+    return Controller([ServiceSource(cluster)], TxtRegistry("me"), provider, rules, measurements=measured)
 
 
 def run_once(cluster: Cluster, provider: MemoryProvider, rules: Rules | None = None) -> int:
-    return virtual_time.run(controller_of(cluster, provider, rules).run_once())
+    return len(virtual_time.run(controller_of(cluster, provider, rules).run_once()).changed)
 
 
 def test_a_run_makes_the_zone_what_the_sources_want_and_the_next_has_nothing_to_do() -> None:
@@ -168,123 +174,117 @@ def test_only_the_policy_sync_deletes_and_sweeps(rules: Rules, held: list[str]) 
 def test_a_name_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
     cluster, provider, measured = cluster_of(service("bad"), service("web")), MemoryProvider(), Measurements()
     provider.refuses = {"bad.ex.com"}
-    with pytest.raises(ApplyFailed, match="1 of 2 names"):
-        virtual_time.run(controller_of(cluster, provider, measured=measured).run_once())
+    outcome = virtual_time.run(controller_of(cluster, provider, measured=measured).run_once())
+    assert outcome.changed == ("web.ex.com",)
+    assert list(outcome.failed) == ["bad.ex.com"]
     assert provider.held() == ["a-web.ex.com TXT", "web.ex.com A"]
     assert "bad.ex.com: refused" in caplog.messages
     assert measured.failed_names == 1
 
 
-@pytest.mark.parametrize(
-    ("error", "traceback"), [(ClusterDNSError("the API is away"), False), (RuntimeError("a bug"), True)]
-)
-def test_a_failed_run_is_logged_and_counted(
-    error: Exception, traceback: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    provider, measured = MemoryProvider(), Measurements()
-    provider.away = error
-    controller = controller_of(cluster_of(), provider, measured=measured)
-    assert virtual_time.run(controller.try_once()) is False
-    assert (measured.consecutive_errors, measured.registry_errors, measured.last_sync) == (1, 1, 0)
-    assert str(error) in caplog.text
-    assert ("Traceback" in caplog.text) is traceback
-    provider.away = None
-    assert virtual_time.run(controller.try_once()) is True
-    assert (measured.consecutive_errors, measured.no_op_runs, measured.last_sync) == (0, 1, 1000)
-
-
-def loop(
-    cluster: Cluster,
-    provider: MemoryProvider,
-    script: Sequence[tuple[float, Callable[[], object]]],
-    *,
-    until: float,
-    events: bool = True,
-    schedule: Schedule | None = None,
-) -> list[float]:
-    """Run the loop for `until` virtual seconds while `script` happens; return when the zone was read."""
+def test_a_short_run_looks_at_its_names_and_their_ownership_records_alone() -> None:
+    cluster, provider = cluster_of(service("web"), service("db")), MemoryProvider()
+    controller = controller_of(cluster, provider)
 
     async def body() -> None:
-        work = asyncio.create_task(controller_of(cluster, provider).run(schedule or Schedule(60, 5), events=events))
-        clock = asyncio.get_running_loop().time
-        for moment, action in script:
-            await asyncio.sleep(moment - clock())
-            action()
-        await asyncio.sleep(until - clock())
-        assert not work.done()
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
+        await controller.run_once()
+        cluster.services.put(service("web", target="192.0.2.9"))
+        cluster.services.put(service("db", target="192.0.2.9"))
+        assert controller.dirty_names() == {"web.ex.com", "db.ex.com"}
+        outcome = await controller.run_names({"web.ex.com": 0.0})
+        assert outcome.changed == ("web.ex.com",)
 
     virtual_time.run(body())
-    return [round(moment, 2) for moment in provider.read_at]
+    [looked] = provider.looked
+    assert {"web.ex.com", "a-web.ex.com"} <= looked
+    assert "db.ex.com" not in looked
+    targets = {key[0]: record.targets for key, record in provider.records.items() if key[1] == "A"}
+    assert targets == {"web.ex.com": ("192.0.2.9",), "db.ex.com": ("192.0.2.1",)}
 
 
-def test_the_loop_runs_each_interval() -> None:
-    assert loop(cluster_of(), MemoryProvider(), [], until=130) == [0, 60, 120]
-
-
-def test_a_change_brings_the_next_run_forward_and_its_record_appears() -> None:
-    cluster, provider = cluster_of(), MemoryProvider()
-    script: list[tuple[float, Callable[[], object]]] = [
-        (10, lambda: cluster.services.put(service("web"))),
-        (10.1, lambda: cluster.services.put(service("db"))),
+def test_short_runs_come_to_the_same_as_a_full_run() -> None:
+    changes: list[Callable[[Cluster], object]] = [
+        lambda cluster: cluster.services.put(service("web")),
+        lambda cluster: cluster.services.put(service("twin", "web.ex.com", "192.0.2.7")),
+        lambda cluster: cluster.services.put(service("web", target="lb.example.net")),
+        lambda cluster: cluster.services.delete(("shop", "twin")),
+        lambda cluster: cluster.services.put(service("web", target="2001:db8::1")),
+        lambda cluster: cluster.services.delete(("shop", "web")),
     ]
-    assert loop(cluster, provider, script, until=69) == [0, 10.2]
-    assert provider.held() == ["a-db.ex.com TXT", "a-web.ex.com TXT", "db.ex.com A", "web.ex.com A"]
+    cluster, provider = cluster_of(), MemoryProvider()
+    controller = controller_of(cluster, provider)
+    virtual_time.run(controller.run_once())
+    for change in changes:
+        change(cluster)
+        virtual_time.run(controller.run_names(dict.fromkeys(controller.dirty_names(), 0.0)))
+        after_short = {key: record.targets for key, record in provider.records.items()}
+        assert run_once(cluster, provider) == 0, "a full run finds nothing that the short one left"
+        assert {key: record.targets for key, record in provider.records.items()} == after_short
 
 
-def test_objects_that_are_there_from_the_start_are_no_change() -> None:
-    assert loop(cluster_of(service("web")), MemoryProvider(), [], until=59) == [0]
+def test_a_name_that_a_short_run_saw_to_is_left_out_of_the_full_run_that_it_overtook() -> None:
+    cluster, provider = cluster_of(*(service(f"h{number:02}") for number in range(30))), MemoryProvider()
+    controller = controller_of(cluster, provider)
+
+    async def between() -> None:
+        if not provider.looked:
+            cluster.services.put(service("h29", target="192.0.2.9"))
+            await controller.run_names(dict.fromkeys(controller.dirty_names(), 0.0))
+
+    outcome = virtual_time.run(controller.run_once(between))
+    assert len(outcome.changed) == 29
+    assert provider.records["h29.ex.com", "A", ""].targets == ("192.0.2.9",)
+    assert provider.writes == 60
 
 
-def test_without_events_a_change_waits_for_the_interval() -> None:
-    cluster = cluster_of()
-    script = [(10.0, lambda: cluster.services.put(service("web")))]
-    assert loop(cluster, MemoryProvider(), script, until=70, events=False) == [0, 60]
-
-
-def test_the_loop_waits_until_the_stores_are_synced() -> None:
-    cluster = cluster_of(synced=False)
-
-    def fill() -> None:
-        for store in ServiceSource(cluster).stores:
-            store.replace(())
-
-    script = [(7.0, fill)]
-    [first] = loop(cluster, MemoryProvider(), script, until=30)
-    assert 7 <= first <= 7.1
-
-
-@pytest.mark.parametrize("error", [ClusterDNSError("away"), RuntimeError("a bug")])
-def test_the_loop_survives_failures_and_tries_again(error: Exception) -> None:
+def test_a_full_run_is_needed_when_a_zone_or_an_object_changed_or_deletions_wait() -> None:
+    cluster = cluster_of(*(service(f"h{number}") for number in range(20)))
     provider = MemoryProvider()
-    provider.away = error
+    controller = controller_of(cluster, provider)
 
-    def heal() -> None:
-        provider.away = None
+    async def body() -> None:
+        assert await controller.needs_full_run(), "objects that nobody has asked yet"
+        await controller.run_once()
+        assert not await controller.needs_full_run()
+        provider.moved = True
+        assert await controller.needs_full_run()
+        provider.moved = False
+        cluster.services.replace(())
+        assert await controller.needs_full_run()
+        await controller.run_once()
+        assert len(provider.records) == 40, "the guard holds them"
+        assert await controller.needs_full_run()
 
-    assert loop(cluster_of(), provider, [(4, heal)], until=70) == [0, 1, 3, 7, 67]
+    virtual_time.run(body())
 
 
-def test_metrics_have_externaldnss_names() -> None:
-    cluster = cluster_of(service("web"), service("db", "db.ex.com", "2001:db8::1"))
-    provider, measured, registry = MemoryProvider(*owned("web")), Measurements(), CollectorRegistry()
-    export(registry, measured)
-    controller = controller_of(cluster, provider, measured=measured)
-    assert virtual_time.run(controller.try_once())
-    lines = set(generate_latest(registry).decode().splitlines())
-    assert lines >= {
-        "external_dns_controller_last_sync_timestamp_seconds 1000.0",
-        "external_dns_controller_last_reconcile_timestamp_seconds 1000.0",
-        "external_dns_controller_consecutive_soft_errors 0.0",
-        "external_dns_controller_no_op_runs_total 0.0",
-        'external_dns_controller_verified_records{record_type="a"} 1.0',
-        "external_dns_registry_endpoints_total 1.0",
-        "external_dns_registry_errors_total 0.0",
-        'external_dns_registry_records{record_type="a"} 1.0',
-        "external_dns_source_endpoints_total 2.0",
-        "external_dns_source_errors_total 0.0",
-        'external_dns_source_records{record_type="aaaa"} 1.0',
-        "clusterdns_externaldns_failed_names_total 0.0",
-    }
+class Lost(ClusterDNSError):
+    """The lease is gone."""
+
+
+class Leadership:
+    """Leads for `batches` batches."""
+
+    leads = True
+
+    def __init__(self, batches: int) -> None:
+        self.batches = batches
+
+    async def leading(self) -> None:
+        return
+
+    def require(self) -> None:
+        return
+
+    async def confirm(self) -> None:
+        self.batches -= 1
+        if self.batches < 0:
+            raise Lost("lost")
+
+
+def test_a_lease_that_is_lost_ends_the_run_at_the_next_batch() -> None:
+    cluster, provider = cluster_of(*(service(f"h{number:02}") for number in range(50))), MemoryProvider()
+    controller = Controller([ServiceSource(cluster)], TxtRegistry("me"), provider, leadership=Leadership(2))
+    with pytest.raises(Lost):
+        virtual_time.run(controller.run_once())
+    assert provider.writes == 2 * 2 * 20

@@ -31,7 +31,7 @@ def test_defaults_are_externaldnss() -> None:
     assert (config.control.interval_seconds, config.control.min_event_sync_seconds) == (60, 5)
     assert (config.control.metrics_host, config.control.metrics_port) == ("", 7979)
     assert not any((config.control.once, config.control.dry_run, config.control.events))
-    assert config.provider.alibaba_cloud_config_file == Path("/etc/kubernetes/alibaba-cloud.json")
+    assert config.provider.alibaba_cloud_config_file == "/etc/kubernetes/alibaba-cloud.json"
     assert (config.cluster.manifests, config.cluster.kubeconfig) == (None, "")
 
 

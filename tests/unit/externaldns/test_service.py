@@ -10,9 +10,10 @@ import pytest
 
 from clusterdns.kube.store import Cluster
 from externaldns import flags
+from externaldns.assembly import build_controller
 from externaldns.config import Config
 from externaldns.measurements import Measurements
-from externaldns.service import build_controller, fill
+from externaldns.service import fill
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.unit.externaldns.test_controller import MemoryProvider

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from clusterdns.kube.kinds import KINDS
 from tests.unit.manifests.containers import FIELDS, Container, containers, workloads
 from tests.unit.manifests.documents import Document, Name, Sources, documents, listing_problems, name_of
 from tests.unit.manifests.rehearsal import MAINS, Listener, Rehearsal, rehearse
@@ -31,7 +30,7 @@ def problems(
     found = list(listing_problems(sources))
     objects = documents(sources)
     names = {name_of(document) for document in objects}
-    kinds: dict[Name, set[str]] = {}
+    rights: dict[Name, set[tuple[str, str, str]]] = {}
     opened: dict[Name, set[Listener]] = {}
     refused = False
     for container in containers(objects, secrets, fields):
@@ -44,14 +43,14 @@ def problems(
         opened.setdefault(name_of(container.workload), set()).update(done.listeners)
         refused |= bool(done.refusal)
         account = Name("ServiceAccount", name_of(container.workload).namespace, container.pod["serviceAccountName"])
-        kinds.setdefault(account, set()).update(done.kinds)
+        rights.setdefault(account, set()).update(done.rights)
         found += [f"{container.label}: {each}" for each in _container_problems(container, done, version)]
         if account not in names:
             found.append(f"{container.label}: the service account {account.name} is not there")
-        if not done.refusal and bool(done.kinds) != container.pod.get("automountServiceAccountToken", True):
+        if not done.refusal and bool(done.rights) != container.pod.get("automountServiceAccountToken", True):
             found.append(f"{container.label}: a token is for pods that watch the API server, and for no others")
     if not refused:  # else nobody knows what it would have watched
-        found += _rights_problems(objects, kinds)
+        found += _rights_problems(objects, rights)
     found += _selection_problems(objects, opened)
     return found
 
@@ -139,15 +138,16 @@ def _scrape_problems(annotations: Mapping[str, str], listeners: set[Listener]) -
         yield f"prometheus.io/port is {port}, where no other machine gets /metrics"
 
 
-def _rights_problems(objects: Sequence[Document], kinds: Mapping[Name, set[str]]) -> Iterator[str]:
-    """RBAC: each service account may list and watch what its program watches, and nothing else."""
+def _rights_problems(objects: Sequence[Document], rights: Mapping[Name, set[tuple[str, str, str]]]) -> Iterator[str]:
+    """RBAC: each service account may do what its program does, and nothing else."""
     roles = {name_of(each): each["rules"] for each in objects if each["kind"] in ("ClusterRole", "Role")}
-    granted: dict[Name, set[tuple[str, str, str]]] = {account: set() for account in kinds}
+    granted: dict[Name, set[tuple[str, str, str]]] = {account: set() for account in rights}
     bound: set[Name] = set()
     for binding in objects:
         if binding["kind"] not in ("ClusterRoleBinding", "RoleBinding"):
             continue
-        role = Name(binding["roleRef"]["kind"], "", binding["roleRef"]["name"])
+        kind = binding["roleRef"]["kind"]
+        role = Name(kind, binding["metadata"]["namespace"] if kind == "Role" else "", binding["roleRef"]["name"])
         bound.add(role)
         for subject in binding["subjects"]:
             account = Name(subject["kind"], subject["namespace"], subject["name"])
@@ -163,8 +163,7 @@ def _rights_problems(objects: Sequence[Document], kinds: Mapping[Name, set[str]]
                 }
     for role in sorted(roles.keys() - bound):
         yield f"nobody is bound to {role.name}"
-    for account, watched in kinds.items():
-        needed = {(KINDS[kind].group, KINDS[kind].plural, verb) for kind in watched for verb in ("list", "watch")}
+    for account, needed in rights.items():
         for group, plural, verb in sorted(granted[account] - needed):
             yield f"{account.name} may {verb} {plural}.{group}, which its program does not do"
         for group, plural, verb in sorted(needed - granted[account]):

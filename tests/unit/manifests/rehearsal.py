@@ -27,6 +27,7 @@ import externaldns.service
 import nodelocal.service
 from clusterdns.corefile import lexer
 from clusterdns.errors import ConfigError
+from clusterdns.kube.kinds import KINDS
 from clusterdns.kube.store import Cluster
 from nodelocal.flags import Options
 
@@ -52,7 +53,8 @@ class Rehearsal:
 
     refusal: str = ""
     listeners: set[Listener] = field(default_factory=set)
-    kinds: set[str] = field(default_factory=set)
+    rights: set[tuple[str, str, str]] = field(default_factory=set)
+    """(API group, plural, verb) of everything that it asks of the API server."""
     changes_the_node: bool = False
     """It would make an interface, or rules for packets."""
     paths: set[str] = field(default_factory=set)
@@ -114,6 +116,8 @@ def _replacements(program: str, done: Rehearsal) -> Iterator[contextlib.Abstract
     if program == "externaldns":
         yield mock.patch("externaldns.service.ClusterWatch", partial(_Watch, done, synced=False))
         yield mock.patch("externaldns.service.HttpServer", partial(_Http, done))
+        yield mock.patch("externaldns.service.EventRecorder", partial(_note_events, done))
+        yield mock.patch("externaldns.assembly.LeaseClient", partial(_note_lease, done))
         return
     daemon = "clusterdns.daemon.dns_server"
     yield mock.patch("autopath.clusters.ClusterWatch", partial(_Watch, done, synced=True))
@@ -124,6 +128,16 @@ def _replacements(program: str, done: Rehearsal) -> Iterator[contextlib.Abstract
     yield mock.patch(f"{daemon}.UdpListener", return_value=mock.Mock(address=("", 0)))
     yield mock.patch(f"{daemon}.TcpListener", return_value=mock.AsyncMock(address=("", 0)))
     yield mock.patch(f"{daemon}.DnsServer.serve_until", mock.AsyncMock())
+
+
+def _note_events(done: Rehearsal, *_: object) -> mock.MagicMock:
+    done.rights.add(("", "events", "create"))
+    return mock.MagicMock(run=mock.AsyncMock(side_effect=asyncio.Event().wait), lost=0)
+
+
+def _note_lease(done: Rehearsal, *_: object) -> mock.MagicMock:
+    done.rights |= {("coordination.k8s.io", "leases", verb) for verb in ("create", "get", "update")}
+    return mock.MagicMock(read=mock.AsyncMock(return_value=None), write=mock.AsyncMock(side_effect=lambda lease: lease))
 
 
 def _note_listener(done: Rehearsal, protocol: str, host: str, port: int) -> mock.MagicMock:
@@ -152,7 +166,7 @@ class _Watch:
 
     def __init__(self, done: Rehearsal, cluster: Cluster, *arguments: Any, synced: bool, **options: Any) -> None:
         kinds = options.get("kinds", arguments[1])
-        done.kinds |= kinds
+        done.rights |= {(KINDS[kind].group, KINDS[kind].plural, verb) for kind in kinds for verb in ("list", "watch")}
         for kind in kinds if synced else ():
             cluster.store(kind).replace([])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from clusterdns.limits import PRIVATEZONE_TOKEN_CHARACTERS, PRIVATEZONE_TOKEN_SECONDS
 from externaldns.providers.privatezone.emulator import record_operations, zone_operations
@@ -23,16 +24,26 @@ from externaldns.providers.privatezone.emulator.failure import (
 
 VERSION = "2018-01-01"
 
+Family = Literal["read", "write", "zone"]
+"""Calls that share a quota: those that only read, those that change records, those that change zones."""
+
 # Parameters that belong to the sending and not to what is asked for: a repetition may differ in them.
 TRANSPORT_PARAMETERS = frozenset({"Signature", "SignatureNonce", "Timestamp", "ClientToken", "Lang", "UserClientIp"})
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation; `writes` chooses the quota and the transaction."""
+    """One operation; `writes` asks for a transaction, and with the kind of what it is about chooses the quota."""
 
     run: Callable[[Call], Response]
     writes: bool
+
+    @property
+    def family(self) -> Family:
+        """The quota that it counts against."""
+        if not self.writes:
+            return "read"
+        return "write" if self.run.__module__ == record_operations.__name__ else "zone"
 
 
 def describe_user_service_status(call: Call) -> Response:

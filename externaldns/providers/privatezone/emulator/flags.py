@@ -10,7 +10,9 @@ from typing import NoReturn
 
 from clusterdns.errors import ConfigError
 from clusterdns.limits import PRIVATEZONE_QPS
+from externaldns.providers.privatezone.emulator.api import Family
 from externaldns.providers.privatezone.emulator.failure import ApiFailure
+from externaldns.providers.privatezone.emulator.faults import KINDS, Faults, parse_fault, parse_latency
 from externaldns.providers.privatezone.emulator.rows import BoundVpc
 from externaldns.providers.privatezone.emulator.rules import check_vpcs, check_zone_name
 from externaldns.providers.privatezone.emulator.signature import AccessKey
@@ -28,9 +30,11 @@ class Flags:
     zones: tuple[str, ...]
     vpc: BoundVpc
     key: AccessKey
-    read_qps: float | None
-    write_qps: float | None
+    quotas: Mapping[Family, float | None]
     codes: Mapping[str, str]
+    faults: Faults
+    resolvers: Mapping[str, Address]
+    """Where the DNS of other VPCs listens."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -56,10 +60,17 @@ def parse_flags(argv: Sequence[str] | None) -> Flags:
         database=given.database,
         zones=zones,
         vpc=vpc,
-        key=AccessKey(given.access_key_id, given.access_key_secret),
-        read_qps=_rate("--read-qps", given.read_qps),
-        write_qps=_rate("--write-qps", given.write_qps),
+        key=AccessKey(given.access_key_id, given.access_key_secret, given.security_token),
+        quotas={
+            "read": _rate("--read-qps", given.read_qps),
+            "write": _rate("--write-qps", given.write_qps),
+            "zone": _rate("--zone-qps", given.zone_qps),
+        },
         codes=dict(_code(pair) for pair in given.error_code),
+        faults=Faults(
+            tuple(parse_fault(text) for text in given.fault), tuple(parse_latency(text) for text in given.latency)
+        ),
+        resolvers=dict(_resolver(text) for text in given.vpc_dns),
     )
 
 
@@ -81,7 +92,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--access-key-id", required=True, metavar="ID", help="the only access key that may call the API")
     add("--access-key-secret", required=True, metavar="SECRET", help="its secret")
     add("--read-qps", type=float, metavar="N", help="calls a second before Throttling.User, for Describe and Check")
-    add("--write-qps", type=float, metavar="N", help="the same for all other operations (default of both: no limit)")
+    add("--write-qps", type=float, metavar="N", help="the same for operations that change records")
+    add("--zone-qps", type=float, metavar="N", help="the same for operations that change zones (default: no limits)")
+    add("--security-token", default="", metavar="TOKEN", help="the token that must come with the key, as with STS")
+    add("--vpc-dns", action="append", default=[], metavar="VPC=IP:PORT", help="DNS of another VPC, too; repeatable")
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="TARGET=KIND[:SHARE]",
+        help=f"let calls fail: {', '.join(KINDS)}; a target is an action, reads, writes or any; repeatable",
+    )
+    add("--latency", action="append", default=[], metavar="TARGET=SECONDS", help="let calls take that long; repeatable")
     add(
         "--error-code", action="append", default=[], metavar="OURS=THEIRS", help="answer another error code; repeatable"
     )
@@ -99,6 +121,13 @@ def _address(flag: str, text: str) -> Address:
     if ip is None or bracketed != (ip.version == 6) or not 0 <= number <= 65535:
         raise ConfigError(f"{text!r} must be IP:PORT, as in 127.0.0.1:8053 or [::1]:8053", source=flag)
     return str(ip), number
+
+
+def _resolver(text: str) -> tuple[str, Address]:
+    vpc, equals, address = text.partition("=")
+    if not (vpc and equals):
+        raise ConfigError(f"{text!r} must be VPC=IP:PORT, as in vpc-2=127.0.0.1:0", source="--vpc-dns")
+    return vpc, _address("--vpc-dns", address)
 
 
 def _rate(flag: str, rate: float | None) -> float | None:

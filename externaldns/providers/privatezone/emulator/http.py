@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -23,6 +25,7 @@ from clusterdns.limits import PRIVATEZONE_BODY_BYTES, TCP_IDLE_SECONDS
 from externaldns.providers.privatezone.emulator import api, failure
 from externaldns.providers.privatezone.emulator.call import Call
 from externaldns.providers.privatezone.emulator.failure import ApiFailure
+from externaldns.providers.privatezone.emulator.faults import CUT, LOST, REFUSALS, Faults
 from externaldns.providers.privatezone.emulator.parameters import Parameters
 from externaldns.providers.privatezone.emulator.quota import TokenBucket
 from externaldns.providers.privatezone.emulator.signature import (
@@ -36,27 +39,44 @@ from externaldns.providers.privatezone.emulator.store import Store
 
 log = logging.getLogger(__name__)
 
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A call whose signature and quota are in order."""
+
+    action: str
+    operation: api.Operation
+    parameters: Mapping[str, str]
+
+
 SHUTDOWN_SECONDS = 1.0  # For a request that is being read; an operation itself never waits.
 
 
 class ApiServer:
-    """Answers the API from `store`; `codes` replaces error codes by others, `*_qps` of None means no limit."""
+    """Answers the API from `store`.
+
+    `quotas` are calls a second by family (None: no limit), `codes` replaces error codes by others, `faults` happen.
+    """
 
     def __init__(
         self,
         store: Store,
         key: AccessKey,
         *,
-        read_qps: float | None = None,
-        write_qps: float | None = None,
+        quotas: Mapping[api.Family, float | None] | None = None,
         codes: Mapping[str, str] | None = None,
+        faults: Faults | None = None,
+        dice: Callable[[], float] = random.random,
         idle_seconds: float = TCP_IDLE_SECONDS.default,
     ) -> None:
         self._store = store
         self._key = key
         self._codes = codes or {}
         now = time.monotonic()
-        self._buckets = {False: TokenBucket(read_qps, now), True: TokenBucket(write_qps, now)}
+        families: tuple[api.Family, ...] = ("read", "write", "zone")
+        self._buckets = {family: TokenBucket((quotas or {}).get(family), now) for family in families}
+        self._faults = faults or Faults()
+        self._dice = dice
         self._nonces = NonceMemory()
         self._idle_seconds = idle_seconds
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
@@ -104,7 +124,14 @@ class ApiServer:
         try:
             async with asyncio.timeout(self._idle_seconds):
                 signed = await _read(request)
-            fields = self._answer(request.raw_path, signed, request.remote or "")
+            call = self._admit(request.raw_path, signed)
+            await asyncio.sleep(self._faults.seconds(call.action, writes=call.operation.writes))
+            fault = self._faults.pick(call.action, writes=call.operation.writes, dice=self._dice)
+            if fault in REFUSALS:
+                raise ApiFailure(REFUSALS[fault])
+            fields = {} if fault == CUT else self._answer(call, request.remote or "")
+            if fault in (CUT, LOST) and request.transport is not None:
+                request.transport.abort()
             return web.json_response({"RequestId": request_id, **fields})
         except ApiFailure as refused:
             error = refused
@@ -124,22 +151,26 @@ class ApiServer:
         }
         return web.json_response(body, status=error.status)
 
-    def _answer(self, target: str, request: SignedRequest, client: str) -> Mapping[str, object]:
+    def _admit(self, target: str, request: SignedRequest) -> _Admitted:
+        """Check who calls, what, and whether not too often."""
         if target.partition("?")[0] != "/" or request.method not in ("GET", "POST"):
             raise ApiFailure(failure.ACTION_UNKNOWN)
         wall = time.time()
         verified = verify(request, self._key, wall)
         self._nonces.use(verified, wall)
         operation = api.find_operation(verified.action, verified.version)
-        if not self._buckets[operation.writes].take(time.monotonic()):
+        if not self._buckets[operation.family].take(time.monotonic()):
             raise ApiFailure(failure.THROTTLED)
+        return _Admitted(verified.action, operation, verified.parameters)
+
+    def _answer(self, admitted: _Admitted, client: str) -> Mapping[str, object]:
         call = Call(
             store=self._store,
-            parameters=Parameters(verified.parameters),
-            now_ms=int(wall * 1000),
+            parameters=Parameters(admitted.parameters),
+            now_ms=int(time.time() * 1000),
             client=client,
         )
-        return api.execute(verified.action, operation, call)
+        return api.execute(admitted.action, admitted.operation, call)
 
 
 async def _read(request: web.BaseRequest) -> SignedRequest:

@@ -2,7 +2,7 @@
 
 The API (`http` → `signature` → `quota` → `api` → `zone_operations`, `record_operations` → `rules` → `store`) and the
 DNS (`dns` → `message` → `answer` → `vpc_view` → `store`) run in one thread on one SQLite file: what an API call has
-changed, the next DNS query sees. The DNS listener is the resolver of one VPC and answers the zones bound to it.
+changed, the next DNS query sees. Each DNS listener is the resolver of one VPC and answers the zones bound to it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, field
 
 from clusterdns.daemon import lifecycle, logs
 from clusterdns.errors import ClusterDNSError
@@ -32,6 +32,8 @@ class Listening:
 
     api: Address
     dns: Address
+    resolvers: Mapping[str, Address] = field(default_factory=dict)
+    """Of the other VPCs."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def _serve(flags: Flags, store: Store, stop: asyncio.Event) -> int:
     async with running(flags, store) as listening:
-        sys.stdout.write(f"ready api={_show(listening.api)} dns={_show(listening.dns)}\n")
+        others = "".join(f" {vpc}={_show(address)}" for vpc, address in listening.resolvers.items())
+        sys.stdout.write(f"ready api={_show(listening.api)} dns={_show(listening.dns)}{others}\n")
         sys.stdout.flush()
         await stop.wait()
     return 0
@@ -68,14 +71,17 @@ def open_store(flags: Flags) -> Iterator[Store]:
 @asynccontextmanager
 async def running(flags: Flags, store: Store) -> AsyncIterator[Listening]:
     """Answer from `store`; stop at the end. Raises ConfigError for an address that can't be had."""
-    api = ApiServer(store, flags.key, read_qps=flags.read_qps, write_qps=flags.write_qps, codes=flags.codes)
-    dns = DnsServer(VpcView(store, flags.vpc.vpc_id), *flags.dns_listen)
-    try:
-        await dns.start()
-        yield Listening(api=await api.start(*flags.api_listen), dns=dns.address)
-    finally:
-        await api.close()
-        await dns.close()
+    api = ApiServer(store, flags.key, quotas=flags.quotas, codes=flags.codes, faults=flags.faults)
+    async with AsyncExitStack() as cleanup:
+        servers: dict[str, DnsServer] = {}
+        for vpc, address in {flags.vpc.vpc_id: flags.dns_listen, **flags.resolvers}.items():
+            servers[vpc] = DnsServer(VpcView(store, vpc), *address)
+            cleanup.push_async_callback(servers[vpc].close)
+            await servers[vpc].start()
+        cleanup.push_async_callback(api.close)
+        addresses = {vpc: server.address for vpc, server in servers.items()}
+        own = addresses.pop(flags.vpc.vpc_id)
+        yield Listening(api=await api.start(*flags.api_listen), dns=own, resolvers=addresses)
 
 
 def _show(address: Address) -> str:

@@ -44,6 +44,8 @@ class AccessKey:
 
     key_id: str
     secret: str
+    token: str = ""
+    """The SecurityToken that must come with it, as with temporary keys; "" for lasting ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ def _form(request: SignedRequest) -> Pairs:
 def _check_key(key_id: str, security_token: str | None, key: AccessKey) -> None:
     if key_id != key.key_id:
         raise ApiFailure(KEY_UNKNOWN)
-    if security_token is not None:
+    if (security_token or "") != key.token:
         raise ApiFailure(TOKEN_UNKNOWN)
 
 

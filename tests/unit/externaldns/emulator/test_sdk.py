@@ -346,7 +346,7 @@ def test_refused_records(sdk: Client, zone_id: str) -> None:
 
 
 def test_throttling_and_other_error_codes() -> None:
-    flags = ["--write-qps", "0.1", "--read-qps", "1", "--error-code", "Throttling.User=Throttling"]
+    flags = ["--zone-qps", "0.1", "--read-qps", "1", "--error-code", "Throttling.User=Throttling"]
     with emulator(":memory:", *flags) as listening:
         sdk = client(listening.api)
         sdk.describe_zones(m.DescribeZonesRequest())

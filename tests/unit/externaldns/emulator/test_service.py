@@ -235,7 +235,8 @@ def test_values_of_flags() -> None:
         ]
     )
     assert (flags.api_listen, flags.dns_listen) == (("::1", 80), ("0.0.0.0", 53))
-    assert (flags.zones, flags.vpc.vpc_id, flags.read_qps, flags.write_qps) == (("a", "b"), "vpc-1", None, None)
+    assert (flags.zones, flags.vpc.vpc_id) == (("a", "b"), "vpc-1")
+    assert flags.quotas == {"read": None, "write": None, "zone": None}
 
 
 @pytest.fixture(scope="module")

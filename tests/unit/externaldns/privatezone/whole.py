@@ -38,7 +38,8 @@ def run(api: MemoryApi, wanted: Mapping[str, tuple[str, str]]) -> int:
     calls = Calls(clock=lambda: asyncio.get_running_loop().time(), dice=lambda: 0.0)
     provider = PrivateZoneProvider(api, calls, WriteGateway(api, api, calls, dry_run=False))
     try:
-        return virtual_time.run(Controller([ServiceSource(cluster)], TxtRegistry("me"), provider).run_once())
+        controller = Controller([ServiceSource(cluster)], TxtRegistry("me"), provider)
+        return len(virtual_time.run(controller.run_once()).changed)
     finally:
         calls.close()
 

@@ -1,0 +1,135 @@
+"""Carries out what `election` decides: takes the Lease, keeps it, and says when it is lost.
+
+A standby looks at the Lease every LEASE_RETRY_SECONDS and waits in `leading`; whoever acts asks `require` before each
+act (no I/O) and `confirm` before each batch of them (the server's word, unless it is fresh).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from clusterdns.errors import ClusterDNSError, KubeApiError
+from clusterdns.kube.election import Election
+from clusterdns.kube.lease import LeaseClient
+from clusterdns.limits import LEASE_RETRY_SECONDS
+
+logger = logging.getLogger(__name__)
+
+
+class NotLeading(ClusterDNSError):
+    """We are not the leader (any more): what was to be done is another process's to do."""
+
+    retryable = True
+
+
+class Leadership(Protocol):
+    """Whether we may act."""
+
+    @property
+    def leads(self) -> bool:
+        """True while we surely lead."""
+
+    async def leading(self) -> None:
+        """Return as soon as we lead."""
+
+    async def confirm(self) -> None:
+        """Raise NotLeading unless the API server, asked now or a moment ago, says that we lead."""
+
+    def require(self) -> None:
+        """Raise NotLeading unless we surely lead at this moment. No I/O."""
+
+
+class Alone:
+    """Without election: we always lead."""
+
+    leads = True
+
+    async def leading(self) -> None:
+        return
+
+    async def confirm(self) -> None:
+        return
+
+    def require(self) -> None:
+        return
+
+
+class Leader:
+    """One candidate for the Lease of `client`."""
+
+    def __init__(
+        self,
+        client: LeaseClient,
+        identity: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._election = Election(identity)
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._news = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._led = False
+
+    @property
+    def holder(self) -> str:
+        """Who leads as far as we know; "" for nobody."""
+        return self._election.holder
+
+    @property
+    def leads(self) -> bool:
+        return self._election.leads(self._clock())
+
+    async def run(self) -> None:
+        """Take and keep the Lease until cancelled; then give it back."""
+        try:
+            while True:
+                await self._try()
+                await asyncio.sleep(LEASE_RETRY_SECONDS.default)
+        finally:
+            await self._give_back()
+
+    async def leading(self) -> None:
+        while not self.leads:
+            await self._news.wait()
+            self._news.clear()
+
+    async def confirm(self) -> None:
+        if self._election.seconds_since_renewal(self._clock()) > LEASE_RETRY_SECONDS.default:
+            await self._try()
+        self.require()
+
+    def require(self) -> None:
+        if not self.leads:
+            raise NotLeading(f"not the leader; {self.holder or 'nobody'} is")
+
+    async def _try(self) -> None:
+        """Look at the Lease, and take or renew it if that is ours to do. Failures are for the next try."""
+        async with self._lock:
+            try:
+                self._election.look(await self._client.read(), self._clock())
+                wanted = self._election.step(self._clock(), self._wall_clock())
+                if wanted is not None:
+                    self._election.won(await self._client.write(wanted), self._clock())
+            except KubeApiError as error:
+                # 409: another candidate was faster.
+                level = logging.DEBUG if error.status == 409 else logging.WARNING
+                logger.log(level, "can't renew the lease: %s", error)
+        if self.leads != self._led:
+            self._led = self.leads
+            logger.info("leading" if self._led else f"not leading any more; {self.holder or 'nobody'} is")
+        if self._led:
+            self._news.set()
+
+    async def _give_back(self) -> None:
+        released = self._election.release(self._wall_clock())
+        if released is not None:
+            with suppress(KubeApiError):
+                await self._client.write(released)

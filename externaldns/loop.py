@@ -1,0 +1,191 @@
+"""The loop around the controller: full runs each interval, short runs soon after a change, and what failed again.
+
+    object changes  -> queue (200 ms) -> changed objects are asked again -> names -> short run
+    name failed     -> queue (1 s, 2 s, 4 s ...) -> short run
+    interval        -> can a full run find anything? -> full run, with short runs between its batches
+    not leading     -> nothing is written; the zones' mirrors are kept warm
+
+A run that is cancelled in its midst is completed by the next process: every write leaves the zone in a state that a
+plan can start from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from clusterdns.errors import ClusterDNSError
+from clusterdns.kube.leader import Alone, Leadership, NotLeading
+from externaldns.controller import ApplyFailed, Controller, NotSynced, Outcome
+from externaldns.queue import DirtyQueue
+from externaldns.schedule import Schedule
+
+logger = logging.getLogger(__name__)
+
+_OBJECTS = ""
+"""The key in the queue that stands for the objects that have changed: which names that concerns is asked later."""
+
+
+class ControlLoop:
+    """Runs `controller` on `schedule`."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        schedule: Schedule,
+        *,
+        events: bool,
+        gap_seconds: float = 0.0,
+        leadership: Leadership | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        """With `events`, changes in the stores are acted on at once; those of one object `gap_seconds` apart.
+
+        `clock` is monotonic seconds, `wall_clock` seconds since 1970.
+        """
+        self._controller = controller
+        self._schedule = schedule
+        self._events = events
+        self._leadership = leadership or Alone()
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._queue: DirtyQueue[str] = DirtyQueue(gap_seconds, dice)
+        self._news = asyncio.Event()
+        self._first = True
+        self.beat = clock()
+        """When the loop last came round: what /healthz believes."""
+
+    @property
+    def failing(self) -> int:
+        """How many names have failed and not succeeded since."""
+        return self._queue.failing
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        await self._controller.wait_synced()
+        self._controller.on_change(self._mark)
+        while True:
+            self.beat = self._clock()
+            if not self._leadership.leads:
+                await self._stand_by()
+            if self._schedule.should_run(self._clock()):
+                started = self._clock()
+                succeeded = await self._run_if_needed()
+                self._schedule.run_ended(started, self._clock(), succeeded)
+            await self._run_due()
+            wait = min(self._schedule.wait_seconds(self._clock()), self._queue.wait_seconds(self._clock()))
+            try:
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+            self._news.clear()
+
+    async def run_full(self) -> Outcome | None:
+        """A full run, its errors logged and counted; None if it could not be made."""
+        measured = self._controller.measured
+        try:
+            outcome = await self._controller.run_once(self._come_round)
+        except Exception as error:
+            self._tell_failed(error)
+            return None
+        self._first = False
+        self._settle(outcome)
+        if outcome.failed:
+            self._tell_failed(ApplyFailed(f"{len(outcome.failed)} names could not be changed"))
+            return outcome
+        measured.run_succeeded(self._wall_clock(), changed=bool(outcome.changed))
+        if outcome.changed:
+            logger.info("names that differed: %d", len(outcome.changed))
+        else:
+            logger.info("all records are up to date")
+        return outcome
+
+    async def _run_if_needed(self) -> bool:
+        """A full run if it could find anything; False if it could not be made, and should be tried again soon."""
+        try:
+            if not self._first and not await self._controller.needs_full_run():
+                if not self._queue.failing:
+                    self._controller.measured.run_succeeded(self._wall_clock(), changed=False)
+                return True
+        except Exception as error:
+            self._tell_failed(error)
+            return False
+        return await self.run_full() is not None
+
+    async def _come_round(self) -> None:
+        """Between two batches of a full run: what is urgent overtakes it."""
+        self.beat = self._clock()
+        await self._run_due()
+
+    async def _run_due(self) -> None:
+        """A short run for what is due, its errors logged and counted."""
+        changed_at = self._queue.take(self._clock())
+        marked = changed_at.pop(_OBJECTS, None)
+        if marked is not None:
+            for name in self._controller.dirty_names():
+                if not self._queue.postpone(name, marked, self._clock()):
+                    changed_at[name] = min(marked, changed_at.get(name, marked))
+        if not changed_at:
+            return
+        try:
+            outcome = await self._controller.run_names(changed_at)
+        except Exception as error:
+            self._tell_failed(error)
+            for name in changed_at:
+                self._queue.failed(name, self._clock())
+            return
+        for name in changed_at:
+            if name not in outcome.failed:
+                self._queue.done(name, self._clock())
+        self._settle(outcome)
+        if outcome.failed:
+            self._controller.measured.consecutive_errors += 1
+        else:
+            self._controller.measured.run_succeeded(self._wall_clock(), changed=bool(outcome.changed))
+        if outcome.changed:
+            logger.info("names that differed: %d", len(outcome.changed))
+
+    async def _stand_by(self) -> None:
+        """Wait until we lead. Whoever leads meanwhile writes to the zones, so the first run after it is a full one."""
+        logger.info("standing by")
+        self._controller.forget()
+        while not self._leadership.leads:
+            self.beat = self._clock()
+            try:
+                await self._controller.warm_up()
+            except ClusterDNSError as error:
+                logger.warning("can't read the zones while standing by: %s", error)
+            try:
+                async with asyncio.timeout(self._schedule.interval):
+                    await self._leadership.leading()
+            except TimeoutError:
+                continue
+        self._first = True
+        self._schedule.run_now()
+
+    def _mark(self) -> None:
+        if self._events:
+            self._queue.mark(_OBJECTS, self._clock())
+            self._news.set()
+
+    def _settle(self, outcome: Outcome) -> None:
+        now = self._clock()
+        for name in outcome.changed:
+            self._queue.done(name, now)
+        for name in outcome.failed:
+            pause = self._queue.failed(name, now)
+            logger.info("%s is tried again in %.0f s", name, pause)
+
+    def _tell_failed(self, error: Exception) -> None:
+        measured = self._controller.measured
+        measured.consecutive_errors += 1
+        measured.source_errors += isinstance(error, NotSynced)
+        measured.registry_errors += not isinstance(error, NotSynced | ApplyFailed | NotLeading)
+        # Anything but our own errors is a bug; its place in the code is needed to mend it.
+        logger.error("run failed: %s", error, exc_info=not isinstance(error, ClusterDNSError))

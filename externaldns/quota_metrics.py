@@ -1,0 +1,61 @@
+"""Metrics of the calls to PrivateZone, of propagation and of events: numbers that live where they are counted."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry
+
+from clusterdns.daemon.metrics import Source, register
+from clusterdns.kube.events import EventRecorder
+from externaldns.propagation import PropagationCheck
+from externaldns.providers.privatezone.calls import Calls
+
+
+def export_calls(registry: CollectorRegistry, calls: Calls) -> None:
+    """Show at each scrape how many calls were made, how they ended, and how many a second may be."""
+    register(
+        registry,
+        Source(
+            "counter",
+            "clusterdns_externaldns_privatezone_calls_total",
+            "Calls to PrivateZone, by family and outcome: ok, or the error's code.",
+            ("family", "outcome"),
+            lambda: sorted(calls.outcomes.items()),
+        ),
+        Source(
+            "gauge",
+            "clusterdns_externaldns_privatezone_call_rate",
+            "Calls a second that each family may make now; it gives way to throttling.",
+            ("family",),
+            lambda: [((family,), rate) for family, rate in sorted(calls.rates().items())],
+        ),
+    )
+
+
+def export_propagation(
+    registry: CollectorRegistry, check: PropagationCheck | None, recorder: EventRecorder | None
+) -> None:
+    """Show at each scrape how long changes took to be answered, and what was lost on the way to people."""
+    register(
+        registry,
+        Source(
+            "histogram",
+            "clusterdns_externaldns_propagation_seconds",
+            "From an object's change to the new answer of DNS.",
+            (),
+            lambda: [((), check.seconds)] if check else [],
+        ),
+        Source(
+            "counter",
+            "clusterdns_externaldns_propagation_missed_total",
+            "Changes that DNS did not answer with in time.",
+            (),
+            lambda: [((), check.missed)] if check else [],
+        ),
+        Source(
+            "counter",
+            "clusterdns_externaldns_events_lost_total",
+            "Kubernetes Events that could not be posted.",
+            (),
+            lambda: [((), recorder.lost)] if recorder else [],
+        ),
+    )
