@@ -121,6 +121,7 @@ def _replacements(program: str, done: Rehearsal) -> Iterator[contextlib.Abstract
         return
     daemon = "clusterdns.daemon.dns_server"
     yield mock.patch("autopath.clusters.ClusterWatch", partial(_Watch, done, synced=True))
+    yield mock.patch("nodelocal.node_pods.ClusterWatch", partial(_Watch, done, synced=True))
     yield mock.patch("nodelocal.service.Interception", partial(_Interception, done))
     yield mock.patch("clusterdns.daemon.endpoints.HttpServer", partial(_Http, done))
     yield mock.patch(f"{daemon}.open_udp", partial(_note_listener, done, "UDP"))

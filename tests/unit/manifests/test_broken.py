@@ -30,7 +30,7 @@ _ROWS = [
     ("externaldns", "- --policy=upsert-only", "", "--policy: is required"),
     ("externaldns", "--registry=txt", "--default-targets=192.0.2.1", "--default-targets: this flag of ExternalDNS's"),
     # Corefiles.
-    ("nodelocal", "client_subnet\n", "client_subnets\n", 'unknown option "client_subnets" of forward'),
+    ("nodelocal", "autopath @node\n", "autopath @nodes\n", 'unknown search list "@nodes"'),
     ("nodelocal", "errors", "kubernetes cluster.local", "the directive kubernetes of CoreDNS is not supported here"),
     ("autopath", "errors", "error", 'unknown directive "error"'),
     ("autopath", "kubernetes cluster.local", "#", "/etc/coredns/Corefile:"),
@@ -102,7 +102,7 @@ _ROWS = [
     ("rbac", "  name: external-dns\n  namespace: external-dns\n", "  name: a\n  namespace: b\n", "is not used here"),
     ("rbac", "  name: system:coredns\nrules", "  name: system:dns\nrules", "nobody is bound to system:dns"),
     ("autopath", "pods verified", "pods insecure", "needs `kubernetes` with `pods verified`"),
-    ("nodelocal", "automountServiceAccountToken: false", "", "a token is for pods that watch the API server"),
+    ("nodelocal", "autopath @node\n", "", "a token is for pods that watch the API server"),
     # Rights on the node.
     ("nodelocal", "[NET_ADMIN, NET_BIND_SERVICE]", "[NET_ADMIN]", "port 53 of the host is for root with NET_BIND"),
     ("nodelocal", "runAsUser: 0", "runAsUser: 65532", "port 53 of the host is for root with NET_BIND_SERVICE"),
