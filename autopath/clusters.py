@@ -113,6 +113,11 @@ class Clusters:
         """What the indexes have measured: how long changes took into DNS."""
         return [index.programming_durations for source in self._sources.values() for index in source.indexes]
 
+    @property
+    def sources(self) -> list[Source]:
+        """Each cluster, in the order in which they were first named."""
+        return list(self._sources.values())
+
     def source_for(self, config: Config) -> Source:
         """The source that a directive names."""
         origin = Origin(

@@ -13,12 +13,11 @@ import asyncio
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from autopath import kubernetes
+from autopath import processes
 from autopath.clusters import Clusters
-from autopath.k8s_external import K8sExternal
-from autopath.name_servers import own_addresses
+from autopath.makers import makers_over
 from clusterdns import __version__
 from clusterdns.daemon import flags, lifecycle, logs
 from clusterdns.daemon.corefile_loader import Loaded, load_corefile
@@ -27,15 +26,13 @@ from clusterdns.daemon.dns_server import DnsServer
 from clusterdns.daemon.kube_metrics import register_kube_metrics
 from clusterdns.daemon.metrics import new_registry
 from clusterdns.daemon.reload import Reload
-from clusterdns.directives.assemble import Assembly, Maker, Site, assemble
-from clusterdns.directives.chain import Handler
+from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config import k8s_external as k8s_external_config
 from clusterdns.directives.config import kubernetes as kubernetes_config
-from clusterdns.directives.config.kubernetes import PodMode
+from clusterdns.directives.config import multisocket
 from clusterdns.directives.config.server import STANDARD
 from clusterdns.errors import ConfigError
 from clusterdns.limits import PORT
-from clusterdns.wire.names import name_from_text, name_to_text
 
 FLAGS = (
     flags.Flag("conf", "text", "Corefile", "the Corefile to load"),
@@ -46,7 +43,12 @@ FLAGS = (
     flags.Flag("log-level", "text", "info", "debug, info, warning or error"),
     flags.Flag("log-format", "text", "text", "text or json"),
 )
-DIRECTIVES = {**STANDARD, "k8s_external": k8s_external_config.parse, "kubernetes": kubernetes_config.parse}
+DIRECTIVES = {
+    **STANDARD,
+    "k8s_external": k8s_external_config.parse,
+    "kubernetes": kubernetes_config.parse,
+    "multisocket": multisocket.parse,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,28 +64,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         sys.stderr.write(f"autopath: {error}\n")
         return 2
-    return lifecycle.run(lambda stop: serve(options, stop))
-
-
-async def serve(options: flags.Flags, stop: asyncio.Event) -> int:
-    """Serve the Corefile, and whatever it changes to, until `stop` is set. Raises ConfigError."""
-    port = options.integer("p" if "p" in options.given else "dns.port")
-    clusters = Clusters()
 
     def load() -> Loaded:
+        port = options.integer("p" if "p" in options.given else "dns.port")
         return load_corefile(options.text("conf"), DIRECTIVES, default_port=port)
 
+    try:
+        loaded = load()
+        lifecycle.write_pid_file(options.text("pidfile"))
+        if processes.count(loaded) > 1:
+            return processes.serve(loaded, load)
+    except ConfigError as error:
+        sys.stderr.write(" ".join(str(error).split()) + "\n")
+        return 1
+    return lifecycle.run(lambda stop: serve(loaded, load, stop))
+
+
+async def serve(loaded: Loaded, load: Callable[[], Loaded], stop: asyncio.Event) -> int:
+    """Serve a Corefile, and whatever it changes to by `load`, until `stop` is set. Raises ConfigError."""
+    clusters = Clusters()
+
     def make(loaded: Loaded) -> Assembly:
-        makers = {"kubernetes": _kubernetes_maker(clusters), "k8s_external": _external_maker(clusters)}
-        return assemble(loaded.servers, clock=time.monotonic, makers=makers)
+        return assemble(loaded.servers, clock=time.monotonic, makers=makers_over(clusters))
 
     async def apply(changed: Loaded) -> None:
+        if processes.count(changed) > 1:
+            raise ConfigError("multisocket takes effect when autopath starts: start it anew")
         assembly = make(changed)
         await clusters.start()
         await server.replace(changed.servers, assembly)
 
-    loaded = load()
-    lifecycle.write_pid_file(options.text("pidfile"))
     registry = new_registry("autopath", __version__)
     server = DnsServer(loaded.servers, make(loaded), registry)
     reload = Reload(loaded, load, apply)
@@ -101,49 +111,6 @@ async def serve(options: flags.Flags, stop: asyncio.Event) -> int:
         await server.close()
         await clusters.close()
     return 0
-
-
-def _kubernetes_maker(clusters: Clusters) -> Maker:
-    """Makes `kubernetes` handlers, which answer from what `clusters` fills."""
-
-    def make(config: kubernetes_config.Config, site: Site, following: Handler) -> Handler:
-        config = config.serving([name_to_text(zone) for zone in site.zones])
-        source = clusters.source_for(config)
-        handler = kubernetes.Kubernetes(
-            config,
-            source.cluster,
-            source.index_for(config),
-            source.pods,
-            imported=source.imported_index_for(config),
-            own=own_addresses(site.addresses),
-            resolve=site.resolve,
-            following=following,
-        )
-        # Without pods nobody's search list is known; `autopath @kubernetes` then says what it needs.
-        if config.pods is PodMode.VERIFIED:
-            site.search_lists = source.search_lists_for(name_from_text(config.primary_zone))
-        site.transferable.append(handler)
-        site.parts.ready.append(("kubernetes", lambda: handler.synced))
-        return handler.handle
-
-    return make
-
-
-def _external_maker(clusters: Clusters) -> Maker:
-    """Makes `k8s_external` handlers, which answer from the cluster of their block's `kubernetes`."""
-
-    def make(config: k8s_external_config.Config, site: Site, following: Handler) -> Handler:
-        behind = [each for each in site.transferable if isinstance(each, kubernetes.Kubernetes)]
-        if not behind:
-            raise ConfigError("k8s_external needs `kubernetes` in the same server block")
-        cluster = behind[0].config
-        index = clusters.source_for(cluster).external_index_for(cluster, config.headless)
-        zones = config.zones or tuple(map(name_to_text, site.zones))
-        handler = K8sExternal(config, zones, behind[0], index, resolve=site.resolve, following=following)
-        site.transferable.append(handler)
-        return handler.handle
-
-    return make
 
 
 if __name__ == "__main__":

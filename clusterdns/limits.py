@@ -320,6 +320,14 @@ AUTOPATH_PAIR_SECONDS = Limit(
 AUTOPATH_DECISIONS = Limit("searches remembered", 16384, 1, 1048576, "searches", "this project: 10 MB")
 AUTOPATH_DENIALS = Limit("names remembered of searches that failed", 4096, 1, 1048576, "names", "this project: 4 MB")
 
+# Several processes that answer as one server.
+PROCESSES = Limit("multisocket", 1, 1, 1024, "processes", "CoreDNS multisocket")
+PROCESS_ANSWER_SECONDS = Limit("a process says how it is", 0.8, 0.1, 30, "seconds", "this project: probes wait 1 s")
+PROCESS_BACKLOG_BYTES = Limit(
+    "changes that a process has not taken", 67108864, 1048576, 1073741824, "bytes", "this project: 500,000 changes"
+)
+PROCESS_START_SECONDS = Limit("a new process answers", 10, 1, 300, "seconds", "this project")
+
 # Loops.
 LOOP_SECONDS = Limit("an upstream is asked whether it loops", 30, 1, 3600, "seconds", "CoreDNS loop")
 LOOP_RETRY_SECONDS = Limit("pause before it is asked again", 2, 1, 3600, "seconds", "CoreDNS loop")

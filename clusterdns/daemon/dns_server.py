@@ -13,7 +13,7 @@ import socket
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -25,7 +25,7 @@ from clusterdns.daemon.dns_metrics import (
     register_listener_metrics,
 )
 from clusterdns.daemon.endpoints import HttpEndpoints, Pages
-from clusterdns.daemon.http import Handler
+from clusterdns.daemon.http import Handler, Page
 from clusterdns.daemon.lifecycle import eternal
 from clusterdns.daemon.loop_probe import LoopProbe
 from clusterdns.daemon.metrics import exposition
@@ -48,6 +48,16 @@ T = TypeVar("T")
 Place = tuple[str, int]
 
 
+class Says(Protocol):
+    """Who knows how a server is: its pages."""
+
+    def say_health(self) -> Page | Awaitable[Page]: ...
+
+    def say_ready(self) -> Page | Awaitable[Page]: ...
+
+    def say_metrics(self) -> Page | Awaitable[Page]: ...
+
+
 class DnsServer:
     """Everything that one process listens on for its Corefile, and for `pages` of its own."""
 
@@ -57,12 +67,16 @@ class DnsServer:
         assembly: Assembly,
         registry: CollectorRegistry,
         pages: Pages = MappingProxyType({}),
+        *,
+        serves_pages: bool = True,
     ) -> None:
+        """Without `serves_pages` nothing is served over HTTP: this is one of several processes."""
         self._servers = servers
         self._assembly = assembly
         self._registry = registry
         self._listeners: dict[Place, Listeners] = {}
         self._own_pages = pages
+        self._serves_pages = serves_pages
         self._endpoints = HttpEndpoints()
         self._check = SelfCheck(lambda: self.addresses if _all(self._servers, health.Config) else ())
         self._background: list[asyncio.Task[None]] = []
@@ -229,14 +243,9 @@ class DnsServer:
 
     def _pages(self) -> Pages:
         """What is wanted where; several server blocks may name one place, and it is the same for all of them."""
-        pages: dict[Endpoint, dict[str, Handler]] = {place: dict(paths) for place, paths in self._own_pages.items()}
-        for health_config in _all(self._servers, health.Config):
-            pages.setdefault(health_config.endpoint, {})["/health"] = self.say_health
-        for ready_config in _all(self._servers, ready.Config):
-            pages.setdefault(ready_config.endpoint, {})["/ready"] = self.say_ready
-        for prometheus_config in _all(self._servers, prometheus.Config):
-            pages.setdefault(prometheus_config.endpoint, {})["/metrics"] = self.say_metrics
-        return pages
+        if not self._serves_pages:
+            return {}
+        return pages_of(self._servers, self, self._own_pages)
 
     def say_health(self) -> tuple[int, str, bytes]:
         """/health: 503 with the addresses on which this server does not answer itself; restarting it may help."""
@@ -264,6 +273,18 @@ class DnsServer:
     def say_metrics(self) -> tuple[int, str, bytes]:
         """/metrics: everything that is counted."""
         return exposition(self._registry)
+
+
+def pages_of(servers: Sequence[ServerConfig], says: Says, own: Pages = MappingProxyType({})) -> Pages:
+    """What a Corefile wants served over HTTP, and where, with `own` pages beside it."""
+    pages: dict[Endpoint, dict[str, Handler]] = {place: dict(paths) for place, paths in own.items()}
+    for health_config in _all(servers, health.Config):
+        pages.setdefault(health_config.endpoint, {})["/health"] = says.say_health
+    for ready_config in _all(servers, ready.Config):
+        pages.setdefault(ready_config.endpoint, {})["/ready"] = says.say_ready
+    for prometheus_config in _all(servers, prometheus.Config):
+        pages.setdefault(prometheus_config.endpoint, {})["/metrics"] = says.say_metrics
+    return pages
 
 
 def _open(places: Iterable[Place]) -> dict[Place, tuple[socket.socket, socket.socket]]:

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -18,7 +18,10 @@ from clusterdns.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
-Handler = Callable[[], tuple[int, str, bytes]]
+Page = tuple[int, str, bytes]
+"""Status, content type, body."""
+
+Handler = Callable[[], Page | Awaitable[Page]]
 
 
 class HttpServer:
@@ -67,7 +70,8 @@ class HttpServer:
             # RFC 9110 section 15.5.6: "The origin server MUST generate an Allow header field in a 405 response"
             return web.Response(status=405, text="method not allowed\n", headers={"Allow": "GET, HEAD"})
         try:
-            status, content_type, body = handler()
+            page = handler()
+            status, content_type, body = page if isinstance(page, tuple) else await page
         except Exception:
             logger.exception("bug: the handler of %s failed", request.path)
             return web.Response(status=500, text="internal error\n")

@@ -64,15 +64,22 @@ class Store(Generic[T]):
     def get(self, namespace: str, name: str) -> T | None:
         return self._objects.get(namespace, {}).get(name)
 
-    def subscribe(self, listener: Listener[T]) -> None:
-        """Call `listener` for each change from now on; the objects already here are told first, as added."""
+    def subscribe(self, listener: Listener[T], *, from_now: bool = False) -> None:
+        """Call `listener` for each change from now on; the objects already here are told first, as added.
+
+        With `from_now` those are not told.
+        """
         self._listeners.append(listener)
-        for current in self:
-            listener(None, current)
+        if not from_now:
+            for current in self:
+                listener(None, current)
 
     def put(self, new: KubeObject) -> None:
         """Add or replace one object; if it is kept as the one before was, nobody is told."""
-        kept = self._form(new)
+        self.take(self._form(new))
+
+    def take(self, kept: T) -> None:
+        """Add or replace one object, as another store of this kind keeps it."""
         names = self._objects.get(kept.namespace)
         if names is None:
             names = self._objects[kept.namespace] = {}

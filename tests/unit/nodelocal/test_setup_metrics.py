@@ -17,7 +17,9 @@ def test_every_errortype_is_there_from_the_start_and_counts() -> None:
     assert {endpoint: list(paths) for endpoint, paths in pages.items()} == {PLACE: ["/metrics"]}
 
     def counts() -> dict[str, float]:
-        status, _, body = pages[PLACE]["/metrics"]()
+        page = pages[PLACE]["/metrics"]()
+        assert isinstance(page, tuple)
+        status, _, body = page
         assert status == 200
         return {
             sample.labels["errortype"]: sample.value

@@ -1,0 +1,210 @@
+"""Several autopath processes as one server: they answer alike, are started again, count together and end together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import dns.asyncquery
+import dns.message
+from prometheus_client.parser import text_string_to_metric_families
+
+from clusterdns.demo.processes import Program, free_ports
+
+COREFILE = """
+.:{port} {{
+    bind 127.0.0.1
+    multisocket {count}
+    health 127.0.0.1:{health}
+    ready 127.0.0.1:{ready}
+    prometheus 127.0.0.1:{metrics}
+    kubernetes cluster.local {{
+        manifests {manifests}
+        ttl {ttl}
+    }}
+    reload 1h 1s
+}}
+"""
+
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}, namespace: shop}}
+spec: {{clusterIP: {address}, ports: [{{port: 80}}]}}
+"""
+
+NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
+# Enough source ports that each of three processes gets some: all miss one with a chance of (2/3)^60.
+_PORTS = 60
+_PATIENCE = 20.0
+
+
+class Server:
+    """A running one; what it is asked comes from a new port each time, and the kernel chooses a process by that."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.health, self.ready, self.metrics = free_ports(4)
+        self.folder = folder
+        self.manifests = folder / "cluster"
+        self.manifests.mkdir()
+        (self.manifests / "namespace.yaml").write_text(NAMESPACE)
+        self.add_service("web", "10.96.0.1")
+        self.corefile = folder / "Corefile"
+        self.write_corefile(3, 5)
+        url = f"http://127.0.0.1:{self.ready}/ready"
+        self.program = Program("autopath", "autopath.service", ["-conf", str(self.corefile)], {}, folder, url)
+
+    def write_corefile(self, count: int, ttl: int) -> None:
+        ports = {"port": self.port, "health": self.health, "ready": self.ready, "metrics": self.metrics}
+        self.corefile.write_text(COREFILE.format(count=count, ttl=ttl, manifests=self.manifests, **ports))
+
+    def add_service(self, name: str, address: str) -> None:
+        (self.manifests / f"{name}.yaml").write_text(SERVICE.format(name=name, address=address))
+
+    def children(self) -> set[int]:
+        """The numbers of the processes that answer."""
+        path = Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children")
+        return {int(number) for number in path.read_text().split()}
+
+    async def ask(self, name: str) -> str:
+        """The records, or the rcode; empty for no answer: the process that had the question was killed."""
+        try:
+            query = dns.message.make_query(f"{name}.shop.svc.cluster.local", "A")
+            answer = await dns.asyncquery.udp(query, "127.0.0.1", timeout=0.5, port=self.port)
+        except (OSError, dns.exception.Timeout):
+            return ""
+        return " ".join(rrset.to_text() for rrset in answer.answer) or dns.rcode.to_text(answer.rcode())
+
+    async def everyone_says(self, name: str) -> set[str]:
+        return set(await asyncio.gather(*(self.ask(name) for _ in range(_PORTS))))
+
+    async def page(self, port: int, path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as response:
+            return response.status, await response.text()
+
+    async def counted(self, metric: str) -> float:
+        _, text = await self.page(self.metrics, "/metrics")
+        families = text_string_to_metric_families(text)
+        return sum(sample.value for family in families for sample in family.samples if sample.name == metric)
+
+
+@asynccontextmanager
+async def _running(folder: Path) -> AsyncIterator[Server]:
+    server = Server(folder)
+    await server.program.start()
+    try:
+        yield server
+    finally:
+        await server.program.stop()
+
+
+async def _until(holds: Callable[[], object], what: str) -> None:
+    async with asyncio.timeout(_PATIENCE):
+        while True:
+            found = holds()
+            if await found if asyncio.iscoroutine(found) else found:
+                return
+            await asyncio.sleep(0.05)
+    raise AssertionError(what)
+
+
+def test_several_processes_answer_as_one(tmp_path: Path) -> None:
+    asyncio.run(_answer_as_one(tmp_path))
+
+
+async def _answer_as_one(folder: Path) -> None:
+    async with _running(folder) as server:
+        assert len(server.children()) == 3
+        assert await server.everyone_says("web") == {"web.shop.svc.cluster.local. 5 IN A 10.96.0.1"}
+        assert await server.counted("coredns_dns_requests_total") == _PORTS
+        assert await server.counted("coredns_build_info") == 1
+        assert await server.page(server.health, "/health") == (200, "OK")
+        # What changes in the cluster reaches all of them.
+        server.add_service("db", "10.96.0.2")
+        await _until(lambda: _is(server, "db", "db.shop.svc.cluster.local. 5 IN A 10.96.0.2"), "a new Service")
+        (server.manifests / "db.yaml").unlink()
+        await _until(lambda: _is(server, "db", "NXDOMAIN"), "a Service that is gone")
+
+
+async def _is(server: Server, name: str, said: str) -> bool:
+    return await server.everyone_says(name) == {said}
+
+
+def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
+    asyncio.run(_start_again(tmp_path))
+
+
+async def _start_again(folder: Path) -> None:
+    async with _running(folder) as server:
+        await server.everyone_says("web")
+        before = await server.counted("coredns_dns_requests_total")
+        server.add_service("late", "10.96.0.3")
+        await _until(lambda: _is(server, "late", "late.shop.svc.cluster.local. 5 IN A 10.96.0.3"), "a new Service")
+        (victim, *others) = sorted(server.children())
+        os.kill(victim, signal.SIGKILL)
+        await _until(lambda: len(server.children() - {victim}) == 3, "another process")
+        assert set(others) <= server.children()
+        await _until(lambda: _ready(server), "ready again")
+        # It knows what was learnt before it began, and nothing that was counted is lost.
+        assert await server.everyone_says("late") == {"late.shop.svc.cluster.local. 5 IN A 10.96.0.3"}
+        assert await server.counted("coredns_dns_requests_total") >= before + _PORTS
+        # One that hangs is not ready, and not healthy: the server is to be started anew.
+        os.kill(others[0], signal.SIGSTOP)
+        status, text = await server.page(server.health, "/health")
+        assert (status, text) == (503, f"process {others[0]} does not answer")
+        assert (await server.page(server.ready, "/ready"))[0] == 503
+        os.kill(others[0], signal.SIGCONT)
+        await _until(lambda: _ready(server), "ready again")
+
+
+async def _ready(server: Server) -> bool:
+    return (await server.page(server.ready, "/ready"))[0] == 200
+
+
+def test_a_changed_corefile_has_new_processes(tmp_path: Path) -> None:
+    asyncio.run(_change(tmp_path))
+
+
+async def _change(folder: Path) -> None:
+    async with _running(folder) as server:
+        before = server.children()
+        server.corefile.write_text("wrong {")
+        os.kill(server.program.pid, signal.SIGUSR1)
+        await _until(lambda: _failed(server), "the wrong Corefile is refused")
+        assert server.children() == before
+        server.write_corefile(2, 7)
+        os.kill(server.program.pid, signal.SIGUSR1)
+        await _until(lambda: _is(server, "web", "web.shop.svc.cluster.local. 7 IN A 10.96.0.1"), "the new TTL")
+        await _until(lambda: len(server.children()) == 2 and not server.children() & before, "two new processes")
+        await _until(lambda: _ready(server), "ready")
+
+
+async def _failed(server: Server) -> bool:
+    return await server.counted("coredns_reload_failed_total") == 1
+
+
+def test_all_end_with_the_one_above(tmp_path: Path) -> None:
+    asyncio.run(_end(tmp_path))
+
+
+async def _end(folder: Path) -> None:
+    async with _running(folder) as server:
+        children = server.children()
+        await server.program.stop()
+        assert not [number for number in children if _lives(number)]
+        await server.program.start()
+        children = server.children()
+        await server.program.kill()
+        await _until(lambda: not [number for number in children if _lives(number)], "no process is left")
+
+
+def _lives(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
