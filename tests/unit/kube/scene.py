@@ -48,6 +48,17 @@ class Scene:
         while not self.cluster.store(kind).synced:  # noqa: ASYNC110 (virtual time)
             await asyncio.sleep(0.001)
 
+    async def another(self, kinds: frozenset[str], **more: Any) -> Cluster:
+        """What a watch that starts now finds in the same server."""
+        cluster = Cluster(lean=True)
+        watch = ClusterWatch(cluster, Access(self.server.kubeconfig(self.folder)), kinds, dice=lambda: 0.0, **more)
+        task = asyncio.create_task(watch.run())
+        while not all(cluster.store(kind).synced for kind in kinds):  # noqa: ASYNC110 (virtual time)
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return cluster
+
     async def services(self, *expected: str) -> None:
         await until(self.cluster.services, lambda: names(self.cluster.services) == sorted(expected))
 
@@ -58,6 +69,7 @@ async def watching(
     kinds: frozenset[str],
     *,
     prepare: Callable[[ApiServerDouble], None] = lambda server: None,
+    lean: bool = False,
     limits: dict[str, Any] | None = None,
     **more: Any,
 ) -> AsyncIterator[Scene]:
@@ -66,7 +78,7 @@ async def watching(
         server.put("Service", "web", "shop", spec={"clusterIP": "10.96.1.10"})
         server.put("Service", "db", "data", spec={"clusterIP": "None"})
         prepare(server)
-        cluster = Cluster()
+        cluster = Cluster(lean=lean)
         access = Access(server.kubeconfig(folder), **(limits or {}))
         watch = ClusterWatch(cluster, access, kinds, dice=lambda: 0.0, **more)
         task = asyncio.create_task(watch.run())
