@@ -69,8 +69,8 @@ class Reflector:
         """A streamed list is under way."""
         self._streams = True
         """The next list is to be streamed."""
-        self._unseen: dict[Key, None] = {}
-        """Keys in the store that the list under way has not had yet."""
+        self._unseen: dict[str, dict[str, KubeObject]] = {}
+        """What is in the store and the list under way has not had yet, by namespace."""
         self._pause = 0.0
         self._failures = 0
         """Failures since the server last told us something."""
@@ -87,7 +87,7 @@ class Reflector:
             return Pause(seconds)
         if not self._version:
             if not self._continue:
-                self._unseen = self._store.keys()
+                self._unseen = self._store.by_namespace()
             if self._continue or not self._streams:
                 return ListPage(self._continue)
             self._streaming = True
@@ -98,7 +98,7 @@ class Reflector:
 
     def found(self, new: KubeObject) -> None:
         """An object of a page of the list."""
-        self._unseen.pop(new.key, None)
+        self._see(new.key)
         self._store.put(new)
 
     def listed(self, resource_version: str, continue_token: str) -> None:
@@ -117,7 +117,7 @@ class Reflector:
                 self.found(new)
                 self._move_to(version)
             case Delete(key, version):
-                self._unseen.pop(key, None)
+                self._see(key)
                 self._store.delete(key)
                 self._move_to(version)
             case Bookmark(version, ends_list):
@@ -133,13 +133,17 @@ class Reflector:
             self.trouble = ""
         return True
 
+    def _see(self, key: Key) -> None:
+        if self._unseen:
+            self._unseen.get(key[0], {}).pop(key[1], None)
+
     def _move_to(self, version: str) -> None:
         # Before its end, the versions in a streamed list say nothing about what is still missing.
         if version and not self._streaming:
             self._version = version
 
     def _finish_list(self, version: str) -> None:
-        self._store.finish(self._unseen)
+        self._store.finish([each.key for names in self._unseen.values() for each in names.values()])
         self.lists += 1
         self._unseen = {}
         self._streaming = False

@@ -57,9 +57,9 @@ class Store(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter([each for names in self._objects.values() for each in names.values()])
 
-    def keys(self) -> dict[Key, None]:
-        """The keys, in order, as they are now."""
-        return {(namespace, name): None for namespace, names in self._objects.items() for name in names}
+    def by_namespace(self) -> dict[str, dict[str, T]]:
+        """What is here now, by namespace, then name: a copy that costs a few milliseconds for 150,000 objects."""
+        return {namespace: names.copy() for namespace, names in self._objects.items()}
 
     def get(self, namespace: str, name: str) -> T | None:
         return self._objects.get(namespace, {}).get(name)
@@ -109,7 +109,7 @@ class Store(Generic[T]):
 
     def keep(self, keys: Set[Key]) -> None:
         """Remove what is not in `keys` and mark the store synced."""
-        self.finish([key for key in self.keys() if key not in keys])
+        self.finish([each.key for each in self if each.key not in keys])
 
     def finish(self, gone: Iterable[Key]) -> None:
         """Remove what is `gone` and mark the store synced: the end of a list whose objects were put one by one.
