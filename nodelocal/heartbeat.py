@@ -54,17 +54,18 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Ask for ever. What can't be asked now is tried again in half a second."""
-        clock = asyncio.get_running_loop().time
-        self._all = [_Asked(address, clock()) for address in self.addresses]
+        loop = asyncio.get_running_loop()
+        self._all = [_Asked(address, loop.time()) for address in self.addresses]
         try:
             while True:
                 for asked in self._all:
-                    self._hear(asked, clock())
-                    self._ask(asked)
+                    self._judge(asked, loop.time())
+                    self._ask(asked, loop)
                 await asyncio.sleep(INTERCEPTION_ASK_SECONDS.default)
         finally:
             for asked in self._all:
                 if asked.socket is not None:
+                    loop.remove_reader(asked.socket)
                     asked.socket.close()
 
     async def answered(self, addresses: Collection[str]) -> None:
@@ -78,26 +79,29 @@ class Heartbeat:
         """The addresses that have not answered for so long that the kernel sends nobody there."""
         return tuple(asked.address for asked in self._all if asked.silent)
 
-    def _ask(self, asked: _Asked) -> None:
+    def _ask(self, asked: _Asked, loop: asyncio.AbstractEventLoop) -> None:
         try:
             if asked.socket is None:
                 asked.socket = _open(asked.address, self.port)
+                loop.add_reader(asked.socket, self._hear, asked, asked.socket, loop)
             asked.socket.send(secrets.token_bytes(2) + _FLAGS_AND_COUNTS + QUESTION)
         except OSError as error:
             # The address is not there (yet), nobody listens (ECONNREFUSED), or the socket's buffer is full.
             _log.debug("%s can't be asked: %s", asked.address, error.strerror)
 
-    def _hear(self, asked: _Asked, now: float) -> None:
-        """Take the answers that came."""
-        while asked.socket is not None:
-            try:
-                asked.socket.recv(_ANSWER_BYTES)
-            except OSError:
-                break  # BlockingIOError: nothing more has come; ECONNREFUSED: of the question before
-            asked.answered = now
-            if asked.address not in self._heard:
-                self._heard.add(asked.address)
-                self._news.set()
+    def _hear(self, asked: _Asked, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        """Take an answer that has come."""
+        try:
+            sock.recv(_ANSWER_BYTES)
+        except OSError:
+            return  # ECONNREFUSED: of the question before
+        asked.answered = loop.time()
+        if asked.address not in self._heard:
+            self._heard.add(asked.address)
+            self._news.set()
+
+    def _judge(self, asked: _Asked, now: float) -> None:
+        """Say it if an address has been silent for too long, or is no longer."""
         silent = now - asked.answered > INTERCEPTION_ALIVE_SECONDS.default
         if silent and not asked.silent:
             _log.warning("%s does not answer us: its clients are sent to cluster DNS until it does", asked.address)
