@@ -320,6 +320,13 @@ AUTOPATH_PAIR_SECONDS = Limit(
 AUTOPATH_DECISIONS = Limit("searches remembered", 16384, 1, 1048576, "searches", "this project: 10 MB")
 AUTOPATH_DENIALS = Limit("names remembered of searches that failed", 4096, 1, 1048576, "names", "this project: 4 MB")
 
+# Upstreams that are names of hosts.
+FORWARD_NAME_SECONDS = Limit(
+    "an upstream's name is looked up again", 30, 5, 300, "seconds", "this project: when its TTL ends, within these"
+)
+FORWARD_LOOK_UP_SECONDS = Limit("one try to look up an upstream's name", 2, 0.1, 30, "seconds", "this project")
+FORWARD_LOOK_UP_TRIES = Limit("tries to look up an upstream's name", 2, 1, 10, "tries", "this project")
+
 # Several processes that answer as one server.
 PROCESSES = Limit("multisocket", 1, 1, 1024, "processes", "CoreDNS multisocket")
 PROCESS_ANSWER_SECONDS = Limit("a process says how it is", 0.8, 0.1, 30, "seconds", "this project: probes wait 1 s")

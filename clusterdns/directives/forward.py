@@ -6,6 +6,7 @@ never a network. The scope that comes back says for whom the answer is: 0 for ev
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import random
@@ -14,15 +15,17 @@ from collections.abc import Collection, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from ssl import SSLContext
+from types import MappingProxyType
 
 from clusterdns.directives.chain import Handler, Reply, Request, client_view, reply_with
 from clusterdns.directives.config.forward import Config
-from clusterdns.directives.config.upstreams import ResolvConf
+from clusterdns.directives.config.upstreams import HostName, ResolvConf
 from clusterdns.errors import ConfigError
 from clusterdns.forward.checks import CheckSettings
 from clusterdns.forward.exchange import Rules, Transport
 from clusterdns.forward.following import Following
 from clusterdns.forward.forwarder import Forwarder, Settings, TooManyQueries
+from clusterdns.forward.host_names import Addresses, CAresLookUp, HostNames
 from clusterdns.forward.policy import POLICIES
 from clusterdns.forward.resolv_conf import SYSTEMD, servers_elsewhere
 from clusterdns.forward.tcp import TcpSettings
@@ -44,16 +47,24 @@ def build(config: Config, following: Handler, *, own: Collection[Upstream] = ())
     """
     upstreams = upstreams_of(config, own)
     forwarder = Forwarder(upstreams, settings_of(config, upstreams), choose=POLICIES[config.policy](random.random))
+    names = [target.name for target in config.to if isinstance(target, HostName)]
+    hosts = HostNames(
+        forwarder, names, CAresLookUp(config.resolver), lambda addresses: upstreams_of(config, own, addresses)
+    )
+    if names:
+        forwarder.accompany(asyncio.get_running_loop().create_task(hosts.run(), name=f"upstreams {' '.join(names)}"))
     files = [Path(target.path) for target in config.to if isinstance(target, ResolvConf)]
     if files:
-        Following(forwarder, [*files, SYSTEMD], lambda: upstreams_of(config, own))
+        Following(forwarder, [*files, SYSTEMD], lambda: upstreams_of(config, own, hosts.addresses))
     return Forward(config, forwarder, following)
 
 
-def upstreams_of(config: Config, own: Collection[Upstream] = ()) -> tuple[Upstream, ...]:
-    """Where to forward: the addresses of the line, and those of its files but this node's, each once.
+def upstreams_of(
+    config: Config, own: Collection[Upstream] = (), hosts: Addresses = MappingProxyType({})
+) -> tuple[Upstream, ...]:
+    """Where to forward: the addresses of the line, those of its files but this node's, and of its `hosts`, each once.
 
-    Raises ConfigError.
+    A host that is not among them has not been found yet. Raises ConfigError.
     """
     found: dict[Upstream, None] = {}
     for target in config.to:
@@ -62,7 +73,13 @@ def upstreams_of(config: Config, own: Collection[Upstream] = ()) -> tuple[Upstre
         else:
             is_tls = target.transport == "tls"
             server_name = (target.server_name or config.tls_servername) if is_tls else ""
-            found[Upstream(ip_address(target.address).compressed, target.port, is_tls, server_name)] = None
+            addresses: Sequence[str] = ()
+            if isinstance(target, HostName):
+                server_name = server_name or (target.name.removesuffix(".") if is_tls else "")
+                addresses = hosts.get(target.name, ())
+            else:
+                addresses = (ip_address(target.address).compressed,)
+            found.update(dict.fromkeys(Upstream(each, target.port, is_tls, server_name) for each in addresses))
     if len(found) > UPSTREAMS.maximum:
         raise ConfigError(f"forward: {len(found)} upstreams; {UPSTREAMS.maximum:g} is the most")
     return tuple(found)
@@ -107,7 +124,8 @@ def _source(config: Config, upstreams: Sequence[Upstream]) -> str:
 
 
 def _tls(config: Config, upstreams: Sequence[Upstream]) -> SSLContext | None:
-    if any(upstream.tls for upstream in upstreams):
+    by_name = any(isinstance(target, HostName) and target.transport == "tls" for target in config.to)
+    if by_name or any(upstream.tls for upstream in upstreams):
         return client_context(config.tls.certificate, config.tls.key, config.tls.authority)
     return None
 

@@ -92,6 +92,7 @@ class Forwarder:
         self._checks: dict[Member, Checks] = {}
         self._members: dict[Upstream, Member] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._companions: list[asyncio.Task[None]] = []
         self._all_down_before = 0
         self._enlist(upstreams)
 
@@ -165,9 +166,16 @@ class Forwarder:
                 self._leaving.add(leaving)
                 leaving.add_done_callback(self._leaving.discard)
 
+    def accompany(self, companion: asyncio.Task[None]) -> None:
+        """Cancel this task when the forwarder is closed."""
+        self._companions.append(companion)
+
     async def close(self) -> None:
         """End what is under way with UpstreamFailure, and close every connection and socket."""
         self.is_closed = True
+        for companion in self._companions:
+            companion.cancel()
+        await asyncio.gather(*self._companions, return_exceptions=True)
         for checks in self._checks.values():
             checks.stop()
         for question in list(self._questions.values()):

@@ -13,7 +13,7 @@ from typing import Any
 from clusterdns.corefile import reading
 from clusterdns.corefile.lexer import Token
 from clusterdns.corefile.tree import Directive
-from clusterdns.directives.config.upstreams import ResolvConf, Upstream, upstream
+from clusterdns.directives.config.upstreams import HostName, ResolvConf, Upstream, upstream
 from clusterdns.limits import (
     FORWARD_HEALTH_SECONDS,
     FORWARD_IDLE_SECONDS,
@@ -23,12 +23,13 @@ from clusterdns.limits import (
     FORWARD_MAX_FAILS,
     FORWARD_MAX_IDLE_CONNECTIONS,
     FORWARD_TRY_SECONDS,
+    PORT,
     UPSTREAMS,
 )
 from clusterdns.wire import numbers
 
 _POLICIES = ("random", "round_robin", "sequential", "least_latency")
-_NOT_YET = ("doh_method", "resolver")
+_NOT_YET = ("doh_method",)
 _RCODES = {numbers.rcode_name(number): number for number in range(11)}
 
 
@@ -56,11 +57,12 @@ class Config:
 
     Durations are seconds; 0 stands for no limit in `max_fails` (never down), `max_concurrent`, `max_age`,
     `max_idle_conns` and `max_connect_attempts`. `failover` and `next` are rcodes. Several `forward` lines of a block
-    are asked in their order.
+    are asked in their order. `resolver` has whom to ask for names of hosts in `to`, as `ADDRESS:PORT`, IPv6 in
+    brackets; empty for the node's own resolvers.
     """
 
     zones: tuple[str, ...]
-    to: tuple[Upstream | ResolvConf, ...]
+    to: tuple[Upstream | HostName | ResolvConf, ...]
     excepted: tuple[str, ...] = ()
     force_tcp: bool = False
     prefer_udp: bool = False
@@ -81,6 +83,7 @@ class Config:
     next: frozenset[int] = frozenset()
     next_on_nodata: bool = False
     failfast_all_unhealthy_upstreams: bool = False
+    resolver: tuple[str, ...] = ()
 
 
 def parse(directive: Directive) -> Config:
@@ -105,6 +108,16 @@ def parse(directive: Directive) -> Config:
 
 def _excepted(option: Directive) -> tuple[str, ...]:
     return reading.zones(reading.arguments(option, 1))
+
+
+def _resolver(option: Directive) -> tuple[str, ...]:
+    found = []
+    for token in reading.arguments(option, 1):
+        address, port = reading.host_and_port(token, PORT.default_int)
+        if not reading.is_address(address):
+            raise token.error(f'"{token.text}" is no IP address')
+        found.append(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+    return tuple(found)
 
 
 def _one(read: Callable[[Token], Any]) -> Callable[[Directive], Any]:
@@ -168,5 +181,6 @@ _OPTIONS: dict[str, tuple[str, Callable[[Directive], Any]]] = {
     "failover": ("failover", _rcodes),
     "next": ("next", _next_rcodes),
     "next_on_nodata": ("next_on_nodata", reading.flag),
+    "resolver": ("resolver", _resolver),
     "failfast_all_unhealthy_upstreams": ("failfast_all_unhealthy_upstreams", reading.flag),
 }

@@ -14,7 +14,7 @@ from clusterdns.corefile.reading import Endpoint
 from clusterdns.daemon.corefile_loader import load_corefile
 from clusterdns.directives.config import bind, forward, health
 from clusterdns.directives.config.server import STANDARD, ServerConfig
-from clusterdns.directives.config.upstreams import ResolvConf
+from clusterdns.directives.config.upstreams import HostName, ResolvConf
 from clusterdns.errors import ConfigError
 from clusterdns.forward.upstreams import Upstream
 from nodelocal.stub_domains import KubeDns
@@ -40,7 +40,11 @@ def load(text: str, folder: Path) -> tuple[ServerConfig, ...]:
 def targets(server: ServerConfig) -> list[str]:
     config = server.one(forward.Config)
     assert config is not None
-    return [each.path if isinstance(each, ResolvConf) else str(Upstream(each.address, each.port)) for each in config.to]
+    found = []
+    for each in config.to:
+        assert not isinstance(each, HostName)
+        found.append(each.path if isinstance(each, ResolvConf) else str(Upstream(each.address, each.port)))
+    return found
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda each: each.name)

@@ -167,7 +167,7 @@ _ARGUMENTS = {
     "except": "a.example", "policy": "sequential", "expire": "1m", "max_age": "1m", "max_fails": "7",
     "max_concurrent": "7", "max_idle_conns": "7", "max_connect_attempts": "7", "read_timeout": "1s",
     "health_check": "5s", "tls": "ca.pem", "tls_servername": "a.example", "source_address": "192.0.2.9",
-    "failover": "SERVFAIL", "next": "SERVFAIL",
+    "failover": "SERVFAIL", "next": "SERVFAIL", "resolver": "192.0.2.8",
 }  # fmt: skip
 """Something other than the default, for each option of `forward` that takes arguments."""
 

@@ -30,7 +30,7 @@ from clusterdns.directives.config import (
     transfer,
 )
 from clusterdns.directives.config.server import STANDARD
-from clusterdns.directives.config.upstreams import ResolvConf, Upstream
+from clusterdns.directives.config.upstreams import HostName, ResolvConf, Upstream
 from clusterdns.errors import ConfigError
 
 
@@ -188,6 +188,18 @@ def _forward(**settings: Any) -> forward.Config:
             "forward . tls://9.9.9.9%dns.quad9.net:10853",
             forward.Config((".",), (Upstream("tls", "9.9.9.9", 10853, "dns.quad9.net"),)),
         ),
+        (
+            "forward . Dns.Google tls://dns.example.:853 dns://a.b:5353 {\n resolver 192.0.2.1 [fd00::1]:5353\n}",
+            forward.Config(
+                (".",),
+                (
+                    HostName("dns", "dns.google", 53),
+                    HostName("tls", "dns.example.", 853),
+                    HostName("dns", "a.b", 5353),
+                ),
+                resolver=("192.0.2.1:53", "[fd00::1]:5353"),
+            ),
+        ),
         ("forward . fe80::1%eth0", forward.Config((".",), (Upstream("dns", "fe80::1%eth0", 53),))),
         ("forward . 192.0.2.1 {\n except a 10.0.0.0/8\n except b\n}",
          _forward(excepted=("a.", "10.in-addr.arpa.", "b."))),
@@ -311,8 +323,10 @@ def test_consolidate() -> None:
         ("forward", "f:2:1: forward takes at least 2 arguments, but has 0"),
         ("forward .", "f:2:1: forward takes at least 2 arguments, but has 1"),
         ("forward a..b 192.0.2.1", "f:2:9: 'a..b' has a label of 0 bytes"),
-        ("forward . dns.google",
-         'f:2:11: "dns.google" is no upstream: write an IP address with or without :port, or a path'),
+        ("forward . localhost", 'f:2:11: "localhost" is no upstream: write an IP address, or the name of a host'),
+        ("forward . 192.0.2.256", 'f:2:11: "192.0.2.256" is no upstream: write an IP address, or the name of a host'),
+        ("forward . dns..google", 'f:2:11: "dns..google" is no upstream'),
+        ("forward . dns.google:0", 'f:2:11: "dns.google:0": nobody answers on port 0'),
         ("forward . 192.0.2.1:0", 'f:2:11: "192.0.2.1:0": nobody answers on port 0'),
         ("forward . tls://[2001:db8::1]:0", 'f:2:11: "tls://[2001:db8::1]:0": nobody answers on port 0'),
         ("forward . 192.0.2.1:dns", 'f:2:11: "192.0.2.1:dns": "dns" is no port number'),
@@ -322,7 +336,8 @@ def test_consolidate() -> None:
         ("forward . dns://", 'f:2:11: "dns://" is no upstream'),
         ("forward . " + " ".join(["::1"] * 16), "f:2:71: forward takes at most 15 upstreams"),
         ("forward . ::1 {\n force_tpc\n}", 'f:3:2: unknown option "force_tpc" of forward; did you mean "force_tcp"?'),
-        ("forward . ::1 {\n resolver 192.0.2.1\n}", "f:3:2: the option resolver of forward is not supported yet"),
+        ("forward . a.b {\n resolver\n}", "f:3:2: resolver takes at least 1 argument, but has 0"),
+        ("forward . a.b {\n resolver ns.example\n}", 'f:3:11: "ns.example" is no IP address'),
         ("forward . ::1 {\n client_subnet 32\n}", "f:3:16: client_subnet takes no arguments, but has 1"),
         ("forward . ::1 {\n policy fastest\n}",
          'f:3:9: unknown policy "fastest": write random, round_robin, sequential or least_latency'),
