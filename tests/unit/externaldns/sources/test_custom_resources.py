@@ -53,7 +53,7 @@ def test_one_that_is_not_installed_is_said_once_and_waited_for(
         source = CrdSource(cluster)
         await asyncio.sleep(300)
         assert not cluster.dns_endpoints.synced, "nothing is known about it, so nothing may be changed"
-        assert len([each for each in server.requests if each.path.endswith("/dnsendpoints")]) > 5
+        assert len(server.asked("dnsendpoints")) > 5
         assert caplog.text.count("no current dnsendpoints") == 1
         server.without.clear()
         server.put("DNSEndpoint", "web", "shop", spec={"endpoints": [RECORD]})
