@@ -23,13 +23,14 @@ import sys
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
 from clusterdns.daemon import lifecycle, logs
 from clusterdns.daemon.http import HttpServer
 from clusterdns.daemon.metrics import exposition, new_registry
-from clusterdns.errors import ConfigError
+from clusterdns.errors import ClusterDNSError, ConfigError
 from clusterdns.kube.api import ApiServer
 from clusterdns.kube.events import EventRecorder
 from clusterdns.kube.leader import Alone, Leader
@@ -49,6 +50,7 @@ from externaldns.assembly import (
 )
 from externaldns.changes import ChangeResult
 from externaldns.config import Config
+from externaldns.controller import NotSynced
 from externaldns.health import Health
 from externaldns.loop import ControlLoop
 from externaldns.measurements import Measurements, export
@@ -57,12 +59,16 @@ from externaldns.providers.privatezone.calls import Calls
 from externaldns.quota_metrics import export_calls, export_propagation
 from externaldns.schedule import Schedule
 from externaldns.sources.build import build_sources, kinds_of
+from externaldns.sources.source import collect
+from externaldns.takeover_command import COMMANDS, Reach, Request, read_request, take_over
 from externaldns.webhook_server import WebhookServer
 
 logger = logging.getLogger(__name__)
 
 ONCE_SYNC_SECONDS = 60.0
-"""How long --once waits for the stores to be filled; ExternalDNS waits as long."""
+"""How long --once, adopt and transfer wait for the stores to be filled; ExternalDNS waits as long."""
+
+_SYNC_POLL_SECONDS = 0.05
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,7 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"externaldns {metadata.version('clusterdns')}\n")
         return 0
     webhook = arguments[:1] == ["webhook"]
+    request: Request | None = None
     try:
+        if arguments and arguments[0] in COMMANDS:
+            request, arguments = read_request(arguments)
         config = flags.parse(arguments[1:] if webhook else arguments, os.environ, webhook=webhook)
         logs.setup(config.control.log_level, config.control.log_format)
         for notice in config.notices:
@@ -86,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         sys.stderr.write(f"externaldns: {error}\n")
         return 1
+    if request is not None:
+        return lifecycle.run(lambda stop: serve_takeover(request, config, stop))
     return lifecycle.run(lambda stop: (serve_webhook if webhook else serve)(config, stop))
 
 
@@ -132,6 +143,42 @@ async def serve_webhook(config: Config, stop: asyncio.Event) -> int:
         await _start_http(config, measurements, calls, None, None, cleanup)
         await stop.wait()
     return 0
+
+
+async def serve_takeover(request: Request, config: Config, stop: asyncio.Event) -> int:
+    """`externaldns adopt` or `transfer`: tell what is taken over, and do it if asked to; return the exit code."""
+    cluster = Cluster()
+    async with AsyncExitStack() as cleanup:
+        calls = build_calls(config)
+        cleanup.callback(calls.close)
+        provider = build_provider(config, calls, Alone(), cleanup)
+
+        async def work() -> int:
+            sources = build_sources(config.source, cluster)
+            stores = [store for source in sources for store in source.stores]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ONCE_SYNC_SECONDS):
+                    while not all(store.synced for store in stores):  # noqa: ASYNC110 - stores tell of changes only
+                        await asyncio.sleep(_SYNC_POLL_SECONDS)
+            try:
+                if missing := sorted({store.kind for store in stores if not store.synced}):
+                    raise NotSynced(missing)
+                wanted = collect(sources, config.source.shaping).endpoints
+                reach = Reach(domains_of(config), config.plan.record_types)
+                asked = replace(request, apply=request.apply and not config.control.dry_run)
+                done = await take_over(asked, config.registry, wanted, provider, reach, _print)
+            except ConfigError:
+                raise
+            except ClusterDNSError as error:
+                sys.stderr.write(f"externaldns: {error}\n")
+                return 1
+            return 0 if done else 1
+
+        return await _first_of(work(), [fill(config, cluster)], stop)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 async def fill(config: Config, cluster: Cluster) -> None:

@@ -114,13 +114,18 @@ class World:
     def remove(self, name: str) -> None:
         (self.manifests / f"{name}.yaml").unlink()
 
-    def start(self, *flags: str) -> subprocess.Popen[str]:
-        command = [
-            sys.executable, "-m", "externaldns.service",
+    def command(self, *words: str) -> list[str]:
+        """The arguments of the interpreter for externaldns with `words`: a command, if the first is one, and flags."""
+        first = [word for word in words[:1] if not word.startswith("--")]
+        return [
+            "-m", "externaldns.service", *first,
             "--source=service", "--provider=alibabacloud", "--policy=sync", "--txt-owner-id=me",
             "--alibaba-cloud-config-file", str(self._account), "--alibaba-cloud-endpoint", self.relay.url,
-            "--manifests", str(self.manifests), *flags,
+            "--manifests", str(self.manifests), *words[len(first) :],
         ]  # fmt: skip
+
+    def start(self, *flags: str) -> subprocess.Popen[str]:
+        command = [sys.executable, *self.command(*flags)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("EXTERNAL_DNS_")}
         return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
 
