@@ -72,10 +72,10 @@ def test_transfer_takes_another_owners_records_and_deletes_nothing(world: World)
     world.put("db", "192.0.2.2")
     assert world.once("--txt-owner-id=old")[0] == 0
     world.remove("db")
-    world.relay.writes.clear()
+    before = len(world.relay.writes)
     code, told = command(world, "transfer", "--from-owner=old", "--apply")
     assert (code, told[-1]) == (0, "1 names done, 0 failed")
-    assert world.relay.writes == ["UpdateZoneRecord"]
+    assert world.relay.writes[before:] == ["UpdateZoneRecord"]
     assert world.once()[0] == 0
     assert world.emulator.rows() == sorted([
         f"a-db TXT 60 {heritage('db', 'old')}", "db A 60 192.0.2.2",
