@@ -77,12 +77,10 @@ class IndexedSlice:
                         names[label] = (*names.get(label, ()), packed)
         return names
 
-    def label_of(self, address: str) -> bytes | None:
-        """The folded label of the ready endpoint at `address`; None if it is not ready."""
-        for endpoint in self.slice.endpoints:
-            if endpoint.ready and address in endpoint.addresses:
-                return self._label(endpoint, address)
-        return None
+    def labels_of(self, address: str) -> list[bytes]:
+        """The folded labels of the ready endpoints at `address`; several share it on their host's network."""
+        ready = (each for each in self.slice.endpoints if each.ready and address in each.addresses)
+        return [self._label(each, address) for each in ready]
 
     def _label(self, endpoint: Endpoint, address: str) -> bytes:
         """Host name, else pod name where `endpoint_pod_names` says so, else the address with dashes, as in CoreDNS."""

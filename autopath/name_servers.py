@@ -65,7 +65,7 @@ class NameServers:
                 name = bytes((len(label),)) + label + row.key + services
                 tables = [each.ready.get(label, ()) for each in row.slices.values()]
                 found[name] = tuple(dict.fromkeys(address for table in tables for address in table))
-            else:
+            elif row.v4 or row.v6:
                 found[row.key + services] = row.v4 + row.v6
         if found or not self._own:
             return found
@@ -76,6 +76,8 @@ class NameServers:
         """The label and the Service of each ready endpoint that is us."""
         for address in self._own:
             for indexed in self._index.slices_at.at(address):
-                label, row = indexed.label_of(address), indexed.service
-                if label is not None and row.service is not None and self._index.exposes(row):
+                row = indexed.service
+                if row.service is None or row.kind is ServiceKind.EXTERNAL_NAME or not self._index.exposes(row):
+                    continue
+                for label in indexed.labels_of(address):
                     yield label, row

@@ -10,7 +10,7 @@ from __future__ import annotations
 from autopath.addresses import from_reverse, is_reverse_stem
 from autopath.apex import Apex, Servers, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
-from autopath.index import ClusterIndex
+from autopath.index import ClusterIndex, ServiceKind
 from clusterdns.wire import numbers
 from clusterdns.wire.names import MAX_NAME, labels
 from clusterdns.wire.records import Record
@@ -54,8 +54,10 @@ class ReverseZone:
             return [services[0].key + self._services]
         hosts: dict[bytes, None] = {}
         for indexed in self._index.slices_at.at(address):
-            label = indexed.label_of(address)
             row = indexed.service
-            if label is not None and row.service is not None and self._index.exposes(row):
+            # Names in front of an ExternalName Service do not exist.
+            if row.service is None or row.kind is ServiceKind.EXTERNAL_NAME or not self._index.exposes(row):
+                continue
+            for label in indexed.labels_of(address):
                 hosts[bytes((len(label),)) + label + row.key + self._services] = None
         return [host for host in hosts if len(host) <= MAX_NAME]

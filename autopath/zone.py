@@ -164,7 +164,7 @@ class ClusterZone:
         # `_tcp` is an empty non-terminal above `_http._tcp`: it exists (RFC 8020 section 2), or else a resolver
         # that minimises its questions (RFC 9156) would never get to the port. So does a cluster's name.
         protocol = label.removeprefix(b"_")
-        above_ports = protocol != label and any(matches(port, None, protocol) for port in ports_of(row))
+        above_ports = protocol != label and any(port.name and matches(port, None, protocol) for port in ports_of(row))
         above_endpoints = self._clusterset and any(each.ready and _is_of(each, label) for each in row.slices.values())
         return NODATA if above_ports or above_endpoints else NXDOMAIN
 
