@@ -46,6 +46,8 @@ class Measured:
     ready_cpu_seconds: float = 0.0
     peak_mb: float = 0.0
     steady_mb: float = 0.0
+    relisted_mb: float = 0.0
+    """After every list was read a second time."""
     quiet: list[dict[str, float]] = field(default_factory=list)
     changing: list[dict[str, float]] = field(default_factory=list)
     changing_cpu: list[float] = field(default_factory=list)
@@ -83,7 +85,7 @@ def measure(folder: Path, size: Size, rate: int, seconds: int, rounds: int) -> M
         "".join(f"service-{each:05d}.{cluster.namespace_of(each)}.svc.cluster.local\n" for each in range(size.services))
     )
     with running(folder, "api", "bench.synthetic_api", str(api), str(size.pods), str(size.services), f"{folder}/times"):
-        _wait_for(api)
+        wait_for(api)
         started = time.monotonic()
         with running(folder, "autopath", "autopath.service", "-conf", _corefile(folder, api, dns, ready)) as process:
             server = Server("autopath", dns, process)
@@ -103,8 +105,10 @@ def measure(folder: Path, size: Size, rate: int, seconds: int, rounds: int) -> M
                     measured.visible += _probe(folder / "times", dns, size, first, rate, seconds - 2)
                 measured.changing_cpu.append((server.cpu_seconds() - before) / seconds)
                 time.sleep(1)
-            measured.peak_mb = max(measured.peak_mb, _memory_mb(process.pid, "VmHWM"))
             measured.steady_mb = max(measured.steady_mb, _memory_mb(process.pid, "VmRSS"))
+            list_again(api)
+            measured.peak_mb = max(measured.peak_mb, _memory_mb(process.pid, "VmHWM"))
+            measured.relisted_mb = _memory_mb(process.pid, "VmRSS")
     return measured
 
 
@@ -148,6 +152,17 @@ def _probe(times: Path, port: int, size: Size, first: int, rate: int, seconds: f
 
 
 def _corefile(folder: Path, api: int, dns: int, ready: int) -> str:
+    corefile = folder / "Corefile"
+    corefile.write_text(
+        f".:{dns} {{\n    bind 127.0.0.1\n    errors\n    ready 127.0.0.1:{ready}\n    cache 30\n"
+        f"    kubernetes cluster.local in-addr.arpa ip6.arpa {{\n        kubeconfig {write_kubeconfig(folder, api)}\n"
+        "        pods verified\n        ttl 30\n    }\n    autopath @kubernetes\n}\n"
+    )
+    return str(corefile)
+
+
+def write_kubeconfig(folder: Path, api: int) -> str:
+    """A kubeconfig that leads to the API server at that port; its path."""
     kubeconfig = folder / "kubeconfig.json"
     kubeconfig.write_text(
         json.dumps(
@@ -161,16 +176,11 @@ def _corefile(folder: Path, api: int, dns: int, ready: int) -> str:
             }
         )
     )
-    corefile = folder / "Corefile"
-    corefile.write_text(
-        f".:{dns} {{\n    bind 127.0.0.1\n    errors\n    ready 127.0.0.1:{ready}\n    cache 30\n"
-        f"    kubernetes cluster.local in-addr.arpa ip6.arpa {{\n        kubeconfig {kubeconfig}\n"
-        "        pods verified\n        ttl 30\n    }\n    autopath @kubernetes\n}\n"
-    )
-    return str(corefile)
+    return str(kubeconfig)
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until something listens on that port."""
     deadline = time.monotonic() + 20
     while True:
         try:
@@ -195,9 +205,26 @@ def _wait_until_ready(server: Server, port: int, log: Path) -> None:
 
 
 def _ask_for_changes(port: int, first: int, rate: int, seconds: float) -> None:
-    url = f"http://127.0.0.1:{port}/changes?first={first}&rate={rate}&seconds={seconds}"
-    with urllib.request.urlopen(url, timeout=5):
-        pass
+    ask(port, f"changes?first={first}&rate={rate}&seconds={seconds}")
+
+
+def list_again(port: int) -> None:
+    """Make the API server forget all versions, and wait until autopath has read everything anew."""
+    lists = int(ask(port, "lists"))
+    ask(port, "expire")
+    deadline = time.monotonic() + _READY_SECONDS
+    while int(ask(port, "lists")) < 2 * lists:
+        if time.monotonic() > deadline:
+            raise RuntimeError("autopath did not list again")
+        time.sleep(0.1)
+    time.sleep(_SETTLE_SECONDS)
+
+
+def ask(port: int, path: str) -> bytes:
+    """What the synthetic API server says to a GET."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
+        found: bytes = answer.read()
+    return found
 
 
 def _memory_mb(pid: int, field: str) -> float:
@@ -220,6 +247,7 @@ def print_table(measured: Measured, rate: int) -> None:
         ("CPU time until then", f"{measured.ready_cpu_seconds:.2f} s"),
         ("peak memory", f"{measured.peak_mb:.0f} MB"),
         ("steady memory", f"{measured.steady_mb:.0f} MB"),
+        ("after all lists were read again", f"{measured.relisted_mb:.0f} MB"),
         ("query p50, p99", f"{latency(measured.quiet, 'p50')}, {latency(measured.quiet, 'p99')}"),
         (f"with {rate} changes/s", f"{latency(measured.changing, 'p50')}, {latency(measured.changing, 'p99')}"),
         ("CPU with them", f"{statistics.median(measured.changing_cpu):.0%} of a core"),

@@ -4,7 +4,8 @@
 
 It answers lists (paged) and watches (with initial events), as fast as one thread per connection can send. GET
 /changes?first=N&rate=R&seconds=S sends R changes a second, from number N on: a pod gets another address, and so does
-its endpoint. When change n was sent (monotonic seconds) is double n of the file TIMES.
+its endpoint. When change n was sent (monotonic seconds) is double n of the file TIMES. GET /expire makes every watch
+start over with a list; GET /lists says how many have been streamed.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class SyntheticApi:
         self._times = times
         self._watchers = Watchers()
         self._generations: dict[int, int] = {}
+        self._lists = 0
 
     def serve(self, port: int) -> None:
         listener = socket.create_server(("127.0.0.1", port))
@@ -89,7 +91,13 @@ class SyntheticApi:
         if kind == "changes":
             arguments = (int(query["first"]), int(query["rate"]), float(query["seconds"]))
             threading.Thread(target=self._change, args=arguments, daemon=True).start()
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            connection.sendall(_body(b""))
+        elif kind == "expire":
+            for each in _KINDS:
+                self._watchers.send(each, _EXPIRED)
+            connection.sendall(_body(b""))
+        elif kind == "lists":
+            connection.sendall(_body(b"%d" % self._lists))
         elif kind not in _KINDS:
             connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
         elif query.get("watch") == "true":
@@ -117,6 +125,7 @@ class SyntheticApi:
             b'"annotations":{"k8s.io/initial-events-end":"true"}}}}\n' % (_KINDS[kind].encode(), _VERSION)
         )
         connection.sendall(_chunk(b"".join(parts)))
+        self._lists += 1
 
     def _send_page(self, connection: socket.socket, kind: str, limit: int, start: int) -> None:
         number, make = self._cluster.objects(kind)
@@ -125,7 +134,7 @@ class SyntheticApi:
         body = b'{"kind":"%sList","apiVersion":"v1","metadata":{"resourceVersion":"%s"%s},"items":[%s]}' % (
             _KINDS[kind].encode(), _VERSION, more, b",".join(make(each) for each in range(start, end)),
         )  # fmt: skip
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        connection.sendall(_body(body))
 
     def _change(self, first: int, rate: int, seconds: float) -> None:
         cluster, generations = self._cluster, self._generations
@@ -142,6 +151,13 @@ class SyntheticApi:
 
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+_EXPIRED = b'{"type":"ERROR","object":{"code":410,"reason":"Expired","message":"too old resource version"}}\n'
+
+
+def _body(data: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(data), data)
 
 
 def _chunk(data: bytes) -> bytes:
