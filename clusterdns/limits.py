@@ -124,6 +124,9 @@ EMULATOR_NEGATIVE_SECONDS = Limit("emulator negative TTL", 5, 0, 10800, "seconds
 # Kubernetes watches.
 KUBE_LIST_PAGE = Limit("objects per list page", 500, 1, 10000, "objects", "client-go pager")
 KUBE_SEND_SECONDS = Limit("Kubernetes write", 5, 1, 60, "seconds", "client-go leader election: half of RenewDeadline")
+KUBE_PAGE_BYTES = Limit(
+    "list page after which the next one has fewer objects", 8388608, 65536, 268435456, "bytes", "this project"
+)
 KUBE_LIST_SECONDS = Limit("time for one list page", 60, 1, 600, "seconds", "API server --request-timeout")
 KUBE_CONNECT_SECONDS = Limit("time to connect to the API server", 10, 1, 60, "seconds", "this project")
 KUBE_WATCH_SECONDS = Limit("shortest watch asked for", 300, 10, 3600, "seconds", "client-go reflector")

@@ -25,7 +25,7 @@ from clusterdns.kube.pace import Pace
 from clusterdns.kube.reflector import ListPage, Pause, Reflector, WatchFrom
 from clusterdns.kube.requests import RequestCounters
 from clusterdns.kube.store import Cluster
-from clusterdns.limits import KUBE_LIST_PAGE, KUBE_TURN_SECONDS, KUBE_WATCH_SILENCE_SECONDS
+from clusterdns.limits import KUBE_LIST_PAGE, KUBE_PAGE_BYTES, KUBE_TURN_SECONDS, KUBE_WATCH_SILENCE_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +126,7 @@ class _KindWatch:
         self.heard_at = 0.0
         self.lists = 0
         self._on_list = on_list
+        self._page_size = KUBE_LIST_PAGE.default_int
         self.server = server
         self._reflector = reflector
         self._path = path
@@ -151,12 +152,14 @@ class _KindWatch:
             self._tell_change()
 
     async def _list(self, token: str) -> None:
-        query = {"limit": str(KUBE_LIST_PAGE.default), **self._selection}
+        query = {"limit": str(self._page_size), **self._selection}
         if token:
             query["continue"] = token
         body = await self.server.get(self._path, query)
         turn = _Turn()
         self.heard_at = turn.now
+        # A page is in memory as a whole: of objects that are large, the next one has fewer.
+        self._page_size = max(1, min(self._page_size, self._page_size * KUBE_PAGE_BYTES.default_int // len(body)))
         page = decode_page(self.kind.name, body, log.warning)
         for each in page.objects:
             self._reflector.found(each)

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from clusterdns.errors import ConfigError
+from clusterdns.kube import watcher
 from clusterdns.kube.access import Access
 from clusterdns.kube.objects import KubeObject
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
+from clusterdns.limits import Limit
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.unit.kube.scene import ALL, PODS, SERVICES, Scene, many, names, play, until
@@ -92,6 +94,24 @@ def test_many_objects(tmp_path: Path) -> None:
         assert len(scene.server.pages("services")) == (0 if scene.server.streams else 3)
 
     play(tmp_path, script, prepare=many)
+
+
+def test_pages_of_large_objects_get_shorter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = Limit("page", 10_000, 1, 10_000, "bytes", "this test")
+    monkeypatch.setattr(watcher, "KUBE_PAGE_BYTES", size)
+
+    async def script(scene: Scene) -> None:
+        await scene.watched("Service")
+        assert len(scene.cluster.services) == 1002
+        first, *others = [int(each.query["limit"]) for each in scene.server.pages("services")]
+        assert first == 500
+        assert 20 < min(others) <= max(others) < 150
+
+    def paged(server: ApiServerDouble) -> None:
+        many(server)
+        server.streams = False
+
+    play(tmp_path, script, prepare=paged)
 
 
 def test_pod_that_finishes_leaves(tmp_path: Path) -> None:
