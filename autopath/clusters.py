@@ -17,6 +17,7 @@ from typing import NamedTuple
 from autopath.index import ClusterIndex
 from autopath.k8s_external import external_index_over
 from autopath.kubernetes import imported_index_over, index_over
+from clusterdns.cache.watched import Watched
 from clusterdns.daemon.lifecycle import eternal, settle_memory
 from clusterdns.directives.config.kubernetes import Config
 from clusterdns.histogram import Histogram
@@ -104,6 +105,8 @@ class Clusters:
     """The sources of one process. They outlive the configuration that named them: a reload finds them full."""
 
     def __init__(self) -> None:
+        self.watched = Watched()
+        """The answers in packet caches that hold until something changes in any of the clusters."""
         self._sources: dict[Origin, Source] = {}
         self._tasks: dict[Origin, tuple[frozenset[str], asyncio.Task[None]]] = {}
         self.watches: dict[Origin, ClusterWatch] = {}
@@ -126,6 +129,8 @@ class Clusters:
         if origin not in self._sources:
             self._sources[origin] = Source(Cluster(lean=True, pod_names=origin.pod_names))
         source = self._sources[origin]
+        for kind in set(config.kinds) - source.kinds:
+            source.cluster.store(kind).subscribe(self.watched.forget)
         source.kinds |= set(config.kinds)
         source.startup_seconds = max(source.startup_seconds, config.startup_timeout)
         return source

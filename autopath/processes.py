@@ -104,7 +104,10 @@ class _Parent:
             await forwarder.close()
 
     def _make(self, loaded: Loaded) -> Callable[[], Assembly]:
-        return lambda: assemble(loaded.servers, clock=time.monotonic, makers=makers_over(self._clusters))
+        clusters = self._clusters
+        return lambda: assemble(
+            loaded.servers, clock=time.monotonic, makers=makers_over(clusters), watched=clusters.watched
+        )
 
 
 async def _answer(

@@ -85,7 +85,7 @@ async def serve(loaded: Loaded, load: Callable[[], Loaded], stop: asyncio.Event)
     clusters = Clusters()
 
     def make(loaded: Loaded) -> Assembly:
-        return assemble(loaded.servers, clock=time.monotonic, makers=makers_over(clusters))
+        return assemble(loaded.servers, clock=time.monotonic, makers=makers_over(clusters), watched=clusters.watched)
 
     async def apply(changed: Loaded) -> None:
         if processes.count(changed) > 1:

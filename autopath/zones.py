@@ -5,11 +5,13 @@
                 ▼
              next directive
 
-It stands behind the cache, and its answers pass that by: they are current by watch.
+It stands behind the cache, and its answers pass that by: they are current by watch. The packet cache repeats them until
+the next change.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 from autopath.external_names import Chase, Zone
@@ -78,25 +80,29 @@ class Zones:
         if decision.target is not None:
             return await self._chase.complete(request, zone, decision)
         if decision.answer:
-            return reply_with(
-                request,
-                self._source,
-                flags=numbers.AA,
-                answer=decision.answer,
-                additional=decision.additional,
-                cacheable=False,
+            return _until_a_change(
+                reply_with(
+                    request,
+                    self._source,
+                    flags=numbers.AA,
+                    answer=decision.answer,
+                    additional=decision.additional,
+                    cacheable=False,
+                )
             )
         # A reverse zone that falls through is shared: others have the records, of any type, that the cluster has not.
         denied = not decision.exists or isinstance(zone, ReverseZone)
         if denied and any(is_at_or_below(query.folded, name) for name in self._fallthrough):
             return await self._following(request)
-        return reply_with(
-            request,
-            self._source,
-            rcode=numbers.NOERROR if decision.exists else numbers.NXDOMAIN,
-            flags=numbers.AA,
-            authority=(zone.apex.authority(query.name),),
-            cacheable=False,
+        return _until_a_change(
+            reply_with(
+                request,
+                self._source,
+                rcode=numbers.NOERROR if decision.exists else numbers.NXDOMAIN,
+                flags=numbers.AA,
+                authority=(zone.apex.authority(query.name),),
+                cacheable=False,
+            )
         )
 
     def _zone_of(self, folded: bytes) -> Zone | None:
@@ -104,3 +110,10 @@ class Zones:
             if is_at_or_below(folded, zone.name):
                 return zone
         return None
+
+
+def _until_a_change(reply: Reply) -> Reply:
+    """The reply as one that may be repeated until a store changes."""
+    reply.fresh_until = math.inf
+    reply.watched = True
+    return reply

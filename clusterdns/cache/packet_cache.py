@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 import struct
 from collections import OrderedDict
+from collections.abc import Hashable
 
 from clusterdns.cache.lifetime import remaining_ttl
 from clusterdns.cache.views import ViewedTable, ViewsOf, no_views
+from clusterdns.cache.watched import Watched
 from clusterdns.limits import PACKET_CACHE_ENTRIES, PACKET_CACHE_SECONDS
 from clusterdns.wire.rotation import Run, address_runs, turn
 
@@ -89,8 +91,15 @@ class PacketCache:
             answer = message[:2] + entry.body
     """
 
-    def __init__(self, capacity: int = PACKET_CACHE_ENTRIES.default_int, views_of: ViewsOf = no_views) -> None:
+    def __init__(
+        self,
+        capacity: int = PACKET_CACHE_ENTRIES.default_int,
+        views_of: ViewsOf = no_views,
+        watched: Watched | None = None,
+    ) -> None:
+        """`watched` is told of the entries that are to leave when something changes; without it there are none."""
         self._capacity = capacity
+        self._watched = watched
         # A plain dictionary steps over all that has left before it finds its oldest entry.
         self._entries: OrderedDict[object, Entry] = OrderedDict()
         self._table = ViewedTable(self._entries, _VIEWED, views_of)
@@ -139,9 +148,27 @@ class PacketCache:
         if rotates and len(ttl_offsets) > 1:
             runs = tuple(run._replace(start=run.start - 2) for run in address_runs(answer, ttl_offsets))
         entry = Entry(answer[2:], tuple(offset - 2 for offset in ttl_offsets), expires, leaves_at, runs, tally)
-        self._table.put(key, client, view, entry)
+        self._keep(key, client, view, entry)
+
+    def put_watched(
+        self, key: bytes, client: str, view: bytes | None, answer: bytes, *, until: float, now: float, tally: Tally
+    ) -> None:
+        """Keep `answer`, if it was asked for before, as it is: until something changes, and `until` at most.
+
+        Where `until` is finite, something in it lives for so many whole seconds: it is not kept for longer than one.
+        """
+        if self._capacity <= 0 or self._watched is None or not self._watched.was_asked(key):
+            return
+        leaves_at = min(until, now + (PACKET_CACHE_SECONDS.default if until == math.inf else 1.0))
+        entry = Entry(answer[2:], (), leaves_at, leaves_at, tally=tally)
+        entry.ttls_hold_until = entry.renew_at = leaves_at
+        self._watched.add(self._entries, self._keep(key, client, view, entry))
+
+    def _keep(self, key: bytes, client: str, view: bytes | None, entry: Entry) -> Hashable:
+        place = self._table.put(key, client, view, entry)
         while len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
+        return place
 
     def clear(self) -> None:
         """Forget everything: the configuration or the zone has changed."""

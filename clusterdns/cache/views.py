@@ -46,16 +46,20 @@ class ViewedTable(Generic[E]):
                 return entry
         return None
 
-    def put(self, key: Hashable, client: str, view: bytes | None, entry: E) -> None:
-        """Keep `entry`, made for `client`, for everyone or for `view` only."""
+    def put(self, key: Hashable, client: str, view: bytes | None, entry: E) -> Hashable:
+        """Keep `entry`, made for `client`, for everyone or for `view` only; returns its place in the table."""
+        place = key
         if view is not None:
             self._table[key] = self._viewed
-            self._table[(key, view)] = entry
-        elif self._table.get(key) is not self._viewed:
-            self._table[key] = entry
-        elif views := self._views_of(client):
+            place = (key, view)
+        elif self._table.get(key) is self._viewed:
             # Others have an answer of their own under this key; this one must not hide it.
-            self._table[(key, views[0])] = entry
+            views = self._views_of(client)
+            if not views:
+                return key
+            place = (key, views[0])
+        self._table[place] = entry
+        return place
 
     def has_views(self, key: Hashable) -> bool:
         """True if clients have answers of their own under this key."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from clusterdns.cache.message_cache import MessageCache
 from clusterdns.cache.packet_cache import PacketCache
+from clusterdns.cache.watched import Watched
 from clusterdns.directives import (
     acl,
     bufsize,
@@ -161,10 +162,12 @@ def assemble(
     clock: Callable[[], float],
     makers: Mapping[str, Maker],
     default_addresses: Sequence[str] = WILDCARDS,
+    watched: Watched | None = None,
 ) -> Assembly:
     """Make every server block's chain. `clock` gives monotonic seconds; `makers` adds to the standard ones.
 
-    `default_addresses` are for blocks without `bind`. Raises ConfigError.
+    `default_addresses` are for blocks without `bind`. `watched` is told when answers of `makers` are current no more.
+    Raises ConfigError.
     """
     parts = Parts()
     own = {
@@ -190,7 +193,9 @@ def assemble(
                     if "transfer" in server.directives:
                         transfers.setdefault((address, port), set()).add(zone)
     dispatchers = {
-        place: Dispatcher(chains, PacketCache(views_of=parts.views_of), clock, transfers.get(place, ()))
+        place: Dispatcher(
+            chains, PacketCache(views_of=parts.views_of, watched=watched), clock, transfers.get(place, ())
+        )
         for place, chains in listens.items()
     }
     return Assembly(dispatchers, parts)

@@ -199,7 +199,9 @@ class Autopath:
         elif judge(reply.response) is Verdict.EXISTS:
             return reply
         view = walk.view if walk.client in ("", client) else client_view(request.client)
-        return reply.within(_within(view, reply, request), min(walk.fresh_until, reply.fresh_until))
+        outcome = reply.within(_within(view, reply, request), min(walk.fresh_until, reply.fresh_until))
+        outcome.watched = True
+        return outcome
 
     def _ask_ahead(
         self, request: Request, client: str, known: SearchList, names: list[bytes]

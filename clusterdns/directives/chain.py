@@ -62,7 +62,8 @@ class Reply:
     view (a namespace, or one client); None is for everyone. `scope` is the prefix length to answer an EDNS Client
     Subnet option with, None for no option. `cacheable` is False for answers that are current by watch, `synthesised`
     True for one that the search walk put together. `rotates`: whoever repeats it gives its addresses another order.
-    `error` says to clients with EDNS why the answer is as it is; no message cache keeps it.
+    `error` says to clients with EDNS why the answer is as it is; no message cache keeps it. `watched` is True for those
+    that may not be repeated any more once something has changed in what is watched.
     `more` are further messages without their ID (a zone transfer), which are made as the client reads them.
     """
 
@@ -76,11 +77,20 @@ class Reply:
     rotates: bool = False
     error: ExtendedError | None = None
     more: Iterator[bytes] | None = None
+    watched: bool = False
 
     def within(self, view: bytes | None, fresh_until: float) -> Reply:
         """The same answer for `view` only, to be repeated until `fresh_until`. This one may be others', too."""
         return Reply(
-            self.response, self.source, fresh_until, view, self.scope, self.cacheable, self.synthesised, self.rotates
+            self.response,
+            self.source,
+            fresh_until,
+            view,
+            self.scope,
+            self.cacheable,
+            self.synthesised,
+            self.rotates,
+            watched=self.watched,
         )
 
 

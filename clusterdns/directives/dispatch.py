@@ -167,8 +167,19 @@ class Dispatcher:
         self._tally(request, response.rcode, reply.source, response.kind, len(answer)).answers += 1
         self.traffic.count_seconds(request.zone, now - request.now)
         if reply.fresh_until and _may_repeat(request, answer):
+            self._keep(message[2:], request, reply, answer, now)
+        return answer if reply.more is None else _several(answer, reply.more)
+
+    def _keep(self, key: bytes, request: Request, reply: Reply, answer: bytes, now: float) -> None:
+        """Let the packet cache have an answer."""
+        response = reply.response
+        tally = self._tally(request, response.rcode, "cache", response.kind, len(answer))
+        if reply.watched and not reply.rotates:
+            until = reply.fresh_until
+            self.packets.put_watched(key, request.client, reply.view, answer, until=until, now=now, tally=tally)
+        elif not reply.watched:
             self.packets.put(
-                message[2:],
+                key,
                 request.client,
                 reply.view,
                 answer,
@@ -176,9 +187,8 @@ class Dispatcher:
                 expires=reply.fresh_until,
                 now=now,
                 rotates=reply.rotates,
-                tally=self._tally(request, response.rcode, "cache", response.kind, len(answer)),
+                tally=tally,
             )
-        return answer if reply.more is None else _several(answer, reply.more)
 
     def _refuse(self, message: bytes, request: Request, rcode: int) -> bytes:
         """The server's own answer, where no directive has one."""

@@ -47,4 +47,5 @@ def shared(request: Request, made: Reply, *used: Reply) -> Reply:
         view=views.pop() if len(views) == 1 else client_view(request.client) if views else None,
         fresh_until=min(reply.fresh_until for reply in used),
         cacheable=all(reply.cacheable for reply in used),
+        watched=any(reply.watched for reply in used),
     )
