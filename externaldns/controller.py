@@ -130,12 +130,12 @@ class Controller:
         snapshot = await self._provider.look(names | beside)
         return await self._run(snapshot, names, changed_at)
 
-    async def needs_full_run(self) -> bool:
-        """Tell whether a full run could find anything to do: a zone may have changed without us, objects have changed
-        that no short run has seen, or deletions wait for their time. The provider's error if it can't be asked.
+    async def needs_full_run(self, *, objects: bool = True) -> bool:
+        """Tell whether a full run could find anything to do: a zone may have changed without us, deletions wait for
+        their time, or, with `objects`, objects have changed. The provider's error if it can't be asked.
         """
         self._require_synced()
-        return self._guard.waiting > 0 or self._unseen or await self._provider.changed()
+        return self._guard.waiting > 0 or (objects and self._unseen) or await self._provider.changed()
 
     def on_change(self, told: Callable[[], None]) -> None:
         """Call `told` when objects have changed: `dirty_names` then says which names that may concern."""

@@ -109,7 +109,8 @@ class ControlLoop:
     async def _run_if_needed(self) -> bool:
         """A full run if it could find anything; False if it could not be made, and should be tried again soon."""
         try:
-            if not self._first and not await self._controller.needs_full_run():
+            # With events, objects that have changed wait for a short run.
+            if not self._first and not await self._controller.needs_full_run(objects=not self._events):
                 if not self._queue.failing:
                     self._controller.measured.run_succeeded(self._wall_clock(), changed=False)
                 return True

@@ -25,10 +25,13 @@ class Schedule:
         self._next = float("-inf")
 
     def run_ended(self, started: float, ended: float, succeeded: bool) -> None:
-        """Set the next run: an interval after the start of a good one, or 1 s, 2 s, 4 s ... after a failed one."""
+        """Set the next run: an interval after the start of a good one, or 1 s, 2 s, 4 s ... after a failed one.
+
+        A good one that took longer than the interval, as a first sync may, is followed by a whole one.
+        """
         if succeeded:
             self._failures = 0
-            self._next = started + self.interval
+            self._next = (started if ended < started + self.interval else ended) + self.interval
         else:
             # Capped, because 2.0 ** 1024 is no float any more, and some outages are long.
             retry = _FIRST_RETRY_SECONDS * 2.0 ** min(self._failures, 30)

@@ -15,6 +15,12 @@ def test_the_first_run_is_due_at_once_and_the_next_an_interval_after_its_start()
     assert schedule.wait_seconds(70) == 0
 
 
+def test_a_run_that_takes_longer_than_the_interval_is_followed_by_a_whole_one() -> None:
+    schedule = Schedule(60)
+    schedule.run_ended(0, 500, succeeded=True)
+    assert schedule.wait_seconds(500) == 60
+
+
 def test_after_failures_the_next_run_comes_sooner_and_ever_later() -> None:
     schedule, waits = Schedule(60), []
     for _ in range(8):
