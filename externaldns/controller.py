@@ -25,7 +25,7 @@ from externaldns.domain_filter import DomainFilter, Zones
 from externaldns.guard import DeleteGuard, DeleteLimits
 from externaldns.measurements import Measurements, count_types
 from externaldns.ownership import Registry
-from externaldns.plan import DEFAULT_MANAGED_TYPES, Scope, Skipped, calculate
+from externaldns.plan import DEFAULT_MANAGED_TYPES, Outdone, Scope, Skipped, calculate
 from externaldns.policy import Policy, sync
 from externaldns.providers.provider import Provider, Snapshot
 from externaldns.record import Endpoint
@@ -201,7 +201,7 @@ class Controller:
         if full:
             self._measure(view.endpoints, wanted, zones, skipped)
             outside = [each.dns_name for each in desired if not zones.find(each.dns_name)]
-            self._tell_left_out(skipped, outside, guarded.stopped)
+            self._tell_left_out(skipped, plan.outdone, outside, guarded.stopped)
         else:
             for words in guarded.stopped.values():
                 self._warn_once(words)
@@ -252,17 +252,29 @@ class Controller:
         measured.source_records, measured.registry_records = count_types(wanted.endpoints), count_types(current)
         measured.verified_records = count_types(each for each in wanted.endpoints if each.key in held)
         measured.invalid = Counter((endpoint.record_type.lower(), name) for name, endpoint in wanted.invalid)
+        measured.duplicates = Counter((endpoint.record_type.lower(), name) for name, endpoint in wanted.duplicates)
         measured.skipped = Counter(
             (skip.record_type.lower(), self._registry.owner_id, skip.foreign_owner, zones.find(skip.name))
             for skip in skipped
         )
 
-    def _tell_left_out(self, skipped: Sequence[Skipped], outside: Sequence[str], stopped: Mapping[str, str]) -> None:
+    def _tell_left_out(
+        self,
+        skipped: Sequence[Skipped],
+        outdone: Sequence[Outdone],
+        outside: Sequence[str],
+        stopped: Mapping[str, str],
+    ) -> None:
         """Warn of what is wanted and not done; once, not in every run."""
         reasons = {f"{name} is left out: no zone that is managed here holds it" for name in outside}
         for skip in skipped:
             holder = f"{skip.foreign_owner!r} owns it" if skip.foreign_owner else "no controller made it"
             reasons.add(f"{skip.name} {skip.record_type} is left alone: {holder}")
+        for lost in outdone:
+            wish, winner = lost.wish, lost.winner
+            reasons.add(
+                f"{wish.resource} does not get {wish.dns_name} {wish.record_type}: {winner.resource} has the name"
+            )
         reasons |= set(stopped.values())
         for reason in sorted(reasons - self._told):
             logger.warning("%s", reason)

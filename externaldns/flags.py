@@ -59,7 +59,13 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], *, webhook: 
 
 def usage() -> str:
     """Return the text of --help."""
-    lines = ["usage: externaldns --source=service --provider=alibabacloud --policy=POLICY [flags]", ""]
+    lines = [
+        "usage: externaldns --source=service --provider=alibabacloud --policy=POLICY [flags]",
+        "       externaldns adopt [--any-value] [--apply] [flags]             own records that nobody owns",
+        "       externaldns transfer --from-owner=OWNER [--apply] [flags]     own another owner's records",
+        "       externaldns webhook [flags]                                   serve the provider to ExternalDNS",
+        "",
+    ]
     for flag in FLAGS:
         default = ",".join(flag.default) if isinstance(flag.default, tuple) else flag.default
         note = f" (default {default:g}s)" if isinstance(default, float) else f" (default {str(default).lower()})"

@@ -41,6 +41,8 @@ class Measurements:
     """Changes left out in the last run, by (record type, owner, foreign owner, zone)."""
     invalid: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Endpoints that can't be DNS records, by (record type, source)."""
+    duplicates: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Endpoints that say nothing that another one does not, by (record type, source)."""
     deletions_waiting: int = 0
     """Deletions that the guard holds back."""
 
@@ -123,6 +125,12 @@ def export(registry: CollectorRegistry, measured: Measurements) -> None:
             "Records wanted, by type.",
             ("record_type",),
             by_type(lambda: measured.source_records),
+        ),
+        gauge(
+            "source_deduplicated_endpoints",
+            "Wanted records that another object wants as well.",
+            ("record_type", "source_type"),
+            by_labels(lambda: measured.duplicates),  # type: ignore[arg-type, return-value]
         ),
         gauge(
             "source_invalid_endpoints",

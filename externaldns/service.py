@@ -189,11 +189,12 @@ async def fill(config: Config, cluster: Cluster) -> None:
         await folder.watch()
     else:
         kinds = kinds_of(build_sources(config.source, Cluster()))
+        # A route may be attached to a Gateway of another namespace.
+        for_gateways, access = kinds & {"Gateway"}, access_of(config)
         selectors = {"Pod": UNFINISHED_PODS}
-        watch = ClusterWatch(
-            cluster, access_of(config), kinds, config.source.selection.namespace, field_selectors=selectors
-        )
-        await watch.run()
+        namespace, of_gateways = config.source.selection.namespace, config.source.gateway.namespace
+        watch = ClusterWatch(cluster, access, kinds - for_gateways, namespace, field_selectors=selectors)
+        await asyncio.gather(watch.run(), ClusterWatch(cluster, access, for_gateways, of_gateways).run())
 
 
 class _Followers:

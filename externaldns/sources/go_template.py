@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from clusterdns.errors import ClusterDNSError
@@ -47,7 +47,8 @@ Render = Callable[[Scope], Any]
 class GoTemplate:
     """A template that was read. `fields` are the paths that it takes of the object itself: `Spec.Type`."""
 
-    parts: tuple[Render, ...]
+    text: str
+    parts: tuple[Render, ...] = field(repr=False, compare=False)
     fields: frozenset[str]
 
     def render(self, root: Mapping[str, Any]) -> str:
@@ -59,7 +60,7 @@ def parse(text: str) -> GoTemplate:
     reader = _Reader(text)
     parts, end = reader.block(outermost=True)
     assert end == "", "an outermost block ends with the text"
-    return GoTemplate(tuple(parts), frozenset(reader.fields))
+    return GoTemplate(text, tuple(parts), frozenset(reader.fields))
 
 
 class _Reader:

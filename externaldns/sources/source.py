@@ -49,16 +49,29 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The endpoints of all sources, sorted by key; `invalid` could not be DNS records, as (source, endpoint)."""
+    """The endpoints of all sources, sorted by key.
+
+    `invalid` could not be DNS records, and `duplicates` say nothing that another does not, both as (source, endpoint).
+    """
 
     endpoints: tuple[Endpoint, ...]
     invalid: tuple[tuple[str, Endpoint], ...] = ()
+    duplicates: tuple[tuple[str, Endpoint], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The endpoints of one source, each name and type once."""
+
+    endpoints: tuple[Endpoint, ...]
+    duplicates: tuple[Endpoint, ...]
 
 
 def collect(sources: Iterable[Source], shaping: Shaping | None = None) -> Collected:
     """Return what all `sources` ask for now."""
     endpoints: list[Endpoint] = []
     invalid: list[tuple[str, Endpoint]] = []
+    duplicates: list[tuple[str, Endpoint]] = []
     for source in sources:
         valid: list[Endpoint] = []
         for endpoint in (shaping or Shaping()).shape(source.endpoints()):
@@ -66,8 +79,10 @@ def collect(sources: Iterable[Source], shaping: Shaping | None = None) -> Collec
                 invalid.append((source.name, endpoint))
             else:
                 valid.append(endpoint)
-        endpoints += merge(valid)
-    return Collected(tuple(sorted(endpoints, key=order)), tuple(invalid))
+        merged = merge(valid)
+        endpoints += merged.endpoints
+        duplicates += ((source.name, endpoint) for endpoint in merged.duplicates)
+    return Collected(tuple(sorted(endpoints, key=order)), tuple(invalid), tuple(duplicates))
 
 
 def told_fault(endpoint: Endpoint) -> bool:
@@ -83,17 +98,22 @@ def order(endpoint: Endpoint) -> tuple[RecordKey, str]:
     return endpoint.key, endpoint.resource
 
 
-def merge(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+def merge(endpoints: Iterable[Endpoint]) -> Merged:
     """Join the targets of endpoints of one name and type; TTL and labels are those of the least resource.
 
     So a record keeps its `resource` label, and its ownership record, while objects come and go behind it. CNAMEs
     stay apart, because a name has only one (RFC 1034 section 3.6.2): the plan chooses.
     """
     merged: dict[tuple[RecordKey, tuple[str, ...]], Endpoint] = {}
+    duplicates: list[Endpoint] = []
     for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.resource):
         apart = endpoint.targets if endpoint.record_type == "CNAME" else ()
         first = merged.setdefault((endpoint.key, apart), endpoint)
-        if first is not endpoint:
+        if first is endpoint:
+            continue
+        if set(endpoint.targets) <= set(first.targets):
+            duplicates.append(endpoint)
+        else:
             targets = tuple(sorted({*first.targets, *endpoint.targets}))
             merged[endpoint.key, apart] = replace(first, targets=targets)
-    return list(merged.values())
+    return Merged(tuple(merged.values()), tuple(duplicates))

@@ -41,7 +41,10 @@ class WantedRecords:
                 self._follow(number, source, store)
 
     def take_dirty(self) -> set[str]:
-        """Ask again all objects that changes concerned; return the names that they asked for, then or now."""
+        """Ask again all objects that changes concerned; return the names under which any asks for something else now.
+
+        Most changes of objects are none for their records: a node writes its status every few seconds.
+        """
         dirty, self._dirty = self._dirty, set()
         names: set[str] = set()
         for asker in dirty:
@@ -58,14 +61,18 @@ class WantedRecords:
             by_source.setdefault(asker[0], []).extend(
                 each for each in self._asked[asker] if chosen is None or each.dns_name in chosen
             )
-        endpoints = sorted((each for some in by_source.values() for each in merge(some)), key=order)
+        merged = {number: merge(some) for number, some in by_source.items()}
+        endpoints = sorted((each for found in merged.values() for each in found.endpoints), key=order)
+        duplicates = [
+            (self._sources[number].name, each) for number, found in merged.items() for each in found.duplicates
+        ]
         invalid = [
             (self._sources[number].name, each)
             for (number, _), some in sorted(self._invalid.items())
             for each in some
             if chosen is None or each.dns_name in chosen
         ]
-        return Collected(tuple(endpoints), tuple(invalid))
+        return Collected(tuple(endpoints), tuple(invalid), tuple(duplicates))
 
     def _follow(self, number: int, source: Source, store: Store[KubeObject]) -> None:
         def changed(old: KubeObject | None, new: KubeObject | None) -> None:
@@ -82,8 +89,8 @@ class WantedRecords:
         faulty = [told_fault(endpoint) for endpoint in found]
         asked = tuple(endpoint for endpoint, fault in zip(found, faulty, strict=True) if not fault)
         invalid = tuple(endpoint for endpoint, fault in zip(found, faulty, strict=True) if fault)
-        before = {endpoint.dns_name for endpoint in self._asked.pop(asker, ())}
-        after = {endpoint.dns_name for endpoint in asked}
+        old = self._asked.pop(asker, ())
+        before, after = ({endpoint.dns_name for endpoint in some} for some in (old, asked))
         self._invalid.pop(asker, None)
         if asked:
             self._asked[asker] = asked
@@ -95,4 +102,4 @@ class WantedRecords:
                 del self._askers[name]
         for name in after - before:
             self._askers.setdefault(name, set()).add(asker)
-        return before | after
+        return {endpoint.dns_name for endpoint in (*old, *asked) if (endpoint in old) != (endpoint in asked)}

@@ -136,6 +136,25 @@ def test_foreign_records_are_left_alone_and_that_is_said_once(caplog: pytest.Log
     assert measured.skipped == {("a", "me", "", "ex.com"): 1}
 
 
+def test_who_does_not_get_a_name_is_said_once_and_duplicates_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = cluster_of(
+        service("a", "web.ex.com", "lb-1.ex.net"),
+        service("b", "web.ex.com", "lb-2.ex.net"),
+        service("c", "db.ex.com"),
+        service("d", "db.ex.com"),
+    )
+    measured = Measurements()
+    controller = controller_of(cluster, MemoryProvider(), measured=measured)
+
+    async def twice() -> None:
+        await controller.run_once()
+        await controller.run_once()
+
+    virtual_time.run(twice())
+    assert caplog.messages == ["service/shop/b does not get web.ex.com CNAME: service/shop/a has the name"]
+    assert measured.duplicates == {("a", "service"): 1}
+
+
 @pytest.mark.parametrize("missing", ["Service", "EndpointSlice", "Pod", "Node"])
 def test_nothing_runs_while_a_store_is_not_synced(missing: str) -> None:
     cluster, provider = cluster_of(service("web")), MemoryProvider()

@@ -13,7 +13,7 @@ import pytest
 from clusterdns.errors import ConfigError
 from externaldns import flags, service
 from externaldns.config import AlibabaCloudConfig, Config, read_alibaba_cloud_config
-from externaldns.flag_table import FLAGS, LATER_FLAGS
+from externaldns.flag_table import FLAGS, LATER_FLAGS, Flag
 from externaldns.sources.annotations import ALPHA_PREFIX, GA_PREFIX
 
 REQUIRED = ["--source=service", "--provider=alibabacloud", "--policy=sync"]
@@ -178,10 +178,29 @@ def test_a_mistake_in_the_environment_names_the_variable() -> None:
         parse(EXTERNAL_DNS_INTERVAL="soon")
 
 
+SAMPLES = {"switch": "true", "seconds": "7s", "integer": "7"}
+TEXTS = {
+    "annotation-filter": "a=b", "label-filter": "a=b", "gateway-label-filter": "a=b", "annotation-prefix": "my.org/",
+    "target-net-filter": "10.0.0.0/8", "exclude-target-net": "10.0.0.0/8", "metrics-address": "127.0.0.1:1",
+    "webhook-address": "127.0.0.1:1", "webhook-provider-url": "http://127.0.0.1:1", "propagation-check": "192.0.2.1",
+    "txt-encrypt-aes-key": "k" * 32,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.name)
+def test_each_flag_means_the_same_in_the_environment(flag: Flag) -> None:
+    value = flag.choices[-1] if flag.choices else SAMPLES.get(flag.kind) or TEXTS.get(flag.name, "some.text")
+    rest = [argument for argument in REQUIRED if not argument.startswith(f"--{flag.name}=")]
+    if flag.name == "txt-encrypt-enabled":
+        rest.append(f"--txt-encrypt-aes-key={TEXTS['txt-encrypt-aes-key']}")
+    assert flags.parse([*rest, f"--{flag.name}={value}"], {}) == flags.parse(rest, {flag.environment: value})
+
+
 def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     assert service.main(["--help"]) == 0
     text = capsys.readouterr().out
     assert all(f"--{flag.name}\n" in text for flag in FLAGS)
+    assert all(f"externaldns {command} " in text for command in ("adopt", "transfer", "webhook"))
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,22 @@ def test_from_an_api_server_to_the_provider(arguments: list[str], held: list[str
 
     assert virtual_time.run(body()) == {"services", "endpointslices", "pods", "nodes"}
     assert provider.held() == held
+
+
+def test_gateways_of_other_namespaces_are_seen_while_routes_are_of_one(tmp_path: Path) -> None:
+    async def body() -> set[str]:
+        async with ApiServerDouble() as server:
+            flags_of_it = ["--source=gateway-httproute", "--namespace=shop", "--gateway-namespace=infra"]
+            config = parse("--kubeconfig", server.kubeconfig(tmp_path), *flags_of_it)
+            cluster = Cluster()
+            controller = build_controller(config, cluster, MemoryProvider(), Measurements())
+            filling = asyncio.create_task(fill(config, cluster))
+            await controller.wait_synced()
+            filling.cancel()
+            with suppress(asyncio.CancelledError):
+                await filling
+            return {request.path for request in server.requests if "gateway" in request.path}
+
+    paths = virtual_time.run(body())
+    root = "/apis/gateway.networking.k8s.io/v1/namespaces"
+    assert paths == {f"{root}/shop/httproutes", f"{root}/infra/gateways"}
