@@ -1,0 +1,155 @@
+"""Corefiles in the syntax that CoreDNS documents: autopath loads them, or says by name and place what it has not."""
+
+from __future__ import annotations
+
+import pytest
+
+from autopath.service import DIRECTIVES
+from clusterdns.corefile.parse import parse
+from clusterdns.directives.config.server import COREDNS, ServerConfig, load
+from clusterdns.errors import ConfigError
+
+KUBEADM = """
+.:53 {
+    errors
+    health {
+       lameduck 5s
+    }
+    ready
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+       pods insecure
+       fallthrough in-addr.arpa ip6.arpa
+       ttl 30
+    }
+    prometheus :9153
+    forward . /etc/resolv.conf {
+       max_concurrent 1000
+    }
+    cache 30 {
+       disable success cluster.local
+       disable denial cluster.local
+    }
+    loop
+    reload
+    loadbalance
+}
+"""
+
+
+def loaded(text: str) -> tuple[ServerConfig, ...]:
+    return load(parse(text, "Corefile", environ={}), DIRECTIVES)
+
+
+def test_the_kubeadm_corefile() -> None:
+    (block,) = loaded(KUBEADM)
+    assert sorted(block.directives) == sorted(
+        ["cache", "errors", "forward", "health", "kubernetes", "loadbalance", "loop", "prometheus", "ready", "reload"]
+    )
+
+
+# Whole Corefiles, and single directives, which get a block of their own.
+LOADED = [
+    # kubernetes
+    "10.0.0.0/17 cluster.local {\n kubernetes {\n  pods verified\n }\n}",
+    "kubernetes cluster.local {\n namespaces test staging\n}",
+    "kubernetes cluster.local {\n endpoint https://k8s-endpoint:8443\n tls cert key cacert\n}",
+    "kubernetes cluster.local {\n kubeconfig /etc/kube/config blue\n startup_timeout 10s\n}",
+    "kubernetes cluster.local {\n labels environment in (staging, qa),application=nginx\n}",
+    "kubernetes cluster.local {\n namespace_labels istio-injection=enabled\n}",
+    "kubernetes cluster.local clusterset.local {\n multicluster clusterset.local\n}",
+    "kubernetes cluster.local {\n apiserver_qps 20\n apiserver_burst 40\n apiserver_max_inflight 10\n}",
+    "kubernetes cluster.local {\n noendpoints\n ignore empty_service\n}",
+    "kubernetes cluster.local {\n endpoint_pod_names\n fallthrough\n ttl 0\n}",
+    # autopath
+    "cluster.local {\n autopath @kubernetes\n kubernetes {\n  pods verified\n }\n}",
+    "autopath my-resolv.conf",
+    # k8s_external, transfer
+    ". {\n kubernetes cluster.local\n k8s_external example.org\n}",
+    "k8s_external example.org {\n apex nameserver\n ttl 10\n headless\n fallthrough in-addr.arpa\n}",
+    ". {\n transfer example.org {\n  to *\n }\n kubernetes cluster.local\n k8s_external example.org\n}",
+    "transfer example.net {\n to 10.240.1.1 10.0.0.0/8 [2001:db8::1]:5300\n}",
+    ". {\n acl {\n  allow type ANY net 10.1.0.0/16\n  block\n }\n transfer {\n  to *\n }\n kubernetes a.example\n}",
+    # those of a cluster's Corefile that are not about the cluster
+    "acl {\n block type A net 192.168.0.0/16\n block type AAAA net 192.168.0.0/16 10.0.0.0/8\n allow\n}",
+    "acl a.example.org {\n filter type MX net *\n drop net 10.0.0.0/8\n}",
+    "any",
+    "bind 127.0.0.1 ::1",
+    "bufsize 1100",
+    "cache",
+    "cache 10 example.org",
+    "cache 300 {\n success 5000 3600 5\n denial 2500 300\n prefetch 10 1m 20%\n}",
+    "cache {\n serve_stale 1h immediate\n servfail 5s\n keepttl\n disable denial example.org\n}",
+    "debug",
+    "dns64",
+    "dns64 64:1337::/96",
+    "dns64 {\n prefix 64:1337::/96\n translate_all\n allow_ipv4\n}",
+    'errors {\n consolidate 5m ".* i/o timeout$" warning\n consolidate 30s "^Failed to .+"\n}',
+    "forward example.org 127.0.0.1:9005",
+    "forward . 10.0.0.10:53 10.0.0.11:1053 [2003::1]:53",
+    "forward . /etc/resolv.conf {\n except example.org\n}",
+    "forward . 127.0.0.1:9006 {\n prefer_udp\n policy round_robin\n max_fails 3\n expire 20s\n}",
+    "forward . tls://9.9.9.9 tls://9.9.9.10%dns.example {\n health_check 5s\n}",
+    "forward . tls://9.9.9.9 {\n tls_servername dns.quad9.net\n health_check 5s no_rec domain a.example\n}",
+    "forward . 1.2.3.4 {\n next NXDOMAIN\n}\nforward . 5.6.7.8 {\n failover SERVFAIL REFUSED\n}",
+    "health localhost:8091 {\n lameduck 1s\n}",
+    "hosts {\n 10.0.0.1 example.org\n fallthrough\n}",
+    "hosts example.hosts example.org example.net {\n ttl 60\n no_reverse\n reload 10s\n}",
+    "loadbalance round_robin {\n prefer 10.9.20.0/24 192.168.1.0/24\n}",
+    "local",
+    "log",
+    'log . "{proto} Request: {name} {type} {>id}"',
+    'log example.org example.net "{combined}" {\n class denial error\n}',
+    "loop",
+    "minimal",
+    "pprof :9966",
+    "prometheus localhost:9253",
+    "ready localhost:8091",
+    "reload 10s 5s",
+    "rewrite name foo.example.com foo.default.svc.cluster.local",
+    "rewrite type ANY HINFO",
+    "rewrite name regex (.*)-(us-west-1)\\.coredns\\.rocks {2}.core.{1}.rocks answer name auto",
+    "rewrite stop {\n name suffix .schmoogle.com. .google.com.\n answer auto\n}",
+    "rewrite ttl regex .* 30-300",
+    "rewrite cname exact a.example.org. b.example.org.",
+    "rewrite rcode name.example NXDOMAIN NOERROR",
+    "template ANY ANY invalid {\n rcode NXDOMAIN\n}",
+    'template IN A example {\n match ^ip-(?P<a>[0-9]+)[.]example[.]$\n answer "{{ .Name }} A 10.0.0.{{ .Group.a }}"\n}',
+    "timeouts {\n read 1m\n write 3s\n idle 10s\n}",
+    "trace zipkin localhost:9411",
+    "whoami",
+    "(snip) {\n prometheus\n log\n errors\n}\n. {\n import snip\n whoami\n}",
+    "example.org:5300 {\n whoami\n}\nexample.net {\n whoami\n}",
+]
+
+
+@pytest.mark.parametrize("text", LOADED)
+def test_loads(text: str) -> None:
+    is_directive = text.split()[0] in DIRECTIVES
+    assert loaded(f". {{\n{text}\n}}\n" if is_directive else text)
+
+
+@pytest.mark.parametrize("name", sorted(COREDNS - set(DIRECTIVES)))
+def test_directives_that_are_not_there_are_named(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(f".:53 {{\n    errors\n    {name} a b\n}}\n")
+    assert str(caught.value).startswith(f"Corefile:3:5: the directive {name} of CoreDNS is not supported here")
+
+
+# What a directive of ours does not do: the option's place, and its name.
+REFUSED = [
+    ("forward . https://dns.example/dns-query", "2:11", "https"),
+    ("forward . 1.2.3.4 {\n doh_method POST\n}", "3:2", "doh_method"),
+    ("rewrite edns0 local set 0xffee 0x61626364", "2:9", "edns0"),
+    ("rewrite class CH IN", "2:9", "class"),
+    ("kubernetes cluster.local {\n resyncperiod 1m\n}", "3:2", "resyncperiod"),
+    ("kubernetes cluster.local {\n upstream 10.0.0.1\n}", "3:2", "upstream"),
+    ("kubernetes cluster.local\n kubernetes a.example", "3:2", "kubernetes"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "name"), REFUSED)
+def test_what_a_directive_does_not_do_is_named(text: str, place: str, name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(f". {{\n{text}\n}}\n")
+    assert str(caught.value).startswith(f"Corefile:{place}: ")
+    assert name in str(caught.value)
