@@ -8,32 +8,7 @@ from autopath.service import DIRECTIVES
 from clusterdns.corefile.parse import parse
 from clusterdns.directives.config.server import COREDNS, ServerConfig, load
 from clusterdns.errors import ConfigError
-
-KUBEADM = """
-.:53 {
-    errors
-    health {
-       lameduck 5s
-    }
-    ready
-    kubernetes cluster.local in-addr.arpa ip6.arpa {
-       pods insecure
-       fallthrough in-addr.arpa ip6.arpa
-       ttl 30
-    }
-    prometheus :9153
-    forward . /etc/resolv.conf {
-       max_concurrent 1000
-    }
-    cache 30 {
-       disable success cluster.local
-       disable denial cluster.local
-    }
-    loop
-    reload
-    loadbalance
-}
-"""
+from tests.unit.directives.config.test_published_corefiles import KUBEADM
 
 
 def loaded(text: str) -> tuple[ServerConfig, ...]:

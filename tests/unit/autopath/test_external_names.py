@@ -13,6 +13,7 @@ from clusterdns.kube.store import Cluster
 from clusterdns.wire import numbers
 from clusterdns.wire.names import is_at_or_below, name_from_text
 from clusterdns.wire.response import Kind, read_response
+from tests.support.directive import handler
 from tests.support.messages import query, response
 from tests.unit.autopath.asking import Elsewhere, ask, directive, reply_to, request_for
 from tests.unit.autopath.objects import cluster, external, service
@@ -179,3 +180,16 @@ def test_a_request_that_is_chased_already_knows_the_names_before_it() -> None:
         name_from_text("out.shop.svc.cluster.local"),
     )
     assert chased.query.qtype == numbers.A
+
+
+def test_a_circle_through_another_directive_has_an_end() -> None:
+    stores = cluster(external("shop/circle", "elsewhere.example"))
+    template = 'template IN A elsewhere.example {\n answer "{{ .Name }} 60 IN CNAME circle.shop.svc.cluster.local."\n}'
+
+    async def whole(request: Request) -> Reply:
+        return await chain(request)
+
+    kubernetes = directive(stores, resolve=whole)
+    chain = handler(template, kubernetes.handle, resolve=whole)
+    with pytest.raises(UpstreamFailure, match="in a circle"):
+        start(chain(request_for("circle.shop.svc.cluster.local A"))).result()
