@@ -158,9 +158,10 @@ class Controller:
         """Keep the mirror of the zones warm without changing anything: what a standby does."""
         await self._provider.read()
 
-    async def wait_synced(self) -> None:
-        """Return as soon as all stores are synced."""
-        while self.not_synced():  # noqa: ASYNC110 - stores tell of changes, not of being synced
+    async def wait_synced(self, look: Callable[[], None] = lambda: None) -> None:
+        """Return as soon as all stores are synced; `look` is called at each look at them."""
+        while self.not_synced():
+            look()
             await asyncio.sleep(_SYNC_POLL_SECONDS)
 
     def not_synced(self) -> list[str]:

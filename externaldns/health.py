@@ -23,12 +23,14 @@ class Health:
     loop: ControlLoop
     clock: Callable[[], float]
     wall_clock: Callable[[], float]
+    heard: Callable[[], float]
+    """When the provider's API last answered: a run that waits for its quota is long, and not hung."""
     role: Callable[[], str]
     """Who leads: `leading`, `standing by; NAME leads`, or `no election`."""
 
     def answer(self) -> tuple[int, str, bytes]:
         """Return status, content type and body."""
-        since = self.clock() - self.loop.beat
+        since = self.clock() - max(self.loop.beat, self.heard())
         hung = since > EXTERNALDNS_HUNG_SECONDS.default
         measured = self.controller.measured
         missing = self.controller.not_synced()

@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.leader import Alone, Leadership, NotLeading
+from clusterdns.limits import EXTERNALDNS_HUNG_SECONDS
 from externaldns.controller import ApplyFailed, Controller, NotSynced, Outcome
 from externaldns.queue import DirtyQueue
 from externaldns.schedule import Schedule
@@ -67,10 +68,10 @@ class ControlLoop:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        await self._controller.wait_synced()
+        await self._controller.wait_synced(self._live)
         self._controller.on_change(self._mark)
         while True:
-            self.beat = self._clock()
+            self._live()
             if not self._leadership.leads:
                 await self._stand_by()
             if self._schedule.should_run(self._clock()):
@@ -78,7 +79,10 @@ class ControlLoop:
                 succeeded = await self._run_if_needed()
                 self._schedule.run_ended(started, self._clock(), succeeded)
             await self._run_due()
-            wait = min(self._schedule.wait_seconds(self._clock()), self._queue.wait_seconds(self._clock()))
+            now = self._clock()
+            wait = min(
+                self._schedule.wait_seconds(now), self._queue.wait_seconds(now), EXTERNALDNS_HUNG_SECONDS.default / 10
+            )
             try:
                 async with asyncio.timeout(wait):
                     await self._news.wait()
@@ -121,8 +125,11 @@ class ControlLoop:
 
     async def _come_round(self) -> None:
         """Between two batches of a full run: what is urgent overtakes it."""
-        self.beat = self._clock()
+        self._live()
         await self._run_due()
+
+    def _live(self) -> None:
+        self.beat = self._clock()
 
     async def _run_due(self) -> None:
         """A short run for what is due, its errors logged and counted."""
@@ -157,13 +164,13 @@ class ControlLoop:
         logger.info("standing by")
         self._controller.forget()
         while not self._leadership.leads:
-            self.beat = self._clock()
+            self._live()
             try:
                 await self._controller.warm_up()
             except ClusterDNSError as error:
                 logger.warning("can't read the zones while standing by: %s", error)
             try:
-                async with asyncio.timeout(self._schedule.interval):
+                async with asyncio.timeout(min(self._schedule.interval, EXTERNALDNS_HUNG_SECONDS.default / 10)):
                     await self._leadership.leading()
             except TimeoutError:
                 continue

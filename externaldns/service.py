@@ -124,7 +124,7 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
         if isinstance(leadership, Leader):
             helpers.append(leadership.run())
         if not config.control.once:
-            health = Health(controller, loop, time.monotonic, time.time, lambda: _role(leadership))
+            health = Health(controller, loop, time.monotonic, time.time, lambda: calls.heard, lambda: _role(leadership))
             await _start_http(config, measurements, calls, followers, health, cleanup)
         return await _first_of(_run_once(controller, loop) if config.control.once else _run(loop), helpers, stop)
 

@@ -56,6 +56,8 @@ class Calls:
         self._threads = threads or ThreadPoolExecutor(PRIVATEZONE_THREADS.default_int, thread_name_prefix="privatezone")
         self.outcomes: Counter[tuple[Family, str]] = Counter()
         """Calls by family and outcome: `ok`, or the API's error code."""
+        self.heard = float("-inf")
+        """When the last call ended, whatever its outcome."""
 
     async def read(self, call: Callable[[], T]) -> T:
         """Return what `call` returns; PrivateZoneError after the last try."""
@@ -85,7 +87,7 @@ class Calls:
                 result = await asyncio.get_running_loop().run_in_executor(self._threads, call)
             except PrivateZoneError as error:
                 self.outcomes[family, error.code] += 1
-                now = self._clock()
+                self.heard = now = self._clock()
                 if error.throttled:
                     bucket.throttled(now)
                     throttlings += 1
@@ -99,4 +101,5 @@ class Calls:
                 await self._sleep(pause)
             else:
                 self.outcomes[family, "ok"] += 1
+                self.heard = self._clock()
                 return result

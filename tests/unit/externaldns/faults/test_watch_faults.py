@@ -1,0 +1,140 @@
+"""An API server whose watch is cut, whose history is gone, or that answers with an empty list, over connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from clusterdns.kube.access import Access
+from clusterdns.kube.watcher import ClusterWatch
+from externaldns.sources.service import ServiceSource
+from tests.support.apiserver import ApiServerDouble
+from tests.unit.externaldns.faults.scene import PREFIX, Scene
+
+NAMES = [f"h{number}" for number in range(20)]
+
+
+def put(server: ApiServerDouble, name: str, target: str) -> None:
+    annotations = {PREFIX + "hostname": f"{name}.ex.com", PREFIX + "target": target}
+    server.put("Service", name, "shop", metadata={"annotations": annotations}, spec={"type": "ClusterIP"})
+
+
+async def cut(server: ApiServerDouble) -> None:
+    server.cut_watches()
+
+
+async def cut_in_an_event(server: ApiServerDouble) -> None:
+    server.cut_watches(in_event=True)
+
+
+async def forget_history(server: ApiServerDouble) -> None:
+    server.expire_history()
+    server.cut_watches()
+
+
+async def go_away(server: ApiServerDouble) -> None:
+    await server.stop()
+    await asyncio.sleep(30)
+
+
+async def refuse(server: ApiServerDouble) -> None:
+    server.refusals["services"] = 403
+    server.cut_watches()
+    await asyncio.sleep(30)
+
+
+@pytest.mark.parametrize("mishap", [cut, cut_in_an_event, forget_history, go_away, refuse])
+def test_what_changed_while_nobody_watched_arrives(
+    mishap: Callable[[ApiServerDouble], Awaitable[None]], tmp_path: Path
+) -> None:
+    scene = Scene()
+
+    async def body() -> None:
+        async with ApiServerDouble() as server:
+            for name in NAMES:
+                put(server, name, "192.0.2.1")
+            watching = watch(scene, server, tmp_path)
+            async with scene.process() as process:
+                await scene.until(lambda: len(scene.cluster.services) == len(NAMES))
+                await scene.settled(600)
+                await mishap(server)
+                put(server, "h1", "192.0.2.77")
+                server.delete("Service", "h2", "shop")
+                put(server, "new", "192.0.2.78")
+                server.refusals.clear()
+                if mishap is go_away:
+                    await server.start()
+                await scene.until(lambda: scene.cluster.services.get("shop", "new") is not None, 600)
+                await scene.settled(120)
+                assert any(row.startswith("new A 60 192.0.2.78") for row in scene.rows())
+                assert not any(row.startswith("h2 ") for row in scene.rows())
+                assert not process.ended
+            await end(watching)
+
+    scene.run(body())
+
+
+def test_an_empty_list_deletes_nothing(tmp_path: Path) -> None:
+    scene = Scene()
+
+    async def body() -> None:
+        async with ApiServerDouble() as server:
+            for name in NAMES:
+                put(server, name, "192.0.2.1")
+            watching = watch(scene, server, tmp_path)
+            async with scene.process() as process:
+                await scene.until(lambda: len(scene.cluster.services) == len(NAMES))
+                await scene.settled(600)
+                held = scene.rows()
+                for name in NAMES:
+                    server.delete("Service", name, "shop")
+                server.expire_history()
+                server.cut_watches()
+                await scene.until(lambda: len(scene.cluster.services) == 0, 600)
+                await asyncio.sleep(300)
+                assert len(scene.rows()) >= len(held) - 2 * 10
+                assert process.measured.deletions_waiting >= 10
+                for name in NAMES:
+                    put(server, name, "192.0.2.1")
+                await scene.until(lambda: len(scene.cluster.services) == len(NAMES), 600)
+                await scene.settled(600)
+                assert scene.rows() == held
+            await end(watching)
+
+    scene.run(body())
+
+
+def test_nothing_is_touched_before_the_first_lists_are_in(tmp_path: Path) -> None:
+    scene = Scene()
+
+    async def body() -> None:
+        async with ApiServerDouble() as server:
+            put(server, "web", "192.0.2.1")
+            server.refusals["nodes"] = 403
+            watching = watch(scene, server, tmp_path)
+            for store in ServiceSource(scene.cluster).stores:
+                store.synced = False
+            async with scene.process():
+                await scene.until(lambda: scene.cluster.services.synced)
+                await asyncio.sleep(300)
+                assert not scene.api.calls
+                server.refusals.clear()
+                await scene.settled(600)
+            await end(watching)
+
+    scene.run(body())
+
+
+def watch(scene: Scene, server: ApiServerDouble, folder: Path) -> asyncio.Task[None]:
+    kinds = frozenset(store.kind for store in ServiceSource(scene.cluster).stores)
+    return asyncio.create_task(ClusterWatch(scene.cluster, Access(server.kubeconfig(folder)), kinds).run())
+
+
+async def end(watching: asyncio.Task[None]) -> None:
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
