@@ -49,9 +49,10 @@ class ReverseZone:
         return Decision(True, [Record(name, numbers.PTR, self._ttl, host) for host in hosts])
 
     def _hosts_at(self, address: str) -> list[bytes]:
-        services = [row for row in self._index.services_at.at(address) if self._index.exposes(row)]
+        services = [row.key for row in self._index.services_at.at(address) if self._index.exposes(row)]
         if services:
-            return [services[0].key + self._services]
+            # Two of one address are a mistake, or one is about to go; replicas choose the same whatever they saw first.
+            return [min(services) + self._services]
         hosts: dict[bytes, None] = {}
         for indexed in self._index.slices_at.at(address):
             row = indexed.service
