@@ -35,6 +35,8 @@ from clusterdns.daemon.reload import Reload
 from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config import multisocket
 
+_POLL_SECONDS = 0.1
+
 
 def count(loaded: Loaded) -> int:
     """How many processes a Corefile wants; where its server blocks differ, the most."""
@@ -74,6 +76,8 @@ class _Parent:
             lifecycle.eternal("reload", self._reload.run),
             lifecycle.eternal("feed", self._feed.run),
         ]
+        if not self._is_synced():
+            self._background.append(asyncio.create_task(self._share_later()))
         lifecycle.settle_memory()
         return self._processes
 
@@ -97,6 +101,16 @@ class _Parent:
         self._loaded = changed
         await self._endpoints.follow(pages_of(changed.servers, self._processes))
         self._processes.replace(count(changed))
+
+    def _is_synced(self) -> bool:
+        return all(source.synced for source in self._clusters.sources)
+
+    async def _share_later(self) -> None:
+        """Processes that had to begin before the clusters were read have each a copy of all that came later."""
+        while not self._is_synced():  # noqa: ASYNC110 (at most once, after a start without API server)
+            await asyncio.sleep(_POLL_SECONDS)
+        lifecycle.settle_memory()
+        self._processes.replace(count(self._loaded))
 
     async def _try(self, loaded: Loaded) -> None:
         """Make all of a Corefile once, to see that it can be. That also makes the indexes, which all then share."""
