@@ -87,9 +87,11 @@ def measure(folder: Path, size: Size, rate: int, seconds: int, rounds: int) -> M
     with running(folder, "api", "bench.synthetic_api", str(api), str(size.pods), str(size.services), f"{folder}/times"):
         wait_for(api)
         started = time.monotonic()
-        with running(folder, "autopath", "autopath.service", "-conf", _corefile(folder, api, dns, ready)) as process:
+        with running(
+            folder, "autopath", "autopath.service", "-conf", write_corefile(folder, api, dns, ready)
+        ) as process:
             server = Server("autopath", dns, process)
-            _wait_until_ready(server, ready, folder / "autopath.log")
+            wait_until_ready(server, ready, folder / "autopath.log")
             measured.ready_seconds = time.monotonic() - started
             measured.ready_cpu_seconds = server.cpu_seconds()
             time.sleep(_SETTLE_SECONDS)
@@ -101,7 +103,7 @@ def measure(folder: Path, size: Size, rate: int, seconds: int, rounds: int) -> M
                 before = server.cpu_seconds()
                 with load(folder, dns, seconds, names, measured.changing):
                     first = number * rate * seconds
-                    _ask_for_changes(api, first, rate, seconds - 2)
+                    ask_for_changes(api, first, rate, seconds - 2)
                     measured.visible += _probe(folder / "times", dns, size, first, rate, seconds - 2)
                 measured.changing_cpu.append((server.cpu_seconds() - before) / seconds)
                 time.sleep(1)
@@ -151,7 +153,7 @@ def _probe(times: Path, port: int, size: Size, first: int, rate: int, seconds: f
     return found
 
 
-def _corefile(folder: Path, api: int, dns: int, ready: int) -> str:
+def write_corefile(folder: Path, api: int, dns: int, ready: int) -> str:
     corefile = folder / "Corefile"
     corefile.write_text(
         f".:{dns} {{\n    bind 127.0.0.1\n    errors\n    ready 127.0.0.1:{ready}\n    cache 30\n"
@@ -192,7 +194,7 @@ def wait_for(port: int) -> None:
             time.sleep(0.05)
 
 
-def _wait_until_ready(server: Server, port: int, log: Path) -> None:
+def wait_until_ready(server: Server, port: int, log: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while True:
         try:
@@ -204,7 +206,7 @@ def _wait_until_ready(server: Server, port: int, log: Path) -> None:
             time.sleep(0.02)
 
 
-def _ask_for_changes(port: int, first: int, rate: int, seconds: float) -> None:
+def ask_for_changes(port: int, first: int, rate: int, seconds: float) -> None:
     ask(port, f"changes?first={first}&rate={rate}&seconds={seconds}")
 
 

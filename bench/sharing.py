@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.processes import Server
-from bench.scale import _ask_for_changes, _corefile, _wait_for, _wait_until_ready, load, running
+from bench.scale import ask_for_changes, load, running, wait_for, wait_until_ready, write_corefile
 from bench.synthetic_cluster import Size, SyntheticCluster
 from bench.table import print_table
 from clusterdns.demo.processes import free_ports
@@ -52,17 +52,17 @@ def _measure(folder: Path, size: Size, count: int) -> tuple[float, float]:
     names.write_text(
         "".join(f"service-{each:05d}.{cluster.namespace_of(each)}.svc.cluster.local\n" for each in range(size.services))
     )
-    corefile = Path(_corefile(folder, api, dns, ready))
+    corefile = Path(write_corefile(folder, api, dns, ready))
     several = f"    multisocket {count}\n" if count > 1 else ""
     corefile.write_text(corefile.read_text().replace("    errors\n", f"    errors\n{several}"))
     with running(folder, "api", "bench.synthetic_api", str(api), str(size.pods), str(size.services), f"{folder}/times"):
-        _wait_for(api)
+        wait_for(api)
         with running(folder, "autopath", "autopath.service", "-conf", str(corefile)) as process:
-            _wait_until_ready(Server("autopath", dns, process), ready, folder / "autopath.log")
+            wait_until_ready(Server("autopath", dns, process), ready, folder / "autopath.log")
             time.sleep(8)
             before = _proportional_mb(process.pid)
             with load(folder, dns, _SECONDS, names, []):
-                _ask_for_changes(api, 0, _RATE, _SECONDS - 2)
+                ask_for_changes(api, 0, _RATE, _SECONDS - 2)
             return before, _proportional_mb(process.pid)
 
 

@@ -317,6 +317,9 @@ TCP_QUERIES = Limit("maxtcpqueries", 0, 0, 1000000, "queries", "CoreDNS timeouts
 AUTOPATH_DECISION_SECONDS = Limit(
     "the questions of one look-up share one search", 2, 0, 30, "seconds", "this project: as denials of the cluster live"
 )
+AUTOPATH_LATER_SECONDS = Limit(
+    "AAAA comes so much later than an A that a cache answered", 0.25, 0, 2, "seconds", "this project"
+)
 AUTOPATH_PAIR_SECONDS = Limit(
     "A waits for its AAAA, or the other way round", 5, 0, 30, "seconds", "resolv.conf(5), timeout"
 )

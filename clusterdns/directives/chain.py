@@ -90,6 +90,7 @@ class Reply:
             self.cacheable,
             self.synthesised,
             self.rotates,
+            error=self.error,
             watched=self.watched,
         )
 

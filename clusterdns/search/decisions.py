@@ -15,7 +15,12 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 
-from clusterdns.limits import AUTOPATH_DECISION_SECONDS, AUTOPATH_DECISIONS, AUTOPATH_PAIR_SECONDS
+from clusterdns.limits import (
+    AUTOPATH_DECISION_SECONDS,
+    AUTOPATH_DECISIONS,
+    AUTOPATH_LATER_SECONDS,
+    AUTOPATH_PAIR_SECONDS,
+)
 from clusterdns.search.lists import UNKNOWN_VIEW, SearchList
 from clusterdns.wire import numbers
 
@@ -54,9 +59,9 @@ class Walk:
         if self.step is None:
             self.step = step
             seconds = AUTOPATH_DECISION_SECONDS.default
-            # A packet cache in front repeats for the first half only: the other question of a look-up that it began
-            # comes within the second half.
-            self.fresh_until = min(self.fresh_until, now + seconds / 2)
+            # A packet cache in front does not repeat to the end: the other question of a look-up that it began comes
+            # within what is left.
+            self.fresh_until = min(self.fresh_until, now + seconds - AUTOPATH_LATER_SECONDS.default)
             self._ends = now + seconds
             self._pairs_until = now + AUTOPATH_PAIR_SECONDS.default
 
