@@ -92,6 +92,8 @@ def flags_page() -> str:
         "`--flag=value` or `--flag value`; a switch is `--switch`, `--no-switch` or `--switch=false`. A list is the\n"
         "flag repeated, or values with commas between them. Each flag may be set by an environment variable,\n"
         "`--dry-run` by `EXTERNAL_DNS_DRY_RUN`; the command line counts more. `--help` and `--version` print and exit.",
+        "`externaldns adopt [--any-value] [--apply]` and `externaldns transfer --from-owner=OWNER [--apply]` take\n"
+        "records over, with the same flags behind them ([externaldns.md](externaldns.md)).",
         _table(("Flag", "Default", "Meaning"), _external_dns_flags(externaldns.flag_table.FLAGS)),
         "Flags of ExternalDNS's that are known, and refused until they do something:\n"
         + ", ".join(f"`--{name}`" for name in sorted(externaldns.flag_table.LATER_FLAGS))

@@ -21,6 +21,9 @@ class Values:
     def __init__(self, values: Mapping[str, Value]) -> None:
         self._values = values
 
+    def raw(self, name: str) -> Value:
+        return self._values[name]
+
     def text(self, name: str) -> str:
         return str(self._values[name])
 

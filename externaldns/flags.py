@@ -26,6 +26,7 @@ from externaldns.config import (
 )
 from externaldns.flag_table import FLAGS, LATER_FLAGS, Flag, Value
 from externaldns.flag_values import Values
+from externaldns.idle_flags import tell_idle
 from externaldns.ownership_codec import OwnershipCodec
 from externaldns.safety_flags import (
     WEBHOOK_DEFAULTS,
@@ -53,8 +54,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], *, webhook: 
         if text := environment.get(flag.environment):
             values[flag.name] = _read(flag, text.replace("\n", ","), flag.environment)
     values |= _read_arguments(arguments)
-    idle = [flag for flag in FLAGS if flag.no_effect and values[flag.name] != flag.default]
-    return _configure(values, tuple(f"--{flag.name} has no effect: {flag.no_effect}" for flag in idle))
+    return _configure(Values(values), webhook=webhook)
 
 
 def usage() -> str:
@@ -145,8 +145,7 @@ def _choose(flag: Flag, text: str, where: str) -> str:
     raise ConfigError(f"{text!r} is none of {', '.join(flag.choices)}{hint}", source=where)
 
 
-def _configure(raw: Mapping[str, Value], notices: tuple[str, ...]) -> Config:
-    values = Values(raw)
+def _configure(values: Values, *, webhook: bool) -> Config:
     if not values.texts("source"):
         raise ConfigError(f"is required; one of {', '.join(_BY_NAME['source'].choices)}", source="--source")
     if values.text("txt-prefix") and values.text("txt-suffix"):
@@ -156,6 +155,8 @@ def _configure(raw: Mapping[str, Value], notices: tuple[str, ...]) -> Config:
         raise ConfigError(f"must not be empty with --registry={registry}", source="--txt-owner-id")
     if registry == "remark":
         ownership_remark.check_owner(owner)
+        if values.text("provider") == "webhook":
+            raise ConfigError("is PrivateZone's: the webhook protocol has no remarks", source="--registry=remark")
     if registry != "noop" and owner == values.text("migrate-from-txt-owner"):
         raise ConfigError(f"{owner!r} is --txt-owner-id already", source="--migrate-from-txt-owner")
     if values.seconds("interval") <= 0:
@@ -207,7 +208,7 @@ def _configure(raw: Mapping[str, Value], notices: tuple[str, ...]) -> Config:
             log_format=values.text("log-format"),
         ),
         safety=configure_safety(values),
-        notices=notices,
+        notices=() if webhook else tuple(tell_idle(values)),
     )
 
 

@@ -23,6 +23,9 @@ RESOURCE_LABEL = "resource"
 SHARED_LABEL = "shared"
 """Label of wanted records, `true`: their targets may stand beside other owners' under the same name."""
 
+PTR_LABEL = "ptr"
+"""Label of wanted records, `true`: their addresses are to point back at them."""
+
 RECORD_TYPES = ("A", "AAAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT")
 """Record types that can be managed; ExternalDNS's list."""
 

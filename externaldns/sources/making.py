@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from externaldns.record import RESOURCE_LABEL, SHARED_LABEL, Endpoint, suitable_type
+from externaldns.record import PTR_LABEL, RESOURCE_LABEL, SHARED_LABEL, Endpoint, suitable_type
 from externaldns.sources.annotations import Annotations
 
 
@@ -24,6 +24,10 @@ def make_endpoints(
     ttl = annotations.ttl(resource)
     set_identifier = annotations.get("set-identifier") or ""
     provider_specific = annotations.provider_specific()
-    labels = {RESOURCE_LABEL: resource, **({SHARED_LABEL: "true"} if annotations.switch("shared") else {})}
+    labels = {RESOURCE_LABEL: resource}
+    if annotations.switch("shared"):
+        labels[SHARED_LABEL] = "true"
+    if annotations.get("record-type") == "ptr":
+        labels[PTR_LABEL] = "true"
     for (name, its_type), values in sorted(sets.items()):
         yield Endpoint(name, tuple(sorted(values)), its_type, set_identifier, ttl, labels, provider_specific)

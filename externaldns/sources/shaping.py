@@ -1,6 +1,7 @@
 """What becomes of an endpoint between its source and the plan: target networks, PTR records, least TTL. Pure.
 
-Flags: --target-net-filter, --exclude-target-net, --create-ptr and --min-ttl. The order is ExternalDNS's.
+Flags: --target-net-filter, --exclude-target-net, --create-ptr (for one object: the annotation `record-type: ptr`) and
+--min-ttl. The order is ExternalDNS's.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from externaldns.record import Endpoint
+from externaldns.record import PTR_LABEL, Endpoint
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -30,7 +31,8 @@ class Shaping:
             if not targets and endpoint.targets:
                 continue
             endpoint = replace(endpoint, targets=targets)
-            for each in (endpoint, *(_pointers(endpoint) if self.create_ptr else ())):
+            points_back = self.create_ptr or PTR_LABEL in endpoint.labels
+            for each in (endpoint, *(_pointers(endpoint) if points_back else ())):
                 yield replace(each, ttl=max(each.ttl or 0, self.min_ttl)) if self.min_ttl else each
 
     def _admits(self, target: str) -> bool:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from clusterdns.kube.objects import Service
+from clusterdns.kube.store import Cluster
 from externaldns.record import Endpoint
+from externaldns.sources.service import ServiceSource
 from externaldns.sources.shaping import Shaping
-from tests.unit.externaldns.sources.building import NAME, shown
+from tests.unit.externaldns.sources.building import NAME, annotated, shown
 
 TEN, V6, PART = ip_network("10.0.0.0/8"), ip_network("fd00::/8"), ip_network("10.1.0.0/16")
 
@@ -34,6 +37,15 @@ TEN, V6, PART = ip_network("10.0.0.0/8"), ip_network("fd00::/8"), ip_network("10
 )
 def test_shape(shaping: dict[str, Any], targets: tuple[str, ...], record_type: str, expected: set[str]) -> None:
     assert shown(Shaping(**shaping).shape([Endpoint(NAME, targets, record_type)])) == expected
+
+
+def test_an_object_may_ask_for_pointers_itself() -> None:
+    cluster = Cluster()
+    for name, asks in (("a", annotated(record_type="ptr")), ("b", annotated(record_type="a")), ("c", {})):
+        annotations = asks | annotated(hostname=f"{name}.ex.com", target="10.0.0.1")
+        cluster.services.put(Service(namespace="shop", name=name, annotations=annotations))
+    pointers = [each for each in Shaping().shape(ServiceSource(cluster).endpoints()) if each.record_type == "PTR"]
+    assert shown(pointers) == {"1.0.0.10.in-addr.arpa PTR a.ex.com"}
 
 
 def test_a_wildcard_has_no_pointer() -> None:
