@@ -29,8 +29,6 @@ from clusterdns.wire import numbers
 from clusterdns.wire.names import name_from_text
 from clusterdns.wire.records import Record, soa_rdata
 
-_SERIAL = 12345
-
 
 def external_stores(cluster: Cluster, headless: bool) -> Cluster:
     """Stores that follow those of `cluster`: the Services that are reached from outside, as they are reached.
@@ -64,16 +62,17 @@ def _ways_to(service: Service) -> tuple[tuple[str, ...], str]:
 class ExternalApex:
     """The apex of an external zone: SOA, and NS with this server's addresses outside."""
 
-    def __init__(self, zone: bytes, label: bytes, ttl: int, name_servers: NameServers) -> None:
+    def __init__(self, zone: bytes, label: bytes, ttl: int, index: ClusterIndex, name_servers: NameServers) -> None:
         self.server = b"\x03ns1" + label + zone
         self._zone = zone
         self._ttl = ttl
+        self._index = index
         self._name_servers = name_servers
 
     def authority(self, name: bytes) -> Record:
         """The SOA, as the authority of `name`: at or below the zone, in any spelling."""
         zone, ttl = self._zone, self._ttl
-        rdata = soa_rdata(self.server, b"\x0ahostmaster" + zone, _SERIAL, 14400, 3600, 604800, ttl)
+        rdata = soa_rdata(self.server, b"\x0ahostmaster" + zone, self._index.serial, 14400, 3600, 604800, ttl)
         return Record(name[len(name) - len(zone) :], numbers.SOA, ttl, rdata)
 
     def decide(self, name: bytes, qtype: int) -> Decision:
@@ -103,7 +102,7 @@ class ExternalZone:
         self.name = name
         self._label = name_from_text(label)[:-1]
         self._ttl = ttl
-        self.apex = ExternalApex(name, self._label, ttl, name_servers)
+        self.apex = ExternalApex(name, self._label, ttl, index, name_servers)
         self._services = ClusterZone(name, index, ttl=ttl, bare=True)
 
     def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
@@ -123,5 +122,4 @@ class ExternalZone:
             Record(self.name, numbers.NS, self._ttl, self.apex.server),
             *(address_record(self.apex.server, address, self._ttl) for address in self.apex.addresses()),
         ]
-        # The SOA's serial never changes, so no version of the zone is newer than another.
         return Contents(self.apex.authority(self.name), index.serial, chain(own, service_records(frozen, index)))
