@@ -69,7 +69,7 @@ class TcpConnections:
         self._current: Connection | None = None
         self._usable: list[Connection] = []
         self._all: set[Connection] = set()
-        self._connecting: dict[Connection, asyncio.Task[None]] = {}
+        self._connecting: dict[Connection, asyncio.Task[str]] = {}
         self._more_after = 0.0
         self._closing = ""
 
@@ -139,12 +139,14 @@ class TcpConnections:
         self._counters.connections_opened += 1
         self._usable.append(connection)
         self._all.add(connection)
-        self._connecting[connection] = self._loop.create_task(self._connect(connection))
+        self._connecting[connection] = task = self._loop.create_task(self._connect(connection))
+        # Also for a task that is cancelled before its first step: nothing inside of it runs then.
+        task.add_done_callback(lambda task: self._connected(connection, task))
         return best or connection
 
-    async def _connect(self, connection: Connection) -> None:
+    async def _connect(self, connection: Connection) -> str:
+        """Open a connection; returns why not, or nothing."""
         upstream, settings = self._upstream, self._settings
-        reason = self._closing
         try:
             async with asyncio.timeout(settings.connect_seconds):
                 await self._loop.create_connection(
@@ -156,11 +158,20 @@ class TcpConnections:
                     local_addr=(settings.source, 0) if settings.source else None,
                 )
         except TimeoutError:
-            reason = "no connection in time"
+            return "no connection in time"
         except OSError as error:
-            reason = reason_of(error)
+            return reason_of(error)
+        return ""
+
+    def _connected(self, connection: Connection, task: asyncio.Task[str]) -> None:
+        """The end of a task that opened a connection, or did not."""
+        del self._connecting[connection]
+        reason = "no connection"
+        try:
+            reason = task.result()
+        except asyncio.CancelledError:
+            pass
         finally:
-            del self._connecting[connection]
             if not connection.is_open:
                 self._more_after = self._loop.time() + FORWARD_AVOID_SECONDS.default
                 self._forget(connection, self._closing or reason)

@@ -228,12 +228,15 @@ def test_closing_ends_what_is_under_way(transport: Transport) -> None:
     virtual_time.run(main())
 
 
-def test_closing_while_a_connection_is_being_opened() -> None:
+@pytest.mark.parametrize("turns", [0, 1, 5])
+def test_closing_while_a_connection_is_being_opened(turns: int) -> None:
     async def main() -> None:
         async with Upstream(accepts=False) as upstream, forwarding(upstream) as forwarder:
             flight = forwarder.forward(question())
-            await asyncio.sleep(0.1)
-            await forwarder.close()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                await forwarder.close()
             with pytest.raises(UpstreamFailure, match="closing"):
                 await landed(flight)
 
