@@ -129,7 +129,7 @@ async def _answer(
 ) -> int:
     """Answer until a signal comes, or the process above is gone."""
     registry = new_registry("autopath", __version__)
-    server = DnsServer(loaded.servers, make(), registry, serves_pages=False)
+    server = DnsServer(loaded.servers, make(), registry, is_one_of_several=True)
     channel = await Channel.open(sock)
     pages = {HEALTH: server.say_health, READY: server.say_ready, METRICS: server.say_metrics}
 

@@ -68,15 +68,17 @@ class DnsServer:
         registry: CollectorRegistry,
         pages: Pages = MappingProxyType({}),
         *,
-        serves_pages: bool = True,
+        is_one_of_several: bool = False,
     ) -> None:
-        """Without `serves_pages` nothing is served over HTTP: this is one of several processes."""
+        """With `is_one_of_several`, other processes answer on the same sockets' addresses, each its share, and what is
+        served over HTTP is not this one's business.
+        """
         self._servers = servers
         self._assembly = assembly
         self._registry = registry
         self._listeners: dict[Place, Listeners] = {}
         self._own_pages = pages
-        self._serves_pages = serves_pages
+        self._is_one_of_several = is_one_of_several
         self._endpoints = HttpEndpoints()
         self._check = SelfCheck(lambda: self.addresses if _all(self._servers, health.Config) else ())
         self._background: list[asyncio.Task[None]] = []
@@ -207,7 +209,8 @@ class DnsServer:
 
     async def _listen(self, servers: Sequence[ServerConfig], assembly: Assembly) -> None:
         """Open what is new; only when all of it is open, point every listener at `assembly`."""
-        opened = _open(place for place in assembly.dispatchers if place not in self._listeners)
+        places = [place for place in assembly.dispatchers if place not in self._listeners]
+        opened = _open(places, spreads=self._is_one_of_several)
         for place, (udp_socket, tcp_socket) in opened.items():
             dispatcher = assembly.dispatchers[place]
             udp = UdpListener(udp_socket, dispatcher.respond_udp, dispatcher.repeat)
@@ -243,7 +246,7 @@ class DnsServer:
 
     def _pages(self) -> Pages:
         """What is wanted where; several server blocks may name one place, and it is the same for all of them."""
-        if not self._serves_pages:
+        if self._is_one_of_several:
             return {}
         return pages_of(self._servers, self, self._own_pages)
 
@@ -287,14 +290,14 @@ def pages_of(servers: Sequence[ServerConfig], says: Says, own: Pages = MappingPr
     return pages
 
 
-def _open(places: Iterable[Place]) -> dict[Place, tuple[socket.socket, socket.socket]]:
+def _open(places: Iterable[Place], *, spreads: bool) -> dict[Place, tuple[socket.socket, socket.socket]]:
     """A UDP and a TCP socket for each of these, or none at all. Raises ConfigError."""
     found = {}
     with ExitStack() as opened:
         for place in places:
             try:
-                udp = opened.enter_context(open_udp(*place))
-                tcp = opened.enter_context(open_tcp(*place))
+                udp = opened.enter_context(open_udp(*place, spreads=spreads))
+                tcp = opened.enter_context(open_tcp(*place, spreads=spreads))
             except ConfigError as error:
                 if place[0] == WILDCARDS[1] and _has_no_ipv6(error):
                     continue

@@ -1,7 +1,8 @@
 """Bound sockets for the listeners, and what to tell an operator whose address can't be bound.
 
 SO_REUSEPORT lets a new process bind while the old one still answers, so that an update loses no query; the old one
-answers until the new one takes over, or the old one ends (clusterdns.listen.steering).
+answers until the new one takes over, or the old one ends (clusterdns.listen.steering). Processes that answer together
+let the kernel spread what arrives over them.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 """ip(7); Python's socket module names it only from 3.14 on."""
 
 
-def open_udp(address: str, port: int) -> socket.socket:
+def open_udp(address: str, port: int, *, spreads: bool = False) -> socket.socket:
     """A bound, non-blocking socket. `address` is an IP address; several processes may share it (SO_REUSEPORT).
 
-    Raises ConfigError naming the address and what to do.
+    With `spreads` each of them gets its share at once; all must say so. Raises ConfigError naming the address and what
+    to do.
     """
     family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
     try:
@@ -45,15 +47,16 @@ def open_udp(address: str, port: int) -> socket.socket:
             else:
                 sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         sock.bind((address, port))
-        hold(sock)
+        if not spreads:
+            hold(sock)
     except OSError as error:
         sock.close()
         raise _explain(error, address, port, "UDP") from error
     return sock
 
 
-def open_tcp(address: str, port: int) -> socket.socket:
-    """A listening, non-blocking socket. Raises ConfigError naming the address and what to do."""
+def open_tcp(address: str, port: int, *, spreads: bool = False) -> socket.socket:
+    """A listening, non-blocking socket; see `open_udp`. Raises ConfigError naming the address and what to do."""
     family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -67,7 +70,8 @@ def open_tcp(address: str, port: int) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((address, port))
         sock.listen(BACKLOG)
-        hold(sock)
+        if not spreads:
+            hold(sock)
     except OSError as error:
         sock.close()
         raise _explain(error, address, port, "TCP") from error

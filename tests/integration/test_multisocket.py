@@ -122,6 +122,11 @@ async def _answer_as_one(folder: Path) -> None:
         assert len(server.children()) == 3
         assert await server.everyone_says("web") == {"web.shop.svc.cluster.local. 5 IN A 10.96.0.1"}
         assert await server.counted("coredns_dns_requests_total") == _PORTS
+        for child in server.children():
+            os.kill(child, signal.SIGSTOP)
+            said = await server.everyone_says("web")
+            os.kill(child, signal.SIGCONT)
+            assert said == {"", "web.shop.svc.cluster.local. 5 IN A 10.96.0.1"}, "each has its share"
         assert await server.counted("coredns_build_info") == 1
         assert await server.page(server.health, "/health") == (200, "OK")
         # What changes in the cluster reaches all of them.

@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from functools import partial
 
 import pytest
 
@@ -41,11 +42,15 @@ addresses = pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 class Scene:
     """Sockets by name, all on one port."""
 
-    def __init__(self, address: str, *, tcp: bool) -> None:
+    def __init__(self, address: str, *, tcp: bool, spreads: bool = False) -> None:
         self.address = address
-        self._open = open_tcp if tcp else open_udp
+        self._open = partial(open_tcp if tcp else open_udp, spreads=spreads)
         self.sockets: dict[str, socket.socket] = {"first": self._open(address, 0)}
         self.port = self.sockets["first"].getsockname()[1]
+
+    def close(self) -> None:
+        for sock in self.sockets.values():
+            sock.close()
 
     def play(self, history: tuple[str, ...]) -> None:
         for step in history:
@@ -95,16 +100,14 @@ def _accepted(sock: socket.socket) -> Iterator[None]:
 def udp(address: str) -> Iterator[Scene]:
     scene = Scene(address, tcp=False)
     yield scene
-    for sock in scene.sockets.values():
-        sock.close()
+    scene.close()
 
 
 @pytest.fixture
 def tcp(address: str) -> Iterator[Scene]:
     scene = Scene(address, tcp=True)
     yield scene
-    for sock in scene.sockets.values():
-        sock.close()
+    scene.close()
 
 
 @addresses
@@ -136,6 +139,15 @@ def test_a_datagram_too_short_for_a_name_goes_to_the_first(udp: Scene, length: i
 def test_own_questions_prove_the_second(udp: Scene, history: tuple[str, ...], wanted: str) -> None:
     udp.play(history)
     assert udp.counts(OWN) == {wanted: _CLIENTS}
+
+
+@addresses
+def test_processes_that_answer_together_have_a_share_each(address: str) -> None:
+    with closing(Scene(address, tcp=False, spreads=True)) as scene:
+        scene.play(("second", "third"))
+        shares = scene.counts(QUESTION)
+        assert sum(shares.values()) == _CLIENTS
+        assert set(shares) == {"first", "second", "third"}
 
 
 @addresses
