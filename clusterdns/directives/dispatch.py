@@ -21,7 +21,7 @@ from clusterdns.directives.chain import Handler, Reply, Request
 from clusterdns.directives.traffic import Traffic
 from clusterdns.errors import MalformedMessage, UpstreamFailure
 from clusterdns.flight import Flight, start
-from clusterdns.limits import QUERIES_IN_FLIGHT, TCP_MESSAGE_BYTES
+from clusterdns.limits import NAME_BYTES, QUERIES_IN_FLIGHT, TCP_MESSAGE_BYTES
 from clusterdns.listen.respond import Answer, Peer, Send, SendAny, client_address
 from clusterdns.wire import numbers
 from clusterdns.wire.edns import ClientSubnet
@@ -33,6 +33,9 @@ _log = logging.getLogger(__name__)
 
 DROPPED = b""
 """Stands for the zone of a query that no server block was asked."""
+
+_PLAIN_QUERY_BYTES = HEADER_BYTES + NAME_BYTES.default_int + 4 + 11
+"""The longest query with nothing but a question and an OPT record."""
 
 _TRANSFERS = frozenset({numbers.AXFR, numbers.IXFR})
 
@@ -216,10 +219,16 @@ class Dispatcher:
 def _may_repeat(request: Request, answer: bytes) -> bool:
     """Whether the packet cache may have the answer: it was for UDP, is whole, and the same query will come again.
 
-    Cookies, a client's subnet and the like differ with every client; their queries would only fill the cache.
+    Cookies, a client's subnet and the like differ with every client; their queries would only fill the cache. And so
+    would those of clients that put records of any kind behind their question: keys of kilobytes.
     """
     edns = request.query.edns
-    return request.transport == "udp" and not answer[2] & 0x02 and (edns is None or not edns.has_options)
+    return (
+        request.transport == "udp"
+        and request.size <= _PLAIN_QUERY_BYTES
+        and not answer[2] & 0x02
+        and (edns is None or not edns.has_options)
+    )
 
 
 def _several(first: bytes, more: Iterator[bytes]) -> Iterator[bytes]:

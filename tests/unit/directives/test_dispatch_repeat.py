@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import dns.rcode
 import pytest
 
@@ -10,6 +12,11 @@ from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says
 from tests.support.server import WEB, Server
 
 FRESH = FOUND.replying(fresh_until=160.0)
+
+
+def with_a_record(message: bytes, data: bytes) -> bytes:
+    """A query with a TXT record behind its question."""
+    return message[:10] + b"\0\1" + message[12:] + b"\0" + struct.pack("!HHIH", 16, 1, 0, len(data)) + data
 
 
 def test_a_repeated_query_is_answered_without_the_chain() -> None:
@@ -35,8 +42,16 @@ def test_a_repeated_query_is_answered_without_the_chain() -> None:
         (FRESH, messages.QUERIES["cookie"]),
         (FRESH, messages.query(subnet="10.0.0.1/32")),
         (NXDOMAIN, messages.query()),
+        (FRESH, with_a_record(messages.query(), bytes(256))),
     ],
-    ids=["not fresh", "fresh no more", "a cookie", "a client subnet", "a denial that is not fresh"],
+    ids=[
+        "not fresh",
+        "fresh no more",
+        "a cookie",
+        "a client subnet",
+        "a denial that is not fresh",
+        "records behind it",
+    ],
 )
 def test_what_is_not_repeated(says: Says, message: bytes) -> None:
     server = Server(says=says)
