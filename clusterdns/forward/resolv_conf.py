@@ -75,9 +75,9 @@ def _is_own(server: Upstream, own: Collection[Upstream]) -> bool:
 def _is_on_this_node(server: Upstream) -> bool:
     """Whether an address is one of this node's: the kernel then uses it for both ends. Nothing is sent."""
     family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.connect((server.address, server.port))
-        except OSError:
-            return False
-        return str(sock.getsockname()[0]) == server.address.partition("%")[0]
+            return str(sock.getsockname()[0]) == server.address.partition("%")[0]
+    except OSError:  # no way there, or a kernel without IPv6
+        return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -97,3 +99,12 @@ def test_systemds_file_may_be_missing(tmp_path: Path) -> None:
     path = written(tmp_path / "resolv.conf", "127.0.0.53")
     with pytest.raises(ConfigError, match="names only this node itself"):
         servers_elsewhere(path, (), tmp_path / "missing")
+
+
+def test_a_kernel_without_ipv6_has_no_address_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(family: int, kind: int) -> NoReturn:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr("clusterdns.forward.resolv_conf.socket.socket", refuse)
+    path = written(tmp_path / "resolv.conf", "2001:db8::1")
+    assert [str(upstream) for upstream in servers_elsewhere(path, EVERYWHERE)] == ["[2001:db8::1]:53"]
