@@ -28,6 +28,20 @@ def test_a_query_and_its_answer(address: str) -> None:
     with_listener(body, address=address)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_no_answer_waits_for_the_acknowledgement_of_another(address: str) -> None:
+    async def body(server: Listening) -> None:
+        client = await server.client()
+        client.send(framed(query(1)))
+        await client.answer()
+        (connection,) = server.listener._connections
+        assert connection._transport is not None
+        accepted = connection._transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    with_listener(body, address=address)
+
+
 def test_several_queries_in_one_segment() -> None:
     async def body(server: Listening) -> None:
         client = await server.client()
