@@ -3,8 +3,9 @@
     API server (spec.nodeName=…) or manifests ──► pods of this node, namespaces ──► search lists ──► `autopath @node`
 
 Pods of other nodes never reach the process, so that it costs the same in a cluster of any size. Of namespaces only
-their names and one annotation are kept; without the right to read them each may exist. Without the API server nothing
-is searched here: pods get the answers that they ask for, one by one.
+their names and one annotation are kept; without the right to read them each may exist. Pods that are not known, as the
+API server has not been heard yet, get the answers that they ask for, one by one; those that are known stay so while it
+is away.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clusterdns.daemon.lifecycle import eternal
-from clusterdns.directives.assemble import Site, make_autopath
+from clusterdns.directives.assemble import Assembly, Site, make_autopath
 from clusterdns.directives.chain import Handler
 from clusterdns.directives.config import autopath as autopath_config
 from clusterdns.errors import ConfigError
@@ -36,7 +37,11 @@ _REVERSE_ZONES = (b"\x04arpa\0",)
 
 
 class NodePods:
-    """The pods of one node by source: a folder of manifests, or the API server (""). They outlive a reload."""
+    """The pods of one node by source: a folder of manifests, or the API server (""). They outlive a reload.
+
+    For a Corefile that is about to take effect: assemble it with `make`, `start` what it needs, and when it has taken
+    effect, `stop_others`.
+    """
 
     def __init__(self, node: str, kubeconfig: str, resolv_conf: str = autopath_config.RESOLV_CONF) -> None:
         """`node` is the node's name, empty if nobody says; `resolv_conf` the file that the kubelet hands to pods."""
@@ -57,19 +62,21 @@ class NodePods:
                 raise ConfigError("autopath @node belongs into the server block of the cluster's zone")
             cluster, index = self._cluster(config.manifests)
             site.search_lists = self._search_lists(config, zone, cluster, index)
-            site.can_exist = _namer(cluster, zone)
+            if not config.extra_names:
+                site.can_exist = _namer(cluster, zone)
         elif config.source.startswith("@"):
             raise ConfigError(f"there is no {config.source} on a node: write autopath {autopath_config.NODE}")
         return make_autopath(config, site, following)
 
-    def start(self) -> None:
-        """Begin to follow the sources that are not followed yet. Raises ConfigError for manifests with a mistake.
+    def start(self, assembly: Assembly) -> None:
+        """Begin to follow what `assembly` needs and is not followed yet. Raises ConfigError for broken manifests.
 
         Nothing waits for them: until a pod is known it is answered as by any cache.
         """
-        for manifests, (cluster, _) in self._clusters.items():
+        for manifests in self._sources(assembly):
             if manifests in self._tasks:
                 continue
+            cluster, _ = self._clusters[manifests]
             if manifests:
                 folder = ManifestFolder(Path(manifests), cluster, node=self._node)
                 folder.load()
@@ -83,11 +90,26 @@ class NodePods:
                 )
                 self._tasks[manifests] = eternal("watch of this node's pods", watch.run)
 
+    async def stop_others(self, assembly: Assembly) -> None:
+        """Stop following, and forget, what `assembly` does not need."""
+        needed = self._sources(assembly)
+        self._lists = {key: lists for key, lists in self._lists.items() if key[0] in needed}
+        self._clusters = {source: both for source, both in self._clusters.items() if source in needed}
+        await self._stop(self._tasks.keys() - needed)
+
     async def close(self) -> None:
         """Stop following."""
-        for task in self._tasks.values():
+        await self._stop(set(self._tasks))
+
+    async def _stop(self, sources: set[str]) -> None:
+        tasks = [self._tasks.pop(source) for source in sources]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _sources(self, assembly: Assembly) -> set[str]:
+        """The sources of the search lists in `assembly`."""
+        return {key[0] for key, lists in self._lists.items() if lists in assembly.parts.search_lists}
 
     def _cluster(self, manifests: str) -> tuple[Cluster, PodIndex]:
         if manifests not in self._clusters:

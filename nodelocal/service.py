@@ -84,7 +84,6 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
             return 0
         await interception.start()
         server, background = _make_server(options, sync, errors, pods)
-        pods.start()
         background.append(lifecycle.eternal("interception", interception.keep))
 
         async def serve_there() -> None:
@@ -128,8 +127,9 @@ def _make_server(
 
     async def apply(changed: Loaded) -> None:
         assembly = make(changed)
-        pods.start()
+        pods.start(assembly)
         await server.replace(changed.servers, assembly)
+        await pods.stop_others(assembly)
 
     async def reload_now() -> None:
         reload.now()
@@ -140,7 +140,9 @@ def _make_server(
     pages = dict(setup_pages(options.metrics, __version__, setup_errors) if options.metrics else {})
     if options.prometheus:
         pages[options.prometheus] = {"/metrics": lambda: exposition(registry)}
-    server = DnsServer(loaded.servers, make(loaded), registry, pages)
+    assembly = make(loaded)
+    pods.start(assembly)
+    server = DnsServer(loaded.servers, assembly, registry, pages)
     reload = Reload(loaded, lambda: _load(options.corefile, options), apply)
     register_reload_metrics(registry, reload.counters)
     return server, [

@@ -134,32 +134,49 @@ class PacketCache:
         *,
         expires: float,
         now: float,
+        forget_at: float = math.inf,
         rotates: bool = False,
         tally: Tally | None = None,
+        watched: bool = False,
     ) -> None:
-        """Keep `answer` (a whole message; `ttl_offsets` count from its start) until `expires`, monotonic seconds.
+        """Keep `answer` (a whole message; `ttl_offsets` count from its start) until `expires`, monotonic seconds,
+        or `forget_at`, if that is earlier; TTLs count down to the former.
 
-        With `rotates`, its addresses take turns. `tally` counts how often it is used.
+        With `rotates`, its addresses take turns. `tally` counts how often it is used. What is `watched` leaves when
+        something changes, too.
         """
-        if self._capacity <= 0 or expires <= now:
+        leaves_at = min(expires, forget_at, now + PACKET_CACHE_SECONDS.default)
+        if self._capacity <= 0 or leaves_at <= now:
             return
-        leaves_at = min(expires, now + PACKET_CACHE_SECONDS.default)
         runs: tuple[Run, ...] = ()
         if rotates and len(ttl_offsets) > 1:
             runs = tuple(run._replace(start=run.start - 2) for run in address_runs(answer, ttl_offsets))
         entry = Entry(answer[2:], tuple(offset - 2 for offset in ttl_offsets), expires, leaves_at, runs, tally)
-        self._keep(key, client, view, entry)
+        place = self._keep(key, client, view, entry)
+        if watched and self._watched is not None:
+            self._watched.add(self._entries, place)
 
     def put_watched(
-        self, key: bytes, client: str, view: bytes | None, answer: bytes, *, until: float, now: float, tally: Tally
+        self,
+        key: bytes,
+        client: str,
+        view: bytes | None,
+        answer: bytes,
+        *,
+        until: float,
+        now: float,
+        tally: Tally,
+        forget_at: float = math.inf,
     ) -> None:
-        """Keep `answer`, if it was asked for before, as it is: until something changes, and `until` at most.
+        """Keep `answer`, if it was asked for before, as it is: until something changes, `until` or `forget_at` at most.
 
         Where `until` is finite, something in it lives for so many whole seconds: it is not kept for longer than one.
         """
         if self._capacity <= 0 or self._watched is None or not self._watched.was_asked(key):
             return
-        leaves_at = min(until, now + (PACKET_CACHE_SECONDS.default if until == math.inf else 1.0))
+        leaves_at = min(until, forget_at, now + (PACKET_CACHE_SECONDS.default if until == math.inf else 1.0))
+        if leaves_at <= now:
+            return
         entry = Entry(answer[2:], (), leaves_at, leaves_at, tally=tally)
         entry.ttls_hold_until = entry.renew_at = leaves_at
         self._watched.add(self._entries, self._keep(key, client, view, entry))

@@ -28,10 +28,11 @@ from clusterdns.flight import Flight, start
 from clusterdns.search.decisions import AS_ASKED, Decisions, Walk
 from clusterdns.search.denials import Denial, Denials
 from clusterdns.search.lists import UNKNOWN_VIEW, SearchList, SearchLists
-from clusterdns.search.synthesis import synthesise
+from clusterdns.search.synthesis import deny, synthesise
 from clusterdns.search.walk import Verdict, expansions, judge
 from clusterdns.wire.names import is_at_or_below
 from clusterdns.wire.query import Query
+from clusterdns.wire.response import Response
 
 
 @dataclass(slots=True)
@@ -81,8 +82,9 @@ class Autopath:
 
         `clock` gives monotonic seconds. `elsewhere` gives the chain of another server block if that one is responsible
         for a folded name. With `flatten` no CNAME leads from the client's name to the one that was found.
-        Names for which `can_exist` is False, folded, are not asked for on a walk. With `asks_ahead` the names in the
-        zones of this server block are asked for at once: one trip to an upstream instead of one for each.
+        Names for which `can_exist` is False, folded, are not asked for on a walk, nor behind one that finds nothing.
+        With `asks_ahead` the names in the zones of this server block are asked for at once: one trip to an upstream
+        instead of one for each.
         """
         self.counters = AutopathCounters()
         self._zones = tuple(zones)
@@ -175,17 +177,18 @@ class Autopath:
                 self._succeed(walk, step)
             elif verdict is Verdict.UNDECIDED:
                 self.counters.given_up += walk.step is None
-                walk.fresh_until = 0.0
+                walk.repeat_until = 0.0
                 walk.decide(AS_ASKED, self._clock())
             else:
                 walk.deny(step)
                 self._hold_for(walk, reply, request, client)
         if walk.step is None:
             walk.decide(AS_ASKED, self._clock())
-            self._remember(request.query, client, known, walk, names, replies)
         assert walk.step is not None
         found = names[walk.step]
         reply = replies.get(walk.step) or await self._ask(request, client, known, found, walk.step)
+        if replies and walk.step == AS_ASKED and walk.denied == len(names):
+            self._remember(request, client, known, walk, names, {**replies, AS_ASKED: reply})
         if walk.step != AS_ASKED:
             try:
                 response = synthesise(request.query, found, reply.response, flatten=self._flatten)
@@ -194,13 +197,20 @@ class Autopath:
                 plain = _viewed(await self._following(request), walk.view, request)
                 return plain.within(plain.view, 0.0)
             reply = Reply(
-                response, reply.source, reply.fresh_until, reply.view, synthesised=True, rotates=reply.rotates
+                response,
+                reply.source,
+                reply.fresh_until,
+                reply.view,
+                synthesised=True,
+                rotates=reply.rotates,
+                watched=reply.watched,
+                forget_at=reply.forget_at,
             )
         elif judge(reply.response) is Verdict.EXISTS:
             return reply
         view = walk.view if walk.client in ("", client) else client_view(request.client)
-        outcome = reply.within(_within(view, reply, request), min(walk.fresh_until, reply.fresh_until))
-        outcome.watched = True
+        outcome = reply.within(_within(view, reply, request), walk.repeat_until)
+        outcome.watched = reply.watched or walk.is_watched
         return outcome
 
     def _ask_ahead(
@@ -239,13 +249,12 @@ class Autopath:
             self.counters.queries_saved += step
 
     def _hold_for(self, walk: Walk, reply: Reply, request: Request, client: str) -> None:
-        """What the walk comes to holds as long as every step that led to it, and for whom each of them holds.
+        """What the walk comes to holds for whom every step that led to it holds.
 
-        What does not exist for this client may be found for one of another namespace: keep the answers apart.
+        What does not exist for this client may be found for one of another namespace: keep the answers apart. Denials
+        are taken for true for as long as the decision that they led to.
         """
-        if reply.cacheable:
-            # Those that are current by watch are taken for true for as long as the decision that they led to.
-            walk.fresh_until = min(walk.fresh_until, reply.fresh_until)
+        walk.is_watched |= not reply.cacheable
         view = _within(walk.view, reply, request)
         if view != walk.view:
             self._decisions.narrow(walk, client, request.query.folded)
@@ -253,7 +262,7 @@ class Autopath:
 
     def _remember(
         self,
-        query: Query,
+        request: Request,
         client: str,
         known: SearchList,
         walk: Walk,
@@ -262,16 +271,33 @@ class Autopath:
     ) -> None:
         """Keep the names behind the first for as long as the shortest denial is true.
 
-        Those of the cluster's own zone cost nothing to ask again, and are current by watch.
+        Those of the cluster's own zone cost nothing to ask again, and are current by watch. The denial of the first
+        name serves for those that the zone can't have.
         """
-        seconds = min((reply.response.ttl for reply in replies.values()), default=0)
-        if not seconds or not _is_plain(query):
+        first = replies.pop(AS_ASKED)
+        seconds = min(reply.response.ttl for reply in (first, *replies.values()))
+        if not seconds or not _is_plain(request.query) or judge(first.response) is not Verdict.DENIED:
             return
         view = client_view(client) if walk.client else known.view
         expires = self._clock() + seconds
-        for step, reply in replies.items():
-            if step != AS_ASKED and reply.cacheable:
-                self._denials.put(view, names[step].lower(), Denial(known, reply.response, expires))
+        denials = {
+            names[step].lower(): reply.response
+            for step, reply in replies.items()
+            if reply.cacheable and judge(reply.response) is Verdict.DENIED
+        }
+        if first.cacheable:
+            denials |= self._deny_others(request, names, first.response)
+        for folded, response in denials.items():
+            self._denials.put(view, folded, Denial(known, response, expires))
+
+    def _deny_others(self, request: Request, names: list[bytes], first: Response) -> dict[bytes, Response]:
+        """The denial of the first name for those that can't exist, by folded name."""
+        asked = [request.ask_for(name).query for name in names[AS_ASKED + 1 :] if not self._can_exist(name.lower())]
+        try:
+            denials = {query.folded: deny(query, first) for query in asked}
+        except MalformedMessage:
+            return {}
+        return {folded: denial for folded, denial in denials.items() if denial is not None}
 
     def _recall(self, query: Query, client: str, known: SearchList) -> Reply | None:
         """The denial of a name that a search has come by already, if that is remembered."""
@@ -310,7 +336,7 @@ def _viewed(reply: Reply, view: bytes, request: Request) -> Reply:
     """The reply, for nobody but `view` if it is no proof of existence: for others the name may be found."""
     if judge(reply.response) is Verdict.EXISTS:
         return reply
-    return reply.within(_within(view, reply, request), reply.fresh_until)
+    return reply.within(_within(view, reply, request))
 
 
 def _is_plain(query: Query) -> bool:

@@ -10,6 +10,7 @@ they may await a `Flight` and nothing else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -58,12 +59,13 @@ class Reply:
     """An answer on its way back.
 
     `source` is the directive that made it. `fresh_until` (monotonic seconds) is set by the cache: until then the same
-    bytes may be answered again without asking the chain; 0 forbids it. `view` restricts that to clients of the same
-    view (a namespace, or one client); None is for everyone. `scope` is the prefix length to answer an EDNS Client
-    Subnet option with, None for no option. `cacheable` is False for answers that are current by watch, `synthesised`
-    True for one that the search walk put together. `rotates`: whoever repeats it gives its addresses another order.
-    `error` says to clients with EDNS why the answer is as it is; no message cache keeps it. `watched` is True for those
-    that may not be repeated any more once something has changed in what is watched.
+    bytes may be answered again without asking the chain; 0 forbids it. From `forget_at` on they may not, though true
+    for longer. `view` restricts that to clients of the same view (a namespace, or one client); None is for everyone.
+    `scope` is the prefix length to answer an EDNS Client Subnet option with, None for no option. `cacheable` is False
+    for answers that are current by watch, `synthesised` True for one that the search walk put together. `rotates`:
+    whoever repeats it gives its addresses another order. `error` says to clients with EDNS why the answer is as it is;
+    no message cache keeps it. `watched` is True for those that may not be repeated any more once something has changed
+    in what is watched.
     `more` are further messages without their ID (a zone transfer), which are made as the client reads them.
     """
 
@@ -78,13 +80,14 @@ class Reply:
     error: ExtendedError | None = None
     more: Iterator[bytes] | None = None
     watched: bool = False
+    forget_at: float = math.inf
 
-    def within(self, view: bytes | None, fresh_until: float) -> Reply:
-        """The same answer for `view` only, to be repeated until `fresh_until`. This one may be others', too."""
+    def within(self, view: bytes | None, forget_at: float = math.inf) -> Reply:
+        """The same answer for `view` only, to be forgotten then. This one may be others', too."""
         return Reply(
             self.response,
             self.source,
-            fresh_until,
+            self.fresh_until,
             view,
             self.scope,
             self.cacheable,
@@ -92,6 +95,7 @@ class Reply:
             self.rotates,
             error=self.error,
             watched=self.watched,
+            forget_at=min(forget_at, self.forget_at),
         )
 
 

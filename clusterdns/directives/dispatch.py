@@ -12,6 +12,7 @@ REFUSED, and what fails inside SERVFAIL. Only what is no query is met with silen
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
@@ -177,10 +178,20 @@ class Dispatcher:
         """Let the packet cache have an answer."""
         response = reply.response
         tally = self._tally(request, response.rcode, "cache", response.kind, len(answer))
-        if reply.watched and not reply.rotates:
-            until = reply.fresh_until
-            self.packets.put_watched(key, request.client, reply.view, answer, until=until, now=now, tally=tally)
-        elif not reply.watched:
+        # What a walk found has one TTL throughout, which counts down.
+        if reply.watched and not (reply.synthesised and reply.fresh_until < math.inf):
+            if not reply.rotates:
+                self.packets.put_watched(
+                    key,
+                    request.client,
+                    reply.view,
+                    answer,
+                    until=reply.fresh_until,
+                    forget_at=reply.forget_at,
+                    now=now,
+                    tally=tally,
+                )
+        else:
             self.packets.put(
                 key,
                 request.client,
@@ -188,9 +199,11 @@ class Dispatcher:
                 answer,
                 response.ttl_offsets,
                 expires=reply.fresh_until,
+                forget_at=reply.forget_at,
                 now=now,
                 rotates=reply.rotates,
                 tally=tally,
+                watched=reply.watched,
             )
 
     def _refuse(self, message: bytes, request: Request, rcode: int) -> bytes:

@@ -39,8 +39,8 @@ class PodSearchLists:
     ) -> None:
         """`zone` is the cluster domain, a folded wire name; `host` what the resolvers of the pods' node follow.
 
-        With `guards_host` no name with a dot is searched along the host's domains: it is the name of somebody outside
-        nearly always, whom the host's DNS need not learn of.
+        With `guards_host` no name with a dot is searched along the host's domains, unless a pod names them itself: it
+        is the name of somebody outside nearly always, whom the host's DNS need not learn of.
         """
         self._pod_at = pods.pod_at
         self._off: set[str] = set()
@@ -65,13 +65,15 @@ class PodSearchLists:
         view = namespace.lower().encode()
         if not 1 <= len(view) <= MAX_LABEL:
             return None  # a manifest may say anything
+        guarded = self._guarded
         if dns is None:
             rules = rules_of(PodDns(namespace), self._zone, self._host)
         else:
+            guarded -= set(rules_of(PodDns(namespace, "None", False, dns.searches), self._zone, NO_HOST).search)
             rules = rules_of(PodDns(namespace, dns.policy, False, dns.searches, dns.ndots), self._zone, self._host)
             # No namespace has a slash.
             view += b"/%d/" % rules.ndots + b"".join(rules.search)
-        return SearchList(view, rules.search, ndots=rules.ndots, guarded=self._guarded)
+        return SearchList(view, rules.search, ndots=rules.ndots, guarded=guarded)
 
     def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
         if old is not None:

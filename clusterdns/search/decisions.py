@@ -33,12 +33,16 @@ _SIDES = {numbers.A: 1, numbers.AAAA: -1}
 class Walk:
     """One search. `denied` names from the start do not exist; `step` is the one that answers, once that is known.
 
-    `view` and `fresh_until` are whom, and until when, the steps so far hold for; `client` is set as soon as that is one
-    client only. `search_list` is None for a client that was not known, or wanted no search: it is answered as it asked,
-    even if it is known a moment later.
+    `view` is whom the steps so far hold for; `client` is set as soon as that is one client only. A packet cache may
+    repeat what the search came to until `repeat_until`. `search_list` is None for a client that was not known, or
+    wanted no search: it is answered as it asked, even if it is known a moment later. `is_watched`: a step is current by
+    watch only.
     """
 
-    __slots__ = ("_balance", "_ends", "_pairs_until", "client", "denied", "fresh_until", "search_list", "step", "view")
+    __slots__ = (
+        *("_balance", "_ends", "_pairs_until", "client", "denied", "is_watched"),
+        *("repeat_until", "search_list", "step", "view"),
+    )
 
     def __init__(self, search_list: SearchList | None, qtype: int, now: float, client: str = "") -> None:
         self.search_list = search_list
@@ -46,7 +50,8 @@ class Walk:
         self.view = UNKNOWN_VIEW if search_list is None else search_list.view
         self.denied = 0
         self.step: int | None = None
-        self.fresh_until = math.inf
+        self.repeat_until = math.inf
+        self.is_watched = False
         self._balance = _SIDES.get(qtype, 0)
         self._ends = self._pairs_until = now + AUTOPATH_PAIR_SECONDS.default
 
@@ -61,7 +66,7 @@ class Walk:
             seconds = AUTOPATH_DECISION_SECONDS.default
             # A packet cache in front does not repeat to the end: the other question of a look-up that it began comes
             # within what is left.
-            self.fresh_until = min(self.fresh_until, now + seconds - AUTOPATH_LATER_SECONDS.default)
+            self.repeat_until = min(self.repeat_until, now + seconds - AUTOPATH_LATER_SECONDS.default)
             self._ends = now + seconds
             self._pairs_until = now + AUTOPATH_PAIR_SECONDS.default
 

@@ -33,14 +33,14 @@ def search_domains(text: str) -> tuple[bytes, ...]:
 
 
 def search_rules(text: str) -> SearchRules:
-    """The search domains and `ndots` of resolv.conf text; a number that is none is passed over, as resolvers do."""
+    """The search domains and `ndots` of resolv.conf text; a number that is none is passed over, as musl does."""
     ndots = RESOLVER_NDOTS
     for line in text.splitlines():
         fields = line.split()
         for option in fields[1:] if fields[:1] == ["options"] else ():
             if (number := option.removeprefix("ndots:")) != option and number.isascii() and number.isdigit():
                 # "The value for this option is silently capped to 15."
-                ndots = min(int(number[:3]), _MOST_NDOTS)
+                ndots = min(int(number.lstrip("0")[:3] or "0"), _MOST_NDOTS)
     return SearchRules(search_domains(text), ndots)
 
 

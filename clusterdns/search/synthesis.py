@@ -1,4 +1,5 @@
-"""The synthesised answer: what was found further down the search list, under the name that the client asked for.
+"""Answers made of others' records: what was found further down the search list, under the name that the client asked
+for, and the denial of one name for another.
 
 A CNAME from the client's name to the name that was found leads to the records (RFC 1034 section 3.6.2). It is made
 for each answer and never cached: what is cached are the answers of the real names, which are the same for everyone.
@@ -7,6 +8,7 @@ for each answer and never cached: what is cached are the answers of the real nam
 from __future__ import annotations
 
 from clusterdns.wire import numbers
+from clusterdns.wire.names import is_at_or_below
 from clusterdns.wire.query import Query
 from clusterdns.wire.records import Record, compose_response, read_sections
 from clusterdns.wire.response import Response
@@ -36,6 +38,17 @@ def synthesise(query: Query, found: bytes, response: Response, *, flatten: bool 
         authority=sections.authority,
         additional=sections.additional,
     )
+
+
+def deny(query: Query, response: Response) -> Response | None:
+    """The denial of another name as the answer to `query`; None if it is not of the same zone, by its SOA.
+
+    Raises MalformedMessage if a name inside a record of `response` can't be read.
+    """
+    authority = [record for record in read_sections(response.message).authority if record.rtype == numbers.SOA]
+    if not authority or not is_at_or_below(query.folded, authority[0].owner.lower()):
+        return None
+    return compose_response(query, rcode=response.rcode, flags=response.flags & numbers.RA, authority=authority)
 
 
 def _flat(query: Query, answer: list[Record]) -> list[Record]:

@@ -4,7 +4,8 @@
 
 The options are ours. `host_search` adds the search domains of this host, which kubelet adds to those of pods, too.
 CoreDNS always adds those that its own process has; but then names that pods ask for leave the cluster under them.
-`flatten` answers under the client's name, for resolvers that dislike the CNAME.
+`flatten` answers under the client's name, for resolvers that dislike the CNAME. `extra_names` says that the cluster's
+zone has names that Kubernetes does not make: none is taken for one that can't exist.
 What sends from `trusted` networks may pass its client's address on (EDNS Client Subnet, RFC 7871 with
 /32 or /128), which is how a node cache in between does not hide the pod.
 """
@@ -36,6 +37,7 @@ class Config:
     flatten: bool = False
     manifests: str = ""
     """The folder that has the node's pods; empty for the API server."""
+    extra_names: bool = False
 
 
 def parse(directive: Directive) -> Config:
@@ -46,20 +48,23 @@ def parse(directive: Directive) -> Config:
     else:
         reading.path(source)
     trusted: list[IPNetwork] = []
-    host_search, flatten, manifests = "", False, ""
-    for option in reading.options(directive, ("trusted", "host_search", "flatten", "manifests")):
+    host_search, flatten, manifests, extra_names = "", False, "", False
+    for option in reading.options(directive, ("trusted", "host_search", "flatten", "manifests", "extra_names")):
         if option.name == "trusted":
             trusted += [reading.network(token) for token in reading.arguments(option, 1)]
         elif option.name == "flatten":
             flatten = reading.flag(option)
-        elif option.name == "manifests":
+        elif option.name in ("manifests", "extra_names"):
             if source.text != NODE:
-                raise option.position.error(f"manifests is for autopath {NODE}")
-            (folder,) = reading.arguments(option, 1, 1)
-            manifests = reading.path(folder)
+                raise option.position.error(f"{option.name} is for autopath {NODE}")
+            if option.name == "extra_names":
+                extra_names = reading.flag(option)
+            else:
+                (folder,) = reading.arguments(option, 1, 1)
+                manifests = reading.path(folder)
         elif not source.text.startswith("@"):
             raise option.position.error(f"host_search is for pods: write the domains into {source.text}")
         else:
             paths = [reading.path(token) for token in reading.arguments(option, 0, 1)]
             host_search = paths[0] if paths else RESOLV_CONF
-    return Config(source.text, reading.zones(zones), tuple(trusted), host_search, flatten, manifests)
+    return Config(source.text, reading.zones(zones), tuple(trusted), host_search, flatten, manifests, extra_names)

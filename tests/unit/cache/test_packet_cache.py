@@ -316,3 +316,16 @@ def test_an_entry_says_where_the_addresses_stand() -> None:
     ((start, size, count),) = entry.runs
     addresses = [entry.body[start + number * size :][12:16] for number in range(count)]
     assert addresses == [bytes((10, 9, 9, last)) for last in (1, 2, 3)]
+
+
+def test_what_is_to_be_forgotten_early_keeps_its_ttls() -> None:
+    cache = _cache()
+    answer = _answer(BASE)
+    offsets = read_response(answer).ttl_offsets
+    cache.put(BASE[2:], _CLIENT, None, answer, offsets, expires=130.0, now=100.0, forget_at=101.5)
+    body = cache.get(BASE[2:], _CLIENT, 101.4)
+    assert body is not None
+    assert _ttls(body) == {29}
+    assert cache.get(BASE[2:], _CLIENT, 101.5) is None
+    cache.put(BASE[2:], _CLIENT, None, answer, offsets, expires=130.0, now=102.0, forget_at=101.5)
+    assert len(cache) == 0

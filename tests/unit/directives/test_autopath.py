@@ -144,7 +144,7 @@ def test_an_answer_whose_records_can_not_be_read_ends_the_walk() -> None:
     behind = Broken()
     reply = answer(autopath(behind).handle(request(FIRST, "CNAME")))
     assert behind.asked == [FIRST, SECOND, THIRD, FIRST]
-    assert (reply.source, reply.fresh_until) == ("fake", 0.0)
+    assert (reply.source, reply.forget_at) == ("fake", 0.0)
     assert [rrset.to_text() for rrset in read(reply).question] == [f"{FIRST} IN CNAME"]
 
 
@@ -222,30 +222,33 @@ def test_a_positive_first_answer_keeps_its_own_view() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "fresh_until"),
+    ("answers", "repeated_until"),
     [
         ({FIRST: FOUND.replying(fresh_until=160.0)}, 160.0),
-        # As long as every step that led to it.
+        # As long as what was found is true.
         ({BARE: FOUND.replying(fresh_until=100.6)}, 100.6),
-        ({SECOND: NXDOMAIN.replying(fresh_until=100.7), BARE: FOUND.replying(fresh_until=160.0)}, 100.7),
-        ({BARE: NXDOMAIN.replying(fresh_until=100.8)}, 100.8),
-        # And a little shorter than the time for which the other question of the look-up goes by this walk.
+        # And no longer than the other question of a look-up finds the decision for sure.
         ({BARE: FOUND.replying(fresh_until=160.0)}, 101.75),
-        ({}, 101.75),
-        # Steps that are current by watch hold for the decision, too; where nothing was found, none is made of them.
+        # Denials hold for the decision that they led to, however long they live.
+        ({SECOND: NXDOMAIN.replying(fresh_until=100.7), BARE: FOUND.replying(fresh_until=160.0)}, 101.75),
         ({FIRST: NXDOMAIN.replying(cacheable=False), BARE: FOUND.replying(fresh_until=160.0)}, 101.75),
+        ({FIRST: NXDOMAIN, BARE: FOUND.replying(fresh_until=160.0)}, 101.75),
+        # What is answered where nothing was found is the denial of the first name.
+        ({}, 101.75),
+        ({BARE: NXDOMAIN.replying(fresh_until=100.8)}, 101.75),
+        ({FIRST: NXDOMAIN.replying(fresh_until=100.9)}, 100.9),
         ({FIRST: NXDOMAIN.replying(cacheable=False)}, 0.0),
-        # A step that was not cached, or failed: the next query may find something else.
-        ({FIRST: NXDOMAIN, BARE: FOUND.replying(fresh_until=160.0)}, 0.0),
+        # A step that failed: the next query may find something else.
         ({SECOND: FAILS, BARE: FOUND.replying(fresh_until=160.0)}, 0.0),
         ({SECOND: SERVFAIL, BARE: FOUND.replying(fresh_until=160.0)}, 0.0),
         ({BARE: FOUND}, 0.0),
         ({BARE: FAILS}, 0.0),
     ],
 )
-def test_fresh_until(answers: dict[str, Says], fresh_until: float) -> None:
+def test_how_long_a_packet_cache_may_repeat_it(answers: dict[str, Says], repeated_until: float) -> None:
     behind = FakeHandler(answers, otherwise=NXDOMAIN.replying(fresh_until=105.0))
-    assert answer(autopath(behind).handle(request(FIRST))).fresh_until == fresh_until
+    reply = answer(autopath(behind).handle(request(FIRST)))
+    assert min(reply.fresh_until, reply.forget_at) == repeated_until
 
 
 # Who sends, with which EDNS Client Subnet, whose search list counts, and the scope that comes back.

@@ -9,7 +9,7 @@ from clusterdns.directives.chain import Reply
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight, start
 from clusterdns.wire.names import name_from_text
-from tests.support.chain import FOUND, NXDOMAIN, FakeHandler, Says, answer, read, records, request
+from tests.support.chain import FOUND, NXDOMAIN, SOA, FakeHandler, Says, answer, read, records, request
 from tests.unit.directives.searching import BARE, FAILS, FIRST, SECOND, THIRD, autopath
 
 
@@ -102,6 +102,44 @@ def test_what_can_not_exist_costs_no_query(never: tuple[str, ...], bare: Says, a
     scene = Scene({}, {BARE: bare}, *never)
     assert dns.rcode.to_text(read(scene.ask().result()).rcode()) == rcode
     assert scene.inside.asked == asked
+
+
+# The name that the client asks behind a failed search, what the first one said, and whether that is asked upstream.
+REMEMBERED: dict[str, tuple[str, Says, bool]] = {
+    "one that can not exist": (SECOND, NXDOMAIN, False),
+    "another one": (THIRD, NXDOMAIN, False),
+    "its spelling is the client's": (THIRD.upper(), NXDOMAIN, False),
+    "the denial is of nobody's zone": (SECOND, Says(rcode="NXDOMAIN"), True),
+    "the denial is current by watch": (SECOND, NXDOMAIN.replying(cacheable=False), True),
+}
+
+
+@pytest.mark.parametrize(("name", "first", "is_asked"), REMEMBERED.values(), ids=REMEMBERED)
+@pytest.mark.parametrize("qtype", ["A", "AAAA"])
+def test_the_denial_of_the_first_name_serves_for_those_that_can_not_exist(
+    name: str, first: Says, is_asked: bool, qtype: str
+) -> None:
+    scene = Scene({FIRST: first}, {BARE: NXDOMAIN}, SECOND, THIRD)
+    scene.ask().result()
+    assert scene.inside.asked == [FIRST]
+    reply = answer(scene.autopath.handle(request(name, qtype)))
+    assert scene.inside.asked == ([FIRST, name] if is_asked else [FIRST])
+    assert dns.rcode.to_text(read(reply).rcode()) == "NXDOMAIN"
+    assert is_asked or records(reply, "authority") == [SOA.replace(" 30 ", " 5 ", 1)]
+
+
+def test_it_does_so_also_if_the_first_name_can_not_exist_either() -> None:
+    scene = Scene({}, {BARE: NXDOMAIN}, FIRST, SECOND, THIRD)
+    scene.ask().result()
+    answer(scene.autopath.handle(request(SECOND)))
+    assert scene.inside.asked == [FIRST]
+
+
+def test_nothing_is_denied_for_another_where_the_first_name_exists_by_now() -> None:
+    scene = Scene({FIRST: FOUND}, {BARE: NXDOMAIN}, FIRST, SECOND, THIRD)
+    assert dns.rcode.to_text(read(scene.ask().result()).rcode()) == "NOERROR"
+    answer(scene.autopath.handle(request(SECOND)))
+    assert scene.inside.asked == [FIRST, SECOND]
 
 
 def test_all_the_cluster_fails_and_the_client_is_told() -> None:

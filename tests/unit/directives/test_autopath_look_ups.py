@@ -217,7 +217,7 @@ def test_a_pod_that_becomes_known_between_the_two_questions(unknown: object | No
     if unknown is not None:
         scene.lists.known[POD] = OFF
     reply = scene.ask("A")
-    assert (_rcode(reply), reply.fresh_until) == ("NXDOMAIN", 0.0)
+    assert (_rcode(reply), reply.forget_at) == ("NXDOMAIN", 0.0)
     scene.lists.known[POD] = search_list("shop")
     scene.now += 1.9
     assert _rcode(scene.ask("AAAA")) == "NXDOMAIN"

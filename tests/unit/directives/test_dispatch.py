@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import replace
-from typing import Any
 
 import dns.edns
 import dns.flags
@@ -13,12 +11,8 @@ import dns.message
 import dns.rcode
 import pytest
 
-from clusterdns.cache.packet_cache import PacketCache
-from clusterdns.cache.watched import Watched
 from clusterdns.directives import dispatch
 from clusterdns.directives.acl import Dropped
-from clusterdns.directives.chain import Reply, Request
-from clusterdns.directives.dispatch import Dispatcher
 from clusterdns.directives.traffic import OTHER_TYPE
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight
@@ -365,27 +359,3 @@ def test_what_an_acl_drops_is_met_with_silence(transport: str) -> None:
             assert server.late == [(b"", PEER)]
         assert server.dispatcher.traffic.panics == 0
         assert len(server.packets) == 0
-
-
-# Fields of the reply, and after how many questions it is repeated: never, or from the third on.
-WATCHED_REPLIES: list[tuple[dict[str, Any], bool]] = [
-    ({"watched": True, "fresh_until": math.inf}, True),
-    ({"watched": True, "fresh_until": 100.5}, True),
-    ({"watched": True, "fresh_until": 0.0}, False),
-    ({"watched": True, "fresh_until": math.inf, "rotates": True}, False),
-]
-
-
-@pytest.mark.parametrize(("fields", "is_repeated"), WATCHED_REPLIES)
-def test_what_is_watched_is_repeated_as_it_was(fields: dict[str, Any], is_repeated: bool) -> None:
-    async def handle(request: Request) -> Reply:
-        asked.append(request.now)
-        return replace(await server.behind.handle(request), **fields)
-
-    asked: list[float] = []
-    server = Server()
-    dispatcher = Dispatcher({b"\0": handle}, PacketCache(watched=Watched()), lambda: 100.0)
-    message = messages.query(WEB)
-    answers = [dispatcher.respond_udp(message, PEER, lambda *_: None) for _ in range(4)]
-    assert len(set(answers)) == 1
-    assert len(asked) == (2 if is_repeated else 4)

@@ -10,6 +10,7 @@ from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.search_lists import SWITCH, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.search.lists import OFF, SearchList, SearchLists
+from clusterdns.search.pod_resolver import SearchRules
 from clusterdns.wire.names import name_from_text
 from tests.unit.autopath.objects import cluster, pod
 
@@ -92,6 +93,31 @@ def test_a_namespace_is_switched_on_again() -> None:
     assert lists.search_list_of("10.244.0.1") == OFF
     stores.namespaces.put(Namespace(name="shop"))
     assert lists.search_list_of("10.244.0.1") == expected("shop")
+
+
+CORP, TOOLS = name_from_text("corp.example"), name_from_text("tools.example")
+# The pod's policy and its own searches; the host's domains that names with a dot are not searched along.
+GUARDED = [
+    ("ClusterFirst", (), {CORP, TOOLS}),
+    ("ClusterFirst", ("tools.example",), {CORP}),
+    ("ClusterFirst", ("Corp.Example.", "tools.example"), set()),
+    ("None", ("tools.example",), {CORP}),
+    ("Default", (), {CORP, TOOLS}),
+]
+
+
+@pytest.mark.parametrize(("policy", "searches", "guarded"), GUARDED)
+def test_domains_of_the_host_that_a_pod_names_itself_are_its_own(
+    policy: str, searches: tuple[str, ...], guarded: set[bytes]
+) -> None:
+    settled = msgspec.structs.replace(pod("shop/a", "10.244.0.1"), dns_policy=policy, dns_searches=searches)
+    stores = cluster(settled)
+    host = SearchRules((CORP, TOOLS), 1)
+    for guards in (True, False):
+        lists = PodSearchLists(PodIndex(stores.pod_claims), stores.namespaces, ZONE, host, guards_host=guards)
+        known = lists.search_list_of("10.244.0.1")
+        assert known is not None
+        assert known.guarded == (guarded if guards else set())
 
 
 def test_a_namespace_that_is_no_label_has_no_search_list() -> None:

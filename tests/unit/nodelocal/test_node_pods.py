@@ -18,7 +18,8 @@ from nodelocal.service import DIRECTIVES
 from tests.support import messages
 from tests.support.chain import FOUND, FakeHandler, Says
 
-SHOP, BLOG, ELSEWHERE, HOST, TOOL, OFF, QUIET = (f"10.244.1.{number}" for number in range(1, 8))
+SHOP, BLOG, ELSEWHERE, HOST, TOOL, OFF, QUIET, TWIN = (f"10.244.1.{number}" for number in range(1, 9))
+TWIN_V6 = "fd00:10:244::8"
 SOA = "cluster.local. 30 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5"
 MISSING = Says(rcode="NXDOMAIN", authority=(SOA,))
 COREFILE = """
@@ -74,6 +75,7 @@ PODS = "".join(
         ),
         pod("shop/plain", OFF, annotations='clusterdns.io/autopath: "off"'),
         pod("quiet/any", QUIET),
+        pod("shop/twin", TWIN).replace(f"{{ip: {TWIN}}}", f"{{ip: {TWIN}}}, {{ip: 'FD00:10:244:0::8'}}"),
     )
 )
 
@@ -82,22 +84,46 @@ class Scene:
     """nodelocal's two server blocks, with fakes for cluster DNS and for the node's own resolvers."""
 
     def __init__(self, folder: Path, *, options: str = "") -> None:
+        self.now = 100.0
         self.manifests = folder / "cluster"
         self.manifests.mkdir()
         self.write(PODS)
         (folder / "resolv.conf").write_text(RESOLV_CONF)
         self.cluster, self.internet = FakeHandler({}, MISSING), FakeHandler({}, MISSING)
         self.pods = NodePods("node-a", "", str(folder / "resolv.conf"))
-        self.assembly = self._assemble(COREFILE % (self.manifests, options))
+        self.assembly = self.assemble(COREFILE % (self.manifests, options))
 
     def write(self, text: str) -> None:
         (self.manifests / "pods.yaml").write_text(text)
 
-    def _assemble(self, text: str) -> Assembly:
+    def start(self) -> None:
+        """Read the pods."""
+
+        async def start() -> None:
+            self.pods.start(self.assembly)
+            await self.pods.close()
+
+        asyncio.run(start())
+
+    def reload(self, text: str) -> None:
+        """Take another Corefile, as nodelocal does."""
+
+        async def reload() -> None:
+            assembly = self.assemble(text)
+            try:
+                self.pods.start(assembly)
+                self.assembly = assembly
+                await self.pods.stop_others(assembly)
+            finally:
+                await self.pods.close()
+
+        asyncio.run(reload())
+
+    def assemble(self, text: str) -> Assembly:
         fakes = {"192.0.2.1": self.cluster, "192.0.2.2": self.internet}
         return assemble(
             load(parse(text, "Corefile", environ={}), DIRECTIVES),
-            clock=lambda: 100.0,
+            clock=lambda: self.now,
             makers={
                 "autopath": self.pods.make,
                 "forward": lambda config, *_: fakes[config.to[0].address].handle,
@@ -119,12 +145,7 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     scene = Scene(tmp_path)
-
-    async def start() -> None:
-        scene.pods.start()
-        await scene.pods.close()
-
-    asyncio.run(start())
+    scene.start()
     return scene
 
 
@@ -223,14 +244,9 @@ def test_each_pod_is_searched_for_along_its_own_list(
 
 def test_host_search_lets_names_with_dots_out(tmp_path: Path) -> None:
     scene = Scene(tmp_path, options="host_search " + str(tmp_path / "resolv.conf"))
-
-    async def body() -> None:
-        scene.pods.start()
-        scene.ask("aliyun.com.shop.svc.cluster.local.", SHOP)
-        assert scene.internet.asked == ["aliyun.com.corp.example.", "aliyun.com."]
-        await scene.pods.close()
-
-    asyncio.run(body())
+    scene.start()
+    scene.ask("aliyun.com.shop.svc.cluster.local.", SHOP)
+    assert scene.internet.asked == ["aliyun.com.corp.example.", "aliyun.com."]
 
 
 def test_until_pods_are_known_answers_are_plain(tmp_path: Path) -> None:
@@ -239,15 +255,11 @@ def test_until_pods_are_known_answers_are_plain(tmp_path: Path) -> None:
     name = "aliyun.com.shop.svc.cluster.local."
     assert scene.ask(name, SHOP) == ("NXDOMAIN", [])
 
-    async def body() -> None:
-        scene.pods.start()
-        # The other half of a look-up that was plain is plain.
-        assert scene.ask(name, SHOP, "AAAA") == ("NXDOMAIN", [])
-        assert scene.ask("other.shop.svc.cluster.local.", SHOP)[0] == "NXDOMAIN"
-        assert scene.internet.asked == ["other.corp.example.", "other."]
-        await scene.pods.close()
-
-    asyncio.run(body())
+    scene.start()
+    # The other half of a look-up that was plain is plain.
+    assert scene.ask(name, SHOP, "AAAA") == ("NXDOMAIN", [])
+    assert scene.ask("other.shop.svc.cluster.local.", SHOP)[0] == "NXDOMAIN"
+    assert scene.internet.asked == ["other.corp.example.", "other."]
 
 
 def test_repeats_come_from_the_packet_cache_for_the_namespace_only(scene: Scene) -> None:
@@ -255,10 +267,49 @@ def test_repeats_come_from_the_packet_cache_for_the_namespace_only(scene: Scene)
     name = "aliyun.com.shop.svc.cluster.local."
     first = scene.ask(name, SHOP)
     assert first[0] == "NOERROR"
-    for _ in range(3):
-        assert scene.ask(name, SHOP) == first
+    assert scene.ask(name, SHOP) == first
+    counters = scene.assembly.parts.autopaths[0][1].counters
+    assert (counters.walks, counters.shared) == (1, 1)
+    # From the second time that the name that was found is asked for, the packet cache has it, with all of its TTL.
+    for client in (SHOP, TWIN, TWIN_V6):
+        assert scene.ask(name, client) == first
         assert (scene.cluster.asked, scene.internet.asked) == ([], [])
+    assert (counters.walks, counters.shared) == (1, 1)
     assert scene.ask(name, BLOG) == ("NXDOMAIN", [])
+    # Another while later: the last of the look-ups that began with a repeat find the decision here.
+    scene.now += 1.8
+    assert scene.ask(name, SHOP)[0] == "NOERROR"
+    assert (counters.walks, counters.shared) == (1, 2)
+    scene.now += 0.2
+    assert scene.ask(name, SHOP)[0] == "NOERROR"
+    assert (counters.walks, scene.internet.asked) == (2, [])
+
+
+def test_a_failed_search_costs_nothing_more_upstream(scene: Scene) -> None:
+    first, *others = (
+        f"missing.example{rest}." for rest in (".shop.svc.cluster.local", ".svc.cluster.local", ".cluster.local", "")
+    )
+    assert scene.ask(first, SHOP) == ("NXDOMAIN", [])
+    assert (scene.cluster.asked, scene.internet.asked) == ([first], others[-1:])
+    for name in others:
+        assert scene.ask(name, SHOP) == ("NXDOMAIN", [])
+        assert (scene.cluster.asked, scene.internet.asked) == ([], [])
+
+
+def test_a_zone_with_names_of_its_own_is_asked_for_all_of_them(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, options="extra_names")
+    scene.start()
+    own = "db.internal.cluster.local."
+    scene.cluster.answers = {own: FOUND}
+    rcode, answer = scene.ask("db.internal.shop.svc.cluster.local.", SHOP)
+    assert (rcode, answer[-1]) == ("NOERROR", f"{own} 60 IN A 10.0.0.1")
+
+
+def test_both_addresses_of_a_pod_are_its_own(scene: Scene) -> None:
+    scene.internet.answers = BARE
+    for client in (TWIN, TWIN_V6):
+        assert scene.ask("aliyun.com.shop.svc.cluster.local.", client)[0] == "NOERROR"
+        assert scene.ask("aliyun.com.blog.svc.cluster.local.", client) == ("NXDOMAIN", [])
 
 
 def test_an_address_that_passes_to_another_namespace_loses_its_view_at_once(scene: Scene) -> None:
@@ -268,16 +319,35 @@ def test_an_address_that_passes_to_another_namespace_loses_its_view_at_once(scen
         assert scene.ask(ours, SHOP)[0] == "NOERROR"
     scene.write(NAMESPACES + pod("blog/new", SHOP, uid="new"))
 
-    async def reload() -> None:
-        again = NodePods("node-a", "", scene.pods._resolv_conf)
-        again._clusters = scene.pods._clusters
-        again.start()
-        await again.close()
-
-    asyncio.run(reload())
+    scene.start()
     for _ in range(3):
         assert scene.ask(ours, SHOP) == ("NXDOMAIN", [])
         assert scene.ask(theirs, SHOP)[0] == "NOERROR"
+
+
+PLAIN = COREFILE.replace("autopath @node {\n        manifests %s\n        %s\n    }\n", "")
+
+
+def test_the_walk_comes_and_goes_with_the_corefile(scene: Scene) -> None:
+    scene.internet.answers = BARE
+    name = "aliyun.com.shop.svc.cluster.local."
+    for _ in range(2):
+        assert scene.ask(name, SHOP)[0] == "NOERROR"
+        scene.reload(PLAIN)
+        assert scene.ask(name, SHOP)[0] == "NXDOMAIN"
+        assert scene.pods._clusters == {}
+        scene.reload(COREFILE % (scene.manifests, ""))
+
+
+def test_a_corefile_that_was_wrong_is_not_in_the_way_of_the_next(scene: Scene, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="missing"):
+        scene.reload(COREFILE % (tmp_path / "missing", ""))
+    scene.internet.answers = BARE
+    scene.reload(COREFILE % (scene.manifests, "flatten"))
+    assert scene.ask("aliyun.com.shop.svc.cluster.local.", SHOP) == (
+        "NOERROR",
+        ["aliyun.com.shop.svc.cluster.local. 60 IN A 10.0.0.1"],
+    )
 
 
 MISTAKES = {

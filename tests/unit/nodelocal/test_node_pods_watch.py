@@ -64,7 +64,7 @@ def play(
             scene = Scene(server, folder)
             scene.put_pod("ours", "10.244.1.1")
             scene.put_pod("theirs", "10.244.2.1", node="node-b")
-            scene.pods.start()
+            scene.pods.start(scene.assembly)
             try:
                 await script(scene)
             finally:

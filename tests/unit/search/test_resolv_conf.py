@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clusterdns.search.lists import SearchList
-from clusterdns.search.resolv_conf import EVERYONE, FileSearchList, search_domains
+from clusterdns.search.resolv_conf import EVERYONE, FileSearchList, search_domains, search_rules
 from clusterdns.wire.names import name_to_text
 
 ROWS: dict[str, tuple[str, list[str]]] = {
@@ -28,6 +28,27 @@ ROWS: dict[str, tuple[str, list[str]]] = {
 @pytest.mark.parametrize(("text", "domains"), ROWS.values(), ids=ROWS)
 def test_search_domains(text: str, domains: list[str]) -> None:
     assert [name_to_text(domain) for domain in search_domains(text)] == domains
+
+
+NDOTS: dict[str, tuple[str, int]] = {
+    "nothing said": ("search a.example\n", 1),
+    "as kubelet writes it": ("options ndots:5\n", 5),
+    "among others": ("options timeout:1 ndots:3 single-request\n", 3),
+    "none": ("options ndots:0\n", 0),
+    "the last one wins": ("options ndots:3\noptions rotate\noptions ndots:4\n", 4),
+    "no more than there may be": ("options ndots:16\n", 15),
+    "a very long number": ("options ndots:" + "9" * 5000 + "\n", 15),
+    "zeros in front": ("options ndots:0007\n", 7),
+    "no number": ("options ndots:2 ndots:x ndots: ndots:-1 ndots:٤\n", 2),
+    "no option": ("ndots:5\nsearch ndots:5\n# options ndots:5\n", 1),
+    "empty": ("", 1),
+}
+
+
+@pytest.mark.parametrize(("text", "ndots"), NDOTS.values(), ids=NDOTS)
+def test_search_rules(text: str, ndots: int) -> None:
+    rules = search_rules(text)
+    assert (rules.ndots, rules.search) == (ndots, search_domains(text))
 
 
 def test_every_client_has_the_same_list() -> None:

@@ -8,7 +8,7 @@ import dns.rcode
 import pytest
 
 from clusterdns.errors import MalformedMessage
-from clusterdns.search.synthesis import synthesise
+from clusterdns.search.synthesis import deny, synthesise
 from clusterdns.wire.response import Kind, Response, read_response
 from tests.support import messages
 from tests.support.chain import FOUND, NODATA, NXDOMAIN, SOA, Says, request, response_to
@@ -137,3 +137,27 @@ def test_a_record_whose_name_can_not_be_read() -> None:
     broken = messages.with_records(messages.response(question), 0, messages.record(b"\xc0\x0c", 5, 60, b"\xc0\xff"))
     with pytest.raises(MalformedMessage):
         synthesise(asked.query, found.query.name, read_response(broken))
+
+
+# Records of the denial of one name, and the authority section of the denial of another one; None if it is no denial.
+DENIALS: dict[str, tuple[tuple[str, ...], list[str] | None]] = {
+    "of its zone": ((SOA,), [SOA]),
+    "of the root": ((". 9 IN SOA a.example. b.example. 1 1 1 1 3",), [". 9 IN SOA a.example. b.example. 1 1 1 1 3"]),
+    "with others": ((SOA, "cluster.local. 30 IN NS ns.dns.cluster.local."), [SOA]),
+    "of another zone": (("shop.svc.cluster.local. 9 IN SOA a.example. b.example. 1 1 1 1 3",), None),
+    "without a zone": ((), None),
+}
+
+
+@pytest.mark.parametrize(("authority", "denied"), DENIALS.values(), ids=DENIALS)
+def test_the_denial_of_one_name_for_another(authority: tuple[str, ...], denied: list[str] | None) -> None:
+    first = response_to(request(ASKED), Says(rcode="NXDOMAIN", authority=authority))
+    asked = request("AliYun.com.cluster.local.", "AAAA").query
+    response = deny(asked, first)
+    assert (response is None) is (denied is None)
+    if response is None:
+        return
+    assert response == read_response(response.message)
+    assert (response.kind, response.rcode, response.ttl) == (Kind.NXDOMAIN, dns.rcode.NXDOMAIN, first.ttl)
+    assert _texts(response, "question") == ["AliYun.com.cluster.local. IN AAAA"]
+    assert _texts(response, "authority") == denied

@@ -113,6 +113,7 @@ def _forward(**settings: Any) -> forward.Config:
         ),
         ("autopath @kubernetes", autopath.Config("@kubernetes")),
         ("autopath @node {\n manifests pods\n}", autopath.Config("@node", manifests="pods")),
+        ("autopath @node {\n extra_names\n}", autopath.Config("@node", extra_names=True)),
         ("autopath @kubernetes {\n flatten\n}", autopath.Config("@kubernetes", flatten=True)),
         (
             "autopath @kubernetes {\n host_search\n}",
