@@ -77,6 +77,8 @@ class Leader:
         self._news = asyncio.Event()
         self._lock = asyncio.Lock()
         self._led = False
+        self._trouble = ""
+        """Why the last try failed; empty if it did not."""
 
     @property
     def holder(self) -> str:
@@ -119,9 +121,12 @@ class Leader:
                 if wanted is not None:
                     self._election.won(await self._client.write(wanted), self._clock())
             except KubeApiError as error:
-                # 409: another candidate was faster.
-                level = logging.DEBUG if error.status == 409 else logging.WARNING
-                logger.log(level, "can't renew the lease: %s", error)
+                # 409: another candidate was faster. Anything else is said once, not every two seconds.
+                if error.status != 409 and str(error) != self._trouble:
+                    logger.warning("can't take or renew the lease: %s", error)
+                    self._trouble = str(error)
+            else:
+                self._trouble = ""
         if self.leads != self._led:
             self._led = self.leads
             logger.info("leading" if self._led else f"not leading any more; {self.holder or 'nobody'} is")

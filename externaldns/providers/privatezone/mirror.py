@@ -7,9 +7,18 @@ once if the zone's own counters moved without us, else at the next full read.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from externaldns.providers.privatezone.api import APEX, Row, Zone
-from externaldns.providers.privatezone.operations import AddRow, DeleteRow, Operation, Weigh
+from externaldns.providers.privatezone.operations import (
+    DeleteRow,
+    Enable,
+    Operation,
+    RemarkRow,
+    SetWeight,
+    UpdateRow,
+    Weigh,
+)
 from externaldns.providers.privatezone.row_sets import to_endpoints
 from externaldns.record import Endpoint, normalize_name
 
@@ -58,9 +67,10 @@ class ZoneMirror:
             case DeleteRow():
                 self._remove(operation.row)
             case _ if row is not None:
-                if not isinstance(operation, AddRow):
-                    self._remove(row)
-                self._put(row)
+                held = self._held(row)
+                if held is not None:
+                    self._remove(held)
+                self._put(_changed(operation, held or row, row))
 
     def replace(self, name: str, rows: Iterable[Row]) -> None:
         """The zone has exactly `rows` of `name`; nothing about it is in doubt any more."""
@@ -82,16 +92,38 @@ class ZoneMirror:
         self.zone, self._written = seen, False
         return unchanged
 
+    def _held(self, row: Row) -> Row | None:
+        return self._names.get(self._name(row), {}).get(row.record_id)
+
+    def _name(self, row: Row) -> str:
+        return self.zone.name if row.rr == APEX else normalize_name(f"{row.rr}.{self.zone.name}")
+
     def _put(self, row: Row) -> None:
-        name = self.zone.name if row.rr == APEX else normalize_name(f"{row.rr}.{self.zone.name}")
-        held = self._names.setdefault(name, {})
+        held = self._names.setdefault(self._name(row), {})
         self._count += row.record_id not in held
         held[row.record_id] = row
 
     def _remove(self, row: Row) -> None:
-        name = self.zone.name if row.rr == APEX else normalize_name(f"{row.rr}.{self.zone.name}")
+        name = self._name(row)
         held = self._names.get(name, {})
         if held.pop(row.record_id, None) is not None:
             self._count -= 1
         if not held:
             self._names.pop(name, None)
+
+
+def _changed(operation: Operation, held: Row, row: Row) -> Row:
+    """Return `held` with that of `row` which `operation` is about: several may follow one another on one row, each made
+    before the others were done.
+    """
+    match operation:
+        case UpdateRow():
+            return replace(row, weight=held.weight, remark=held.remark, status=held.status)
+        case RemarkRow():
+            return replace(held, remark=row.remark)
+        case Enable():
+            return replace(held, status=row.status)
+        case SetWeight():
+            return replace(held, weight=row.weight)
+        case _:
+            return row

@@ -204,6 +204,42 @@ def test_a_name_that_fails_is_tried_again_on_its_own_and_is_in_nobodys_way() -> 
     assert tried == [True, False, True, True], "after 1 and 3 s it was refused, after 7 s it was taken"
 
 
+def test_a_short_run_that_cannot_be_made_is_made_later() -> None:
+    cluster = cluster_of()
+    scene = Scene(cluster)
+
+    def away(error: Exception | None) -> None:
+        scene.provider.away = error
+
+    seen: list[dict[str, str]] = []
+    scene.play(
+        [
+            (10, lambda: away(ClusterDNSError("away"))),
+            (11, put(cluster, "web")),
+            (13, lambda: seen.append(scene.targets())),
+            (14, lambda: away(None)),
+        ],
+        until=50,
+    )
+    assert seen == [{}]
+    assert scene.targets() == {"web.ex.com": "192.0.2.1"}
+    assert scene.full_runs == [0]
+    assert scene.measured.registry_errors == 2
+
+
+def test_a_lease_that_is_lost_before_a_short_run_keeps_the_change_for_the_next_time() -> None:
+    cluster = cluster_of()
+    scene, baton = Scene(cluster), Baton()
+    baton.leads = True
+    scene.play(
+        [(10, lambda: baton.give(False)), (11, put(cluster, "web")), (40, lambda: baton.give(True))],
+        until=50,
+        leadership=baton,
+    )
+    assert scene.targets() == {"web.ex.com": "192.0.2.1"}
+    assert scene.measured.registry_errors == 0
+
+
 class Baton:
     """Leadership that the test hands over."""
 

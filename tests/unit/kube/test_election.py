@@ -161,6 +161,21 @@ def test_while_the_server_is_away_at_most_one_leads_and_then_one_does(wall: floa
     virtual_time.run(body())
 
 
+def test_a_lease_that_we_may_not_have_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def body() -> None:
+        api = Api()
+        api.away = True
+        async with candidate(api, "one"):
+            await asyncio.sleep(60)
+            api.away = False
+            await asyncio.sleep(10)
+            api.away = True
+            await asyncio.sleep(60)
+
+    virtual_time.run(body())
+    assert caplog.text.count("can't take or renew the lease: ") == 2
+
+
 def test_a_confirmation_asks_the_server_when_the_last_renewal_is_not_fresh() -> None:
     async def body() -> None:
         api = Api()
