@@ -104,7 +104,8 @@ class Autopath:
         reply = await self._answer(request, client)
         if scope is None:
             return reply
-        return replace(reply, scope=scope if reply.synthesised else 0)
+        # A denial may be for some only, too: a search from there may find something for others.
+        return replace(reply, scope=0 if reply.view is None else scope)
 
     async def _answer(self, request: Request, client: str) -> Reply:
         query = request.query

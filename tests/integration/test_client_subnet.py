@@ -36,12 +36,12 @@ def test_answers_follow_the_pod_behind_the_node_cache(tmp_path: Path) -> None:
 
 async def _pods_get_their_own_answers(suite: Suite) -> None:
     port = suite.pod(CLIENT, "shop").nameserver[1]
-    # A pod of the namespace, then one of another, then nobody's address: kept apart in both caches, twice over.
+    # A pod of another namespace, then nobody's address, then a pod of the namespace: kept apart in both caches, twice.
     for _ in range(2):
-        assert _without_ttl(lines(await ask(port, EXPANDED, source=CLIENT), "answer")) == _without_ttl(WALKED)
         for stranger in (TOOLBOX, NO_POD):
             answer = await ask(port, EXPANDED, source=stranger)
             assert (rcode(answer), lines(answer, "answer")) == ("NXDOMAIN", [])
+        assert _without_ttl(lines(await ask(port, EXPANDED, source=CLIENT), "answer")) == _without_ttl(WALKED)
     # Another pod of the same namespace has the walk, too, though the answer kept so far is not its own.
     assert _without_ttl(lines(await ask(port, EXPANDED, source=WEB), "answer")) == _without_ttl(WALKED)
     # What is the same for everyone is kept once: the second pod's question does not reach autopath.
@@ -72,8 +72,8 @@ async def _autopath_answers_with_a_scope(suite: Suite) -> None:
     port = suite.dns_ports["autopath"]
     for address, length, expected_rcode, scope in (
         (CLIENT, 32, "NOERROR", 32),  # the walk's answer is for this client
-        (TOOLBOX, 32, "NXDOMAIN", 0),  # a denial is for all
-        (CLIENT, 24, "NXDOMAIN", 0),  # a network is no client
+        (TOOLBOX, 32, "NXDOMAIN", 32),  # so is a denial: another client's search finds something
+        (CLIENT, 24, "NXDOMAIN", 24),  # a network is no client, and its denial not everyone's
     ):
         answer = await ask(port, EXPANDED, options=[dns.edns.ECSOption(address, length)])
         assert rcode(answer) == expected_rcode

@@ -257,10 +257,10 @@ SUBNET_ROWS: dict[str, tuple[str, str | None, str, int | None]] = {
     "trusted sender, /128": (NODE, f"{POD_V6}/128", POD_V6, 128),
     "trusted sender over IPv6, /32": (NODE_V6, f"{POD}/32", POD, 32),
     "trusted sender, no option": (NODE, None, NODE, None),
-    "trusted sender, /24": (NODE, "10.0.0.0/24", NODE, 0),
+    "trusted sender, /24": (NODE, "10.0.0.0/24", NODE, 24),
     "trusted sender, /0": (NODE, "0.0.0.0/0", NODE, 0),
-    "trusted sender, /64": (NODE, "fd00::/64", NODE, 0),
-    "trusted sender, unknown client": (NODE, "10.9.9.9/32", "10.9.9.9", 0),
+    "trusted sender, /64": (NODE, "fd00::/64", NODE, 64),
+    "trusted sender, unknown client": (NODE, "10.9.9.9/32", "10.9.9.9", 32),
     "untrusted sender that is a pod": (POD, f"{OTHER_POD}/32", POD, None),
     "untrusted sender, unknown": ("198.51.100.1", f"{POD}/32", "198.51.100.1", None),
     "untrusted sender over IPv6": ("2001:db8:1::1", f"{POD}/32", "2001:db8:1::1", None),
@@ -279,12 +279,26 @@ def test_client_subnet(sender: str, subnet: str | None, client: str, scope: int 
 
 
 @pytest.mark.parametrize(
-    ("answers", "scope"),
-    [({BARE: FOUND}, 32), ({BARE: NODATA}, 32), ({}, 0), ({FIRST: FOUND}, 0), ({FIRST: NODATA}, 0)],
+    ("client", "answers", "scope"),
+    [
+        (POD, {BARE: FOUND}, 32),
+        (POD, {BARE: NODATA}, 32),
+        (POD, {FIRST: FOUND}, 0),
+        (POD, {FIRST: NODATA}, 0),
+        (POD, {FIRST: FOUND.replying(view=b"zone-a")}, 32),
+        # Whoever repeats one client's denial to another keeps what that one's search would find from it, and that for
+        # A or AAAA alone, as the case may be.
+        (POD, {}, 32),
+        (OTHER_POD, {}, 32),
+        ("10.9.9.9", {}, 32),
+        ("10.9.9.9", {FIRST: FOUND}, 0),
+    ],
 )
-def test_only_a_synthesised_answer_comes_back_with_the_client_s_scope(answers: dict[str, Says], scope: int) -> None:
+def test_what_is_not_everyone_s_comes_back_with_the_client_s_scope(
+    client: str, answers: dict[str, Says], scope: int
+) -> None:
     directive = autopath(FakeHandler(answers), trusted=["192.0.2.1/32"])
-    assert answer(directive.handle(request(FIRST, client=NODE, subnet=f"{POD}/32"))).scope == scope
+    assert answer(directive.handle(request(FIRST, client=NODE, subnet=f"{client}/32"))).scope == scope
 
 
 def test_scope_of_a_name_outside_the_zones() -> None:
