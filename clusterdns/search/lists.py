@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple, Protocol
 
 ALWAYS = 127
 """An `ndots` that no name reaches: it has at most 127 labels (RFC 1035 section 3.1)."""
+
+_LISTS = 4096
+"""How many lists are kept: namespaces come and go for as long as a server runs."""
 
 UNKNOWN_VIEW = b""
 """The view of clients for whom nothing is searched: those that are not known, and those that do not want it."""
@@ -42,14 +46,13 @@ class WithHostDomains:
         """`domains` are folded wire names."""
         self._lists = lists
         self._domains = domains
-        self._longer: dict[SearchList, SearchList] = {}
+        self._longer = functools.lru_cache(_LISTS)(self._lengthen)
 
     def search_list_of(self, client: str) -> SearchList | None:
         known = self._lists.search_list_of(client)
         if known is None or known.is_off:
             return known
-        longer = self._longer.get(known)
-        if longer is None:
-            longer = known._replace(domains=tuple(dict.fromkeys((*known.domains, *self._domains))))
-            self._longer[known] = longer
-        return longer
+        return self._longer(known)
+
+    def _lengthen(self, known: SearchList) -> SearchList:
+        return known._replace(domains=tuple(dict.fromkeys((*known.domains, *self._domains))))
