@@ -37,7 +37,7 @@ class Announcer:
     def applied(self, results: Sequence[ChangeResult], changed_at: Mapping[str, float]) -> None:
         """Tell what became of a batch of changes."""
         for result in results:
-            steps = [step for step in result.change.steps if not _is_ownership(step.endpoint)]
+            steps = [step for step in result.change.steps if not _is_ownership(step.endpoint, result.change.name)]
             if result.error is not None:
                 self._failed(result, steps)
                 continue
@@ -75,5 +75,7 @@ def reference(resource: str) -> ObjectReference | None:
     return ObjectReference(kind.api_version, kind.name, namespace, parts[-1])
 
 
-def _is_ownership(endpoint: Endpoint) -> bool:
-    return endpoint.record_type == "TXT" and any(ownership_value.read(text) for text in endpoint.targets)
+def _is_ownership(endpoint: Endpoint, name: str) -> bool:
+    """Tell whether `endpoint`, of a change of `name`, is an ownership record: it says so, or, encrypted, is beside."""
+    said = any(ownership_value.read(text) for text in endpoint.targets)
+    return endpoint.record_type == "TXT" and (said or endpoint.dns_name != name)

@@ -221,8 +221,11 @@ class TxtView:
     def _claim(self, record: Endpoint) -> list[RecordChange]:
         """Make the ownership record of `record` say what it should; nothing if it does already."""
         name = self._name(record)
-        labels = {key: record.labels[key] for key in (OWNER_LABEL, RESOURCE_LABEL) if record.labels.get(key)}
         old = self._ownership.get(name)
+        ours = (OWNER_LABEL, RESOURCE_LABEL)
+        # Other words of ExternalDNS's in the text stay.
+        labels = {key: value for key, value in old.labels.items() if key not in ours} if old is not None else {}
+        labels |= {key: record.labels[key] for key in ours if record.labels.get(key)}
         if old is not None and dict(old.labels) == labels:
             return []
         targets = (self._registry.codec.write(labels), *self._registry.other_texts(old))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.support.apiserver import ApiServerDouble
 WEB = Endpoint("web.ex.com", ("192.0.2.1",), "A", labels={RESOURCE_LABEL: "service/shop/web"})
 TEXT = '"heritage=external-dns,external-dns/owner=me,external-dns/resource=service/shop/web"'
 OWNERSHIP = Endpoint("a-web.ex.com", (TEXT,), "TXT", labels={RESOURCE_LABEL: "service/shop/web"})
+SEALED = replace(OWNERSHIP, targets=('"c2VhbGVk"',))
 ABOUT = ObjectReference("v1", "Service", "shop", "web")
 
 
@@ -36,9 +38,10 @@ def told(*results: ChangeResult, reasons: tuple[str, ...] = REASONS) -> list[Eve
     return events
 
 
-def test_each_record_is_told_and_no_ownership_record() -> None:
-    made = result(RecordChange(None, OWNERSHIP), RecordChange(None, WEB))
-    gone = result(RecordChange(WEB, None), RecordChange(OWNERSHIP, None))
+@pytest.mark.parametrize("ownership", [OWNERSHIP, SEALED], ids=["plain", "encrypted"])
+def test_each_record_is_told_and_no_ownership_record(ownership: Endpoint) -> None:
+    made = result(RecordChange(None, ownership), RecordChange(None, WEB))
+    gone = result(RecordChange(WEB, None), RecordChange(ownership, None))
     assert told(made, gone) == [
         Event(ABOUT, "RecordReady", "create web.ex.com A 192.0.2.1 by externaldns"),
         Event(ABOUT, "RecordDeleted", "delete web.ex.com A 192.0.2.1 by externaldns"),

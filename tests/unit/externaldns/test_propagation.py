@@ -68,6 +68,15 @@ def test_part_of_a_set_is_an_answer_and_something_else_is_not() -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "missed"), [({"192.0.2.2", "192.0.2.9"}, 0), ({"192.0.2.2"}, 0), ({"192.0.2.9"}, 1), ({"192.0.2.8"}, 1)]
+)
+def test_values_of_others_may_be_in_the_answer_but_ours_must_be(answer: set[str], missed: int) -> None:
+    step = RecordChange(None, Endpoint("web.ex.com", ("192.0.2.2",), "A"), others=("192.0.2.9",))
+    shared = ChangeResult(NameChange("web.ex.com", (step,)))
+    assert run(lambda now: frozenset(answer), shared).missed == missed
+
+
+@pytest.mark.parametrize(
     ("result", "since"),
     [
         (made(), None),

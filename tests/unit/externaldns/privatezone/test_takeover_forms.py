@@ -116,3 +116,10 @@ def test_another_owner_hands_over_what_is_wanted_and_keeps_the_rest() -> None:
         == ()
     )
     assert len(api.calls) == 1
+
+
+def test_other_words_in_an_ownership_record_stay_when_it_is_rewritten() -> None:
+    text = "heritage=external-dns,external-dns/note=x,external-dns/owner=me,external-dns/resource=service/shop/old"
+    api = zone_of("web A 1.1.1.1", f'a-web "{text}"')
+    run(api, TxtRegistry("me"), wanted("web.ex.com", "2.2.2.2"))
+    assert api.calls == ["update 1 web A 2.2.2.2 60", f'update 2 a-web TXT "{text.replace("old", "web")}" 60']
