@@ -133,14 +133,18 @@ class Interception:
     async def withdraw(self) -> None:
         """Send clients to cluster DNS from now on. Go on answering for a moment: some questions are here already.
 
-        Nothing happens where no other place is known: then whoever still answers is the best there is.
+        Nothing happens where no other place is known: then whoever still answers is the best there is. Ends within
+        INTERCEPTION_STEP_SECONDS, as a pod's time to end is not for waiting: without us clients get there as well.
         """
-        async with self._changing:
-            if self._withdrawn or not self._ours or not self._elsewhere:
-                return
-            self._withdrawn = True
-            if await self._try("rules", lambda: self._apply_to_ours(self._rules.withdraw())) and self._ours:
-                _log.info("clients are sent to cluster DNS")
+        try:
+            async with asyncio.timeout(INTERCEPTION_STEP_SECONDS.default), self._changing:
+                if self._withdrawn or not self._ours or not self._elsewhere:
+                    return
+                self._withdrawn = True
+                if await self._try("rules", lambda: self._apply_to_ours(self._rules.withdraw())) and self._ours:
+                    _log.info("clients are sent to cluster DNS")
+        except TimeoutError:
+            _log.error("clients could not be sent to cluster DNS in time: they get there when nobody answers here")
 
     async def stop(self, deadline_seconds: float) -> None:
         """Take away rules and link, unless -skipteardown says no or they are another nodelocal's.
