@@ -91,7 +91,8 @@ async def serve(loaded: Loaded, load: Callable[[], Loaded], stop: asyncio.Event)
         if processes.count(changed) > 1:
             raise ConfigError("multisocket takes effect when autopath starts: start it anew")
         assembly = make(changed)
-        await clusters.start()
+        with assembly.parts.unless_it_fails():
+            await clusters.start()
         await server.replace(changed.servers, assembly)
 
     registry = new_registry("autopath", __version__)

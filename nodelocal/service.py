@@ -127,7 +127,8 @@ def _make_server(
 
     async def apply(changed: Loaded) -> None:
         assembly = make(changed)
-        pods.start(assembly)
+        with assembly.parts.unless_it_fails():
+            pods.start(assembly)
         await server.replace(changed.servers, assembly)
         await pods.stop_others(assembly)
 

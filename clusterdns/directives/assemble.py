@@ -9,7 +9,8 @@ count, what must be closed and what must be ready is collected in `Parts`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -106,6 +107,16 @@ class Parts:
 
     events: Counter[Event] = field(default_factory=Counter)
 
+    @contextmanager
+    def unless_it_fails(self) -> Iterator[None]:
+        """If the block raises, nobody will use these parts, and what runs of them stops."""
+        try:
+            yield
+        except BaseException:
+            for _, forwarder in self.forwards:
+                forwarder.stop()
+            raise
+
     def views_of(self, client: str) -> tuple[bytes, ...]:
         """The client itself, then its namespace in each cluster that is known."""
         known = [lists.search_list_of(client) for lists in self.search_lists]
@@ -170,6 +181,25 @@ def assemble(
     Raises ConfigError.
     """
     parts = Parts()
+    with parts.unless_it_fails():
+        listens, transfers = _route(servers, clock, {**_STANDARD, **makers}, default_addresses, parts)
+    dispatchers = {
+        place: Dispatcher(
+            chains, PacketCache(views_of=parts.views_of, watched=watched), clock, transfers.get(place, ())
+        )
+        for place, chains in listens.items()
+    }
+    return Assembly(dispatchers, parts)
+
+
+def _route(
+    servers: Sequence[ServerConfig],
+    clock: Callable[[], float],
+    makers: Mapping[str, Maker],
+    default_addresses: Sequence[str],
+    parts: Parts,
+) -> tuple[dict[Place, dict[bytes, Handler]], dict[Place, set[bytes]]]:
+    """The chain of each zone at each place, and the zones there that are handed out whole."""
     own = {
         Upstream(address, key.port)
         for server in servers
@@ -185,20 +215,14 @@ def assemble(
             table = routes.setdefault(port, {})
             addresses = server.addresses or default_addresses
             block = Block((addresses[0], port), zones)
-            chain = _chain(server, block, addresses, table, clock, {**_STANDARD, **makers}, parts, own)
+            chain = _chain(server, block, addresses, table, clock, makers, parts, own)
             for zone in zones:
                 table.setdefault(zone, chain)
                 for address in addresses:
                     listens.setdefault((address, port), {})[zone] = chain
                     if "transfer" in server.directives:
                         transfers.setdefault((address, port), set()).add(zone)
-    dispatchers = {
-        place: Dispatcher(
-            chains, PacketCache(views_of=parts.views_of, watched=watched), clock, transfers.get(place, ())
-        )
-        for place, chains in listens.items()
-    }
-    return Assembly(dispatchers, parts)
+    return listens, transfers
 
 
 def _chain(

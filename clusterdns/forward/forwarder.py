@@ -170,20 +170,24 @@ class Forwarder:
         """Cancel this task when the forwarder is closed."""
         self._companions.append(companion)
 
-    async def close(self) -> None:
-        """End what is under way with UpstreamFailure, and close every connection and socket."""
+    def stop(self) -> None:
+        """End what is under way with UpstreamFailure, and ask nobody any more; `close` waits for the end of it all."""
         self.is_closed = True
         for companion in self._companions:
             companion.cancel()
-        await asyncio.gather(*self._companions, return_exceptions=True)
         for checks in self._checks.values():
             checks.stop()
         for question in list(self._questions.values()):
             question.end("we are closing")
         for member in self._members.values():
             member.drop("we are closing")
-        await asyncio.gather(*(member.wait_closed() for member in self._members.values()), *self._leaving)
         self.wheel.stop()
+
+    async def close(self) -> None:
+        """Stop, and return when every connection and socket is closed."""
+        self.stop()
+        await asyncio.gather(*self._companions, return_exceptions=True)
+        await asyncio.gather(*(member.wait_closed() for member in self._members.values()), *self._leaving)
 
     def forget(self, body: bytes) -> None:
         """A question is over."""
