@@ -141,7 +141,7 @@ def _note_lease(done: Rehearsal, *_: object) -> mock.MagicMock:
     return mock.MagicMock(read=mock.AsyncMock(return_value=None), write=mock.AsyncMock(side_effect=lambda lease: lease))
 
 
-def _note_listener(done: Rehearsal, protocol: str, host: str, port: int) -> mock.MagicMock:
+def _note_listener(done: Rehearsal, protocol: str, host: str, port: int, **_: object) -> mock.MagicMock:
     done.listeners.add(Listener(host, port, protocol))
     return mock.MagicMock()
 
