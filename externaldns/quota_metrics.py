@@ -1,6 +1,8 @@
-"""Metrics of the calls to PrivateZone, of propagation and of events: numbers that live where they are counted."""
+"""Metrics of the calls to PrivateZone and webhooks, of propagation and of events: counted where they are made."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -8,6 +10,7 @@ from clusterdns.daemon.metrics import Source, register
 from clusterdns.kube.events import EventRecorder
 from externaldns.propagation import PropagationCheck
 from externaldns.providers.privatezone.calls import Calls
+from externaldns.providers.webhook import CALLS, WebhookProvider
 
 
 def export_calls(registry: CollectorRegistry, calls: Calls) -> None:
@@ -29,6 +32,28 @@ def export_calls(registry: CollectorRegistry, calls: Calls) -> None:
             lambda: [((family,), rate) for family, rate in sorted(calls.rates().items())],
         ),
     )
+
+
+def export_webhook(registry: CollectorRegistry, provider: WebhookProvider | None) -> None:
+    """Show at each scrape how a webhook provider is asked, under ExternalDNS's names."""
+    for kind in CALLS.values():
+        for name, what in (("requests", "Requests"), ("errors", "Failed requests")):
+            register(
+                registry,
+                Source(
+                    "counter",
+                    f"external_dns_webhook_provider_{kind}_{name}_total",
+                    f"{what} to the webhook provider about {kind}.",
+                    (),
+                    partial(_webhook_count, provider, kind, name),
+                ),
+            )
+
+
+def _webhook_count(provider: WebhookProvider | None, kind: str, name: str) -> list[tuple[tuple[()], float]]:
+    if provider is None:
+        return []
+    return [((), (provider.requests if name == "requests" else provider.errors)[kind])]
 
 
 def export_propagation(

@@ -21,11 +21,13 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
+
+from prometheus_client import CollectorRegistry
 
 from clusterdns.daemon import lifecycle, logs
 from clusterdns.daemon.http import HttpServer
@@ -56,7 +58,8 @@ from externaldns.loop import ControlLoop
 from externaldns.measurements import Measurements, export
 from externaldns.propagation import DnsAsker, PropagationCheck
 from externaldns.providers.privatezone.calls import Calls
-from externaldns.quota_metrics import export_calls, export_propagation
+from externaldns.providers.webhook import WebhookProvider
+from externaldns.quota_metrics import export_calls, export_propagation, export_webhook
 from externaldns.schedule import Schedule
 from externaldns.sources.build import build_sources, kinds_of
 from externaldns.sources.source import collect
@@ -125,7 +128,10 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
             helpers.append(leadership.run())
         if not config.control.once:
             health = Health(controller, loop, time.monotonic, time.time, lambda: calls.heard, lambda: _role(leadership))
-            await _start_http(config, measurements, calls, followers, health, cleanup)
+            registry = _registry(measurements, calls)
+            export_propagation(registry, followers.propagation, followers.recorder)
+            export_webhook(registry, provider if isinstance(provider, WebhookProvider) else None)
+            await _start_http(config, registry, health.answer, cleanup)
         return await _first_of(_run_once(controller, loop) if config.control.once else _run(loop), helpers, stop)
 
 
@@ -140,7 +146,9 @@ async def serve_webhook(config: Config, stop: asyncio.Event) -> int:
         cleanup.push_async_callback(webhook.close)
         host, port = await webhook.start(config.provider.webhook.host, config.provider.webhook.port)
         logger.info("the webhook is served at %s port %d", host, port)
-        await _start_http(config, measurements, calls, None, None, cleanup)
+        await _start_http(
+            config, _registry(measurements, calls), lambda: (200, "text/plain; charset=utf-8", b"OK\n"), cleanup
+        )
         await stop.wait()
     return 0
 
@@ -263,22 +271,22 @@ def _role(leadership: Alone | Leader) -> str:
     return "leading" if leadership.leads else f"standing by; {leadership.holder or 'nobody'} leads"
 
 
-async def _start_http(
-    config: Config,
-    measurements: Measurements,
-    calls: Calls,
-    followers: _Followers | None,
-    health: Health | None,
-    cleanup: AsyncExitStack,
-) -> None:
+def _registry(measurements: Measurements, calls: Calls) -> CollectorRegistry:
     registry = new_registry("externaldns", metadata.version("clusterdns"))
     export(registry, measurements)
     export_calls(registry, calls)
-    if followers is not None:
-        export_propagation(registry, followers.propagation, followers.recorder)
+    return registry
+
+
+async def _start_http(
+    config: Config,
+    registry: CollectorRegistry,
+    health: Callable[[], tuple[int, str, bytes]],
+    cleanup: AsyncExitStack,
+) -> None:
     server = HttpServer()
     server.add("/metrics", lambda: exposition(registry))
-    server.add("/healthz", health.answer if health else lambda: (200, "text/plain; charset=utf-8", b"OK\n"))
+    server.add("/healthz", health)
     cleanup.push_async_callback(server.close)
     await server.start(config.control.metrics_host, config.control.metrics_port)
 

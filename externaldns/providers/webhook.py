@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -33,6 +34,14 @@ from externaldns.webhook_protocol import (
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+
+CALLS = {
+    ("GET", "/records"): "records",
+    ("POST", "/records"): "applychanges",
+    ("POST", "/adjustendpoints"): "adjustendpoints",
+}
+"""What ExternalDNS's metrics call each request."""
 
 
 class WebhookError(ClusterDNSError):
@@ -65,6 +74,10 @@ class WebhookProvider:
         self._domains: DomainFilter | None = None
         self._records: dict[RecordKey, Endpoint] = {}
         self._doubtful = False
+        self.requests: Counter[str] = Counter()
+        """Requests by what they were about: one of CALLS."""
+        self.errors: Counter[str] = Counter()
+        """Those of them that failed."""
 
     async def read(self) -> Snapshot:
         self._domains = self._domains or await self._negotiate()
@@ -139,6 +152,17 @@ class WebhookProvider:
 
     async def _ask(
         self, method: str, path: str, expected: int, timeout: aiohttp.ClientTimeout, body: bytes | None = None
+    ) -> bytes:
+        kind = CALLS.get((method, path))
+        self.requests[kind or ""] += 1
+        try:
+            return await self._exchange(method, path, expected, timeout, body)
+        except WebhookError:
+            self.errors[kind or ""] += 1
+            raise
+
+    async def _exchange(
+        self, method: str, path: str, expected: int, timeout: aiohttp.ClientTimeout, body: bytes | None
     ) -> bytes:
         self._session = self._session or aiohttp.ClientSession()
         headers = {"Accept": MEDIA_TYPE} | ({"Content-Type": MEDIA_TYPE} if body is not None else {})

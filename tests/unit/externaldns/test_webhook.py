@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
 
 from clusterdns.errors import ClusterDNSError, ConfigError
 from externaldns.changes import NameChange, RecordChange
@@ -19,6 +20,7 @@ from externaldns.controller import Controller
 from externaldns.domain_filter import DomainFilter
 from externaldns.ownership import TxtRegistry
 from externaldns.providers.webhook import WebhookError, WebhookProvider
+from externaldns.quota_metrics import export_webhook
 from externaldns.record import Endpoint
 from externaldns.sources.service import ServiceSource
 from externaldns.webhook_protocol import MEDIA_TYPE, BadPayload, decode_changes, decode_endpoints, decode_filter
@@ -236,6 +238,15 @@ def test_a_refused_change_is_each_names_error_and_read_again() -> None:
         [result] = await client.apply([NameChange("new.ex.com", (RecordChange(None, new),))])
         assert isinstance(result.error, WebhookError)
         assert "the answer is 500, not 204" in str(result.error)
+        registry = CollectorRegistry()
+        export_webhook(registry, client)
+        assert set(generate_latest(registry).decode().splitlines()) >= {
+            "external_dns_webhook_provider_records_requests_total 1.0",
+            "external_dns_webhook_provider_records_errors_total 0.0",
+            "external_dns_webhook_provider_applychanges_requests_total 1.0",
+            "external_dns_webhook_provider_applychanges_errors_total 1.0",
+            "external_dns_webhook_provider_adjustendpoints_requests_total 0.0",
+        }
         reads = len(provider.read_at)
         assert (await client.look(["new.ex.com"])).records == ()
         assert len(provider.read_at) == reads + 1
