@@ -82,15 +82,18 @@ class HostNames:
             *(self._look_up.find(name, each) for each in ("A", "AAAA")), return_exceptions=True
         )
         answers = [each for each in found if isinstance(each, Found)]
-        failures = [each for each in found if isinstance(each, LookUpFailure)]
-        for each in found:
-            if not isinstance(each, Found | LookUpFailure):
-                raise each
+        failures = [each for each in found if isinstance(each, BaseException)]
+        for each in failures:
+            if not isinstance(each, LookUpFailure):
+                # Ending here would leave the host without addresses for ever.
+                _log.error("bug: looking up the upstream %s failed", name, exc_info=each)
         addresses = tuple(sorted({address for answer in answers for address in answer.addresses}))
         if failures:
             # Half an answer takes nothing away: the other family may have what was found before.
             addresses = tuple(sorted({*addresses, *self.addresses.get(name, ())}))
-        trouble = str(failures[0]) if failures else "" if addresses else "it has no addresses"
+        trouble = (
+            (str(failures[0]) or type(failures[0]).__name__) if failures else "" if addresses else "it has no addresses"
+        )
         if addresses:
             self.addresses[name] = addresses
         if trouble and name not in self._failing:

@@ -25,7 +25,7 @@ FAILS = LookUpFailure("Timeout while contacting DNS servers")
 class FakeLookUp:
     """What each family says, one answer after the other, the last one for ever; and when it was asked."""
 
-    def __init__(self, v4: Sequence[Found | LookUpFailure], v6: Sequence[Found | LookUpFailure] = (NONE,)) -> None:
+    def __init__(self, v4: Sequence[Found | Exception], v6: Sequence[Found | Exception] = (NONE,)) -> None:
         self.answers = {"A": list(v4), "AAAA": list(v6)}
         self.asked_at: list[float] = []
         self.is_closed = False
@@ -36,7 +36,7 @@ class FakeLookUp:
             self.asked_at.append(asyncio.get_running_loop().time())
         answers = self.answers[record_type]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, LookUpFailure):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
@@ -74,6 +74,7 @@ ONE, TWO, SIX = "192.0.2.1", "192.0.2.2", "2001:db8::1"
 # What is said, the seconds that have passed, and the upstreams then.
 ROWS: dict[str, tuple[FakeLookUp, float, list[str]]] = {
     "both families": (FakeLookUp([found(TWO, ONE)], [found(SIX)]), 1, [ONE, TWO, SIX]),
+    "a fault of our own is no end": (FakeLookUp([RuntimeError(), found(ONE)]), 6, [ONE]),
     "one family": (FakeLookUp([NONE], [found(SIX)]), 1, [SIX]),
     "it moves when its TTL ends": (FakeLookUp([found(ONE), found(TWO)]), 61, [TWO]),
     "not before": (FakeLookUp([found(ONE), found(TWO)]), 59, [ONE]),
