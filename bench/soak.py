@@ -141,6 +141,8 @@ async def soak(seconds: float, *, flaps: int = 3, seed: int = 1) -> Findings:
             await asyncio.gather(*workers)
             await asyncio.sleep(1.0)  # the listener's sweep, and sockets in their last moments
             _sample(nodelocal.pid, findings)
+            if lost := findings.outcomes["no answer"]:
+                findings.wrong.append(f"{lost} questions had no answer within {_ANSWER_SECONDS:g} s")
             if not nodelocal.pid:
                 findings.wrong.append(f"nodelocal died:\n{nodelocal.log_end()}")
             if "Traceback" in nodelocal.log.read_text(errors="replace"):
