@@ -133,6 +133,7 @@ KUBE_WATCH_SECONDS = Limit("shortest watch asked for", 300, 10, 3600, "seconds",
 KUBE_WATCH_SILENCE_SECONDS = Limit(
     "watch without event or bookmark", 150, 30, 3600, "seconds", "this project: API servers send a bookmark a minute"
 )
+KUBE_COMPARE_SECONDS = Limit("shortest time between lists", 3600, 300, 604800, "seconds", "this project")
 KUBE_WATCH_BRIEF_SECONDS = Limit("watch closed at once", 1, 0, 60, "seconds", "client-go reflector")
 KUBE_WATCH_LINE_BYTES = Limit(
     "one watch event", 16777216, 1048576, 268435456, "bytes", "this project: etcd holds objects of up to 1.5 MB"

@@ -85,7 +85,7 @@ def _state_sources(watches: Callable[[], Iterable[ClusterWatch]]) -> list[Source
         source(
             "counter",
             "clusterdns_kubernetes_lists_total",
-            "Whole lists of a resource; another one where the API server did not know our version any more.",
+            "Whole lists of a resource: every hour or two, and where the API server did not know our version any more.",
             lambda state: state.lists,
         ),
     ]

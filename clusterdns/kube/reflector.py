@@ -5,13 +5,14 @@
 
 A list is streamed, as the first events of a watch, object by object; a server that does not do that is asked for
 pages. The store is always usable: objects are put as they come, and only a complete list removes what was not in it.
-On an error the store keeps its last state. Source: Kubernetes API concepts, "Efficient detection of changes" and
-"Streaming lists", and the behaviour of a 1.36 server. `now` is monotonic seconds; `dice` returns random numbers in
-[0, 1).
+On an error the store keeps its last state. Every hour or two there is a list though all seems well: whoever loses
+events does not say so. Source: Kubernetes API concepts, "Efficient detection of changes" and "Streaming lists", and the
+behaviour of a 1.36 server. `now` is monotonic seconds; `dice` returns random numbers in [0, 1).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from clusterdns.kube.store import Store
 from clusterdns.limits import (
     KUBE_BACKOFF_MAXIMUM_SECONDS,
     KUBE_BACKOFF_SECONDS,
+    KUBE_COMPARE_SECONDS,
     KUBE_WATCH_BRIEF_SECONDS,
     KUBE_WATCH_SECONDS,
     KUBE_WATCH_SILENCE_SECONDS,
@@ -76,6 +78,8 @@ class Reflector:
         """Failures since the server last told us something."""
         self._watch_began = 0.0
         self._heard_anything = False
+        self._compare_at = math.inf
+        """When the store is to be compared with a new list."""
         self.trouble = ""
         self.lists = 0
         """Whole lists so far."""
@@ -85,9 +89,13 @@ class Reflector:
         if self._pause:
             seconds, self._pause = self._pause, 0.0
             return Pause(seconds)
+        if self._version and now >= self._compare_at:
+            self._start_over()
         if not self._version:
             if not self._continue:
                 self._unseen = self._store.by_namespace()
+                # As with watches: not all nodes together.
+                self._compare_at = now + KUBE_COMPARE_SECONDS.default * (1 + self._dice())
             if self._continue or not self._streams:
                 return ListPage(self._continue)
             self._streaming = True

@@ -75,6 +75,10 @@ class ObjectHistory:
         self.version += 1
         self._publish(Change(self.version, KINDS[kind], old, None))
 
+    def lose(self, kind: str, name: str, namespace: str = "") -> None:
+        """Delete an object without any event: how a window of changes that was lost looks to a watch."""
+        del self._objects[kind, namespace, name]
+
     def keys(self, kind: str) -> list[tuple[str, str]]:
         """Namespace and name of every object of that kind."""
         return [(namespace, name) for its_kind, namespace, name in self._objects if its_kind == kind]

@@ -113,6 +113,20 @@ def test_silent_watch_is_given_up(tmp_path: Path) -> None:
     play(tmp_path, script, prepare=silence)
 
 
+def test_a_lost_event_is_made_up_for_by_a_list(tmp_path: Path) -> None:
+    """Bookmarks come, and nothing ever says that a change was lost: after an hour list and compare."""
+
+    async def script(scene: Scene) -> None:
+        await scene.watched("Service")
+        scene.server.lose("Service", "web", "shop")
+        await scene.services("db")
+        assert len(scene.server.lists("services")) == 2
+        scene.server.put("Service", "live", "shop")
+        await scene.services("db", "live")
+
+    play(tmp_path, script)
+
+
 def test_streamed_list_that_is_cut(tmp_path: Path) -> None:
     """What came stays, and the whole list is asked for again."""
 
