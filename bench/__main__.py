@@ -3,7 +3,7 @@
     python -m bench [--only SECTION] [--rounds N] [--seconds N]
     python -m bench scale ...     a large cluster, by itself: see bench.scale
 
-With the defaults it takes about four minutes. README.md in this folder says what each section measures.
+With the defaults it takes about eight minutes. README.md in this folder says what each section measures.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from bench import scale
 from bench.cold_start import bench_cold_start
 from bench.memory import bench_memory
 from bench.misses import bench_misses
+from bench.node_pods import bench_node_pods
 from bench.processes import Missing
 from bench.repeats import bench_autopath, bench_cached
+from bench.resolvers.table import OtherAnswer, bench_resolvers
 from bench.zone import bench_zone
 
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
@@ -29,6 +31,8 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "zone": lambda folder, options: bench_zone(folder, options.rounds),
     "memory": lambda folder, _options: bench_memory(folder),
     "cold-start": lambda folder, _options: bench_cold_start(folder),
+    "node-pods": lambda folder, _options: bench_node_pods(folder),
+    "resolvers": lambda folder, options: bench_resolvers(folder, 2 * options.rounds + 1),
 }
 
 
@@ -45,8 +49,8 @@ def main() -> int:
         for name in options.only or SECTIONS:
             with tempfile.TemporaryDirectory(prefix="clusterdns-bench-") as folder:
                 SECTIONS[name](Path(folder), options)
-    except Missing as missing:
-        print(missing)
+    except (Missing, OtherAnswer) as problem:
+        print(problem)
         return 1
     return 0
 

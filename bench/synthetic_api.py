@@ -1,11 +1,11 @@
 """An API server in a process of its own, that streams a computed cluster and then changes of it.
 
-    python -m bench.synthetic_api PORT PODS SERVICES TIMES
+    python -m bench.synthetic_api PORT PODS SERVICES TIMES [NODES]
 
-It answers lists (paged) and watches (with initial events), as fast as one thread per connection can send. GET
-/changes?first=N&rate=R&seconds=S sends R changes a second, from number N on: a pod gets another address, and so does
-its endpoint. When change n was sent (monotonic seconds) is double n of the file TIMES. GET /expire makes every watch
-start over with a list; GET /lists says how many have been streamed.
+It answers lists (paged) and watches (with initial events), as fast as one thread per connection can send, also of the
+pods of one node (spec.nodeName). GET /changes?first=N&rate=R&seconds=S sends R changes a second, from number N on: a
+pod gets another address, and so does its endpoint. When change n was sent (monotonic seconds) is double n of the file
+TIMES. GET /expire makes every watch start over with a list; GET /lists says how many have been streamed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from bench.synthetic_cluster import Size, SyntheticCluster
+from bench.synthetic_cluster import NOWHERE, Size, SyntheticCluster
 
 MOST_CHANGES = 100_000
 _BUFFER = 1 << 18
@@ -33,23 +33,26 @@ def changed_pod(change: int, pods: int) -> tuple[int, int]:
 
 
 class Watchers:
-    """The open watches by plural; events go to all of them."""
+    """The open watches by plural, each of all objects or of those of one node; events go to those that they are for."""
 
     def __init__(self) -> None:
-        self._sockets: dict[str, list[socket.socket]] = {kind: [] for kind in _KINDS}
+        self._sockets: dict[str, list[tuple[socket.socket, str]]] = {kind: [] for kind in _KINDS}
         self._lock = threading.Lock()
 
-    def add(self, kind: str, connection: socket.socket) -> None:
+    def add(self, kind: str, connection: socket.socket, node: str = "") -> None:
         with self._lock:
-            self._sockets[kind].append(connection)
+            self._sockets[kind].append((connection, node))
 
-    def send(self, kind: str, event: bytes) -> None:
+    def send(self, kind: str, event: bytes, node: str | None = "") -> None:
+        """Send an event of an object, which is on `node` if it is a pod; None: it is for every watch."""
         with self._lock:
-            for connection in self._sockets[kind]:
+            for each in list(self._sockets[kind]):
+                connection, wanted = each
                 try:
-                    connection.sendall(_chunk(event))
+                    if node is None or wanted in ("", node):
+                        connection.sendall(_chunk(event))
                 except OSError:
-                    self._sockets[kind].remove(connection)
+                    self._sockets[kind].remove(each)
 
 
 class SyntheticApi:
@@ -88,13 +91,16 @@ class SyntheticApi:
     def _answer(self, connection: socket.socket, path: str, query: dict[str, str]) -> bool:
         """Answer one request; True if the connection is a watch's from now on."""
         kind = path.rpartition("/")[2]
+        fields = dict(each.split("=", 1) for each in query.get("fieldSelector", "").split(",") if "=" in each)
+        # Lists of one namespace are asked for by those who look for something in kube-system, where nothing is.
+        node = NOWHERE if "/namespaces/" in path else fields.get("spec.nodeName", "")
         if kind == "changes":
             arguments = (int(query["first"]), int(query["rate"]), float(query["seconds"]))
             threading.Thread(target=self._change, args=arguments, daemon=True).start()
             connection.sendall(_body(b""))
         elif kind == "expire":
             for each in _KINDS:
-                self._watchers.send(each, _EXPIRED)
+                self._watchers.send(each, _EXPIRED, None)
             connection.sendall(_body(b""))
         elif kind == "lists":
             connection.sendall(_body(b"%d" % self._lists))
@@ -103,15 +109,15 @@ class SyntheticApi:
         elif query.get("watch") == "true":
             connection.sendall(_HEAD)
             if query.get("sendInitialEvents") == "true":
-                self._send_all(connection, kind)
-            self._watchers.add(kind, connection)
+                self._send_all(connection, kind, node)
+            self._watchers.add(kind, connection, node)
             return True
         else:
-            self._send_page(connection, kind, int(query.get("limit", "0")), int(query.get("continue", "0")))
+            self._send_page(connection, kind, node, int(query.get("limit", "0")), int(query.get("continue", "0")))
         return False
 
-    def _send_all(self, connection: socket.socket, kind: str) -> None:
-        number, make = self._cluster.objects(kind)
+    def _send_all(self, connection: socket.socket, kind: str, node: str) -> None:
+        number, make = self._cluster.objects(kind, node)
         parts: list[bytes] = []
         size = 0
         for each in range(number):
@@ -127,8 +133,8 @@ class SyntheticApi:
         connection.sendall(_chunk(b"".join(parts)))
         self._lists += 1
 
-    def _send_page(self, connection: socket.socket, kind: str, limit: int, start: int) -> None:
-        number, make = self._cluster.objects(kind)
+    def _send_page(self, connection: socket.socket, kind: str, node: str, limit: int, start: int) -> None:
+        number, make = self._cluster.objects(kind, node)
         end = min(number, start + limit) if limit else number
         more = b',"continue":"%d"' % end if end < number else b""
         body = b'{"kind":"%sList","apiVersion":"v1","metadata":{"resourceVersion":"%s"%s},"items":[%s]}' % (
@@ -145,7 +151,7 @@ class SyntheticApi:
             generations[pod] = generation
             struct.pack_into("d", self._times, change * 8, time.monotonic())
             event = b'{"type":"MODIFIED","object":%s}\n'
-            self._watchers.send("pods", event % cluster.pod(pod, generation))
+            self._watchers.send("pods", event % cluster.pod(pod, generation), cluster.node_of(pod))
             slice_event = event % cluster.endpoint_slice(cluster.service_of(pod), lambda each: generations.get(each, 0))
             self._watchers.send("endpointslices", slice_event)
 
@@ -165,11 +171,12 @@ def _chunk(data: bytes) -> bytes:
 
 
 def main() -> None:
-    port, pods, services, times = sys.argv[1:]
+    port, pods, services, times, *nodes = sys.argv[1:]
+    size = Size(int(pods), int(services), *map(int, nodes))
     path = Path(times)
     path.write_bytes(bytes(8 * MOST_CHANGES))
     with path.open("r+b") as file:
-        SyntheticApi(SyntheticCluster(Size(int(pods), int(services))), mmap.mmap(file.fileno(), 0)).serve(int(port))
+        SyntheticApi(SyntheticCluster(size), mmap.mmap(file.fileno(), 0)).serve(int(port))
 
 
 if __name__ == "__main__":

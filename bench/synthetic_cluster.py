@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 _NAMESPACES = 500
-_NODES = 5000
 _VERSION = 1_000_000
 POD_BYTES = 10_000
+NOWHERE = "nowhere"
+"""Stands for a node that nothing is on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Size:
 
     pods: int
     services: int
+    nodes: int = 5000
 
     @property
     def per_service(self) -> int:
@@ -39,14 +41,22 @@ class SyntheticCluster:
         self._slice_start, self._slice_end = _slice_parts()
         self._endpoint = _template(_endpoint_document(), 0)
 
-    def objects(self, kind: str) -> tuple[int, Callable[[int], bytes]]:
-        """How many there are of a plural, and how to make number n."""
+    def objects(self, kind: str, node: str = "") -> tuple[int, Callable[[int], bytes]]:
+        """How many there are of a plural, of pods those of `node` if one is named, and how to make number n."""
+        if node == NOWHERE:
+            return 0, self.pod
+        if kind == "pods" and node:
+            numbers = range(int(node.removeprefix("node-")), self.size.pods, self.size.nodes)
+            return len(numbers), lambda number: self.pod(numbers[number])
         return {
             "namespaces": (_NAMESPACES, self.namespace),
             "services": (self.size.services, self.service),
             "endpointslices": (self.size.services, self.endpoint_slice),
             "pods": (self.size.pods, self.pod),
         }[kind]
+
+    def node_of(self, pod: int) -> str:
+        return f"node-{pod % self.size.nodes:04d}"
 
     def namespace(self, number: int) -> bytes:
         metadata = {"name": f"namespace-{number:03d}", "uid": f"ns-{number}", "resourceVersion": str(_VERSION)}
@@ -76,8 +86,8 @@ class SyntheticCluster:
             b"uid": b"994a2785-203f-4827-8667-%012d" % number,
             b"version": b"%d" % (_VERSION + number + generation),
             b"address": pod_address(number, generation).encode(),
-            b"node": b"node-%04d" % (number % _NODES),
-            b"node_address": b"172.18.%d.%d" % divmod(number % _NODES, 256),
+            b"node": self.node_of(number).encode(),
+            b"node_address": b"172.18.%d.%d" % divmod(number % self.size.nodes, 256),
         }
 
     def endpoint_slice(self, number: int, generations: Callable[[int], int] = lambda pod: 0) -> bytes:
@@ -93,7 +103,7 @@ class SyntheticCluster:
             self._endpoint
             % {
                 b"address": pod_address(pod, generations(pod)).encode(),
-                b"node": b"node-%04d" % (pod % _NODES),
+                b"node": self.node_of(pod).encode(),
                 b"pod": b"service-%05d-7d9c6b5f4d-%06d" % (number, pod),
                 b"namespace": names[b"namespace"],
                 b"uid": b"994a2785-203f-4827-8667-%012d" % pod,

@@ -140,7 +140,7 @@ def families() -> dict[str, tuple[Family, ...]]:
         register_health_metrics(registries[program], SelfCheck(list))
         register_listener_metrics(registries[program], dict)
         register_reload_metrics(registries[program], ReloadCounters(""))
-    register_kube_metrics(registries["autopath"], list, list)
+        register_kube_metrics(registries[program], list, list)
     externaldns.measurements.export(registries["externaldns"], externaldns.measurements.Measurements())
     externaldns.quota_metrics.export_calls(registries["externaldns"], Calls())
     externaldns.quota_metrics.export_webhook(registries["externaldns"], None)

@@ -51,6 +51,8 @@ class NodePods:
         self._clusters: dict[str, tuple[Cluster, PodIndex]] = {}
         self._lists: dict[tuple[str, bytes, SearchRules, bool], PodSearchLists] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.watches: dict[str, ClusterWatch] = {}
+        """Those of API servers."""
 
     def make(self, config: autopath_config.Config, site: Site, following: Handler) -> Handler:
         """The maker of `autopath` in nodelocal's server blocks. Raises ConfigError."""
@@ -82,7 +84,7 @@ class NodePods:
                 folder.load()
                 self._tasks[manifests] = eternal(f"manifests {manifests}", folder.watch)
             else:
-                watch = ClusterWatch(
+                watch = self.watches[manifests] = ClusterWatch(
                     cluster,
                     Access(kubeconfig=self._kubeconfig),
                     _KINDS,
@@ -103,6 +105,8 @@ class NodePods:
 
     async def _stop(self, sources: set[str]) -> None:
         tasks = [self._tasks.pop(source) for source in sources]
+        for source in sources:
+            self.watches.pop(source, None)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -29,6 +29,7 @@ from clusterdns.daemon import flags, lifecycle, logs
 from clusterdns.daemon.corefile_loader import Loaded, load_corefile
 from clusterdns.daemon.dns_metrics import register_reload_metrics
 from clusterdns.daemon.dns_server import DnsServer
+from clusterdns.daemon.kube_metrics import register_kube_metrics
 from clusterdns.daemon.metrics import exposition, new_registry
 from clusterdns.daemon.reload import Reload
 from clusterdns.directives.assemble import WILDCARDS, Assembly, assemble
@@ -146,6 +147,7 @@ def _make_server(
     server = DnsServer(loaded.servers, assembly, registry, pages)
     reload = Reload(loaded, lambda: _load(options.corefile, options), apply)
     register_reload_metrics(registry, reload.counters)
+    register_kube_metrics(registry, pods.watches.values, list)
     return server, [
         lifecycle.eternal("reload", reload.run),
         lifecycle.eternal("config sync", lambda: sync.watch(reload_now)),

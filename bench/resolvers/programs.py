@@ -29,8 +29,8 @@ def resolvers(folder: Path, *, runtimes: bool) -> tuple[list[Resolver], list[str
     if _have("gcc"):
         glibc = _build(folder / "glibc", "gcc", "-O1", "-o", folder / "glibc", _HERE / "resolve.c")
         found.append(Resolver("glibc", glibc))
-        found.append(Resolver("glibc, single-request", glibc, "single-request"))
-        found.append(Resolver("glibc, single-request-reopen", glibc, "single-request-reopen"))
+        for option in ("single-request", "single-request-reopen"):
+            found.append(Resolver(f"glibc, {option}", glibc, option))
     else:
         missing.append("gcc")
     if _have("musl-gcc"):
@@ -39,7 +39,10 @@ def resolvers(folder: Path, *, runtimes: bool) -> tuple[list[Resolver], list[str
     else:
         missing.append("musl-tools")
     python = (sys.executable, str(_HERE / "resolve.py"))
-    found.append(Resolver("Python", (*python, "python")))
+    if _have("getent"):
+        for option in ("single-request", "single-request-reopen"):
+            found.append(Resolver(f"getent, {option}", (*python, "getent"), option))
+    found.append(Resolver("Python", (*python, "socket")))
     found.append(Resolver("c-ares (aiodns)", (*python, "cares")))
     if runtimes:
         for resolver, package in ((_go, "golang-go"), (_java, "default-jdk-headless"), (_node, "nodejs")):

@@ -1,12 +1,14 @@
-"""`resolve.py python|cares NAME`: "MICROSECONDS ADDRESS...", without addresses if there are none.
+"""`resolve.py socket|cares|getent NAME`: "MICROSECONDS ADDRESS...", without addresses if there are none.
 
-`python` is socket.getaddrinfo, which is the C library's; `cares` is c-ares, by aiodns.
+`socket` is socket.getaddrinfo, which is the C library's; `cares` is c-ares, by aiodns; `getent` is getent(1), with the
+time that its start takes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
 import sys
 import time
 
@@ -16,7 +18,7 @@ import pycares
 _MISSING = {pycares.errno.ARES_ENOTFOUND, pycares.errno.ARES_ENODATA}
 
 
-def by_python(name: str) -> list[str]:
+def by_socket(name: str) -> list[str]:
     try:
         return [str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
     except socket.gaierror as error:
@@ -36,10 +38,20 @@ async def by_cares(name: str) -> list[str]:
         return [node.addr[0].decode() if isinstance(node.addr[0], bytes) else node.addr[0] for node in found.nodes]
 
 
+def by_getent(name: str) -> list[str]:
+    done = subprocess.run(["getent", "ahosts", name], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode not in (0, 2):  # 2: "keys could not be found"
+        raise subprocess.CalledProcessError(done.returncode, "getent")
+    return sorted({line.split()[0] for line in done.stdout.splitlines()})
+
+
 def main() -> None:
     how, name = sys.argv[1:]
     before = time.perf_counter()
-    addresses = by_python(name) if how == "python" else asyncio.run(by_cares(name))
+    if how == "cares":
+        addresses = asyncio.run(by_cares(name))
+    else:
+        addresses = {"socket": by_socket, "getent": by_getent}[how](name)
     print(round((time.perf_counter() - before) * 1e6), *addresses)
 
 

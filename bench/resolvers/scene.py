@@ -1,58 +1,67 @@
-"""A node with nodelocal, a pod on it, the cluster's DNS and the Internet, in two network namespaces.
+"""A node with two nodelocals, three pods on it, the cluster's DNS and the Internet, in network namespaces.
 
-    pod 10.244.1.2 ── veth ── node: nodelocal 169.254.20.10 ──► autopath 127.0.0.1:5301 (no search walk there)
-                                                            └─► Internet 127.0.0.1:5302
+    pod 10.244.1.2 ──┐        nodelocal 169.254.20.10, without the search walk ──┐
+    pod 10.244.2.2 ──┤ node ──┤                                                  ├─► autopath 127.0.0.1:5301 (no walk)
+    pod 10.244.3.2 ──┘        nodelocal 169.254.20.11, with it ──────────────────┘ └► Internet 127.0.0.1:5302
 
-The pod's resolv.conf is as the kubelet writes it, and bound over the machine's own for the resolver's process alone.
+A pod's resolv.conf is as the kubelet writes it, and bound over the machine's own for the resolver's process alone.
+Names that begin with `ROUND` are there once for each round, so that none of them is in a cache.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import socket
-import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from bench.resolvers.programs import Resolver
 from tests.support.netns import Namespaces
 
-LOCAL = "169.254.20.10"
-POD = "10.244.1.2"
-SEARCH = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
-_METRICS = 9253
+LOCAL = {False: "169.254.20.10", True: "169.254.20.11"}
+"""The address of nodelocal without and with the walk."""
+_METRICS = {False: 9253, True: 9254}
 _PATIENCE_SECONDS = 30.0
 _AS_POD = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
-_MANIFESTS = """\
-{apiVersion: v1, kind: Namespace, metadata: {name: shop}}
----
-{apiVersion: v1, kind: Namespace, metadata: {name: billing}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: shop}
-spec: {clusterIP: 10.96.1.10, clusterIPs: [10.96.1.10, "fd00:96::10"], ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: api, namespace: billing}
-spec: {clusterIP: 10.96.2.10, clusterIPs: [10.96.2.10], ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: client, namespace: shop, uid: client}
-spec: {nodeName: node-a, containers: [{name: client, image: client}]}
-status: {phase: Running, podIP: 10.244.1.2, podIPs: [{ip: 10.244.1.2}], startTime: "2026-01-01T00:00:00Z"}
-"""
-_INTERNET = """\
-. 60 IN SOA a.root. hostmaster.root. 1 1800 900 604800 60
-aliyun.com. 300 IN A 192.0.2.1
-aliyun.com. 300 IN A 192.0.2.2
-aliyun.com. 300 IN AAAA 2001:db8::1
-"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod and its resolv.conf; `dns` are the fields of its spec that make it so."""
+
+    namespace: str
+    number: int
+    search: tuple[str, ...]
+    ndots: int
+    dns: dict[str, Any]
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        return f"10.244.{self.number}.2", f"fd00:244:{self.number}::2"
+
+
+def _usual(namespace: str, number: int) -> Pod:
+    return Pod(namespace, number, (f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local"), 5, {})
+
+
+_OWN = ("shop.svc.cluster.local", "tools.example")
+PODS = {
+    "client": _usual("shop", 1),
+    "stranger": _usual("billing", 2),
+    "tool": Pod(
+        "shop",
+        3,
+        _OWN,
+        2,
+        {"dnsPolicy": "None", "dnsConfig": {"searches": _OWN, "options": [{"name": "ndots", "value": "2"}]}},
+    ),
+}
 _AUTOPATH = """\
 .:5301 {{
     bind 127.0.0.1
@@ -65,6 +74,7 @@ _AUTOPATH = """\
     forward . 127.0.0.1:5302
 }}
 """
+_WALK = "    autopath @node {\n        manifests MANIFESTS\n    }\n"
 _NODELOCAL = """\
 cluster.local:53 {{
     bind {local}
@@ -102,73 +112,69 @@ class Outcome:
 class Scene:
     """The namespaces and servers; they end with `namespaces`."""
 
-    def __init__(self, namespaces: Namespaces, folder: Path) -> None:
+    def __init__(self, namespaces: Namespaces, folder: Path, rounds: int = 1) -> None:
         self._folder = folder
-        self._node, self._pod = namespaces.make("node"), namespaces.make("pod")
-        self._node.ip(
-            f"link add pod type veth peer name eth0 netns {self._pod.name}",
-            "addr add 10.244.1.1/24 dev pod",
-            f"addr add {LOCAL}/32 dev lo",
-            "link set pod up",
-        )
-        self._pod.ip(f"addr add {POD}/24 dev eth0", "link set eth0 up", "route add default via 10.244.1.1")
+        self._node = namespaces.make("node")
+        self._pods = {name: namespaces.make(name) for name in PODS}
+        self._node.ip(*(f"addr add {address}/32 dev lo" for address in LOCAL.values()))
+        for name, pod in PODS.items():
+            four, six = (address.removesuffix("2") for address in pod.addresses)
+            self._node.ip(
+                f"link add {name} type veth peer name eth0 netns {self._pods[name].name}",
+                f"addr add {four}1/24 dev {name}",
+                f"link set {name} up",
+            )
+            self._pods[name].ip(
+                f"addr add {four}2/24 dev eth0",
+                f"addr add {six}2/64 dev eth0 nodad",
+                "link set eth0 up",
+                f"route add default via {four}1",
+            )
         manifests = folder / "cluster"
         manifests.mkdir()
-        (manifests / "cluster.yaml").write_text(_MANIFESTS)
-        (folder / "internet.zone").write_text(_INTERNET)
+        for number, document in enumerate(_documents(rounds)):
+            (manifests / f"{number}.json").write_text(json.dumps(document))
+        (folder / "internet.zone").write_text("".join(_internet(rounds)))
         (folder / "autopath.Corefile").write_text(_AUTOPATH.format(manifests=manifests))
         self._start("127.0.0.1", 5302, "bench.resolvers.internet", str(folder / "internet.zone"), "5302")
         self._start("127.0.0.1", 5301, "autopath.service", "-conf", str(folder / "autopath.Corefile"))
-        self._nodelocal: subprocess.Popen[str] | None = None
+        for walks in LOCAL:
+            self._start_nodelocal(walks, _WALK.replace("MANIFESTS", str(manifests)) if walks else "")
 
-    def start_nodelocal(self, walk: str = "") -> None:
-        """Start nodelocal, with empty caches; `walk` are the lines of its Corefile that turn the search walk on."""
-        self.stop_nodelocal()
-        corefile = self._folder / "nodelocal.Corefile"
-        corefile.write_text(
-            _NODELOCAL.format(
-                local=LOCAL, walk=walk.replace("MANIFESTS", str(self._folder / "cluster")), metrics=_METRICS
-            )
-        )
-        switches = (
-            "-localip",
-            LOCAL,
-            "-setupinterface=false",
-            "-setupiptables=false",
-            "-metrics-listen-address=",
-            "-nodename",
-            "node-a",
-        )
-        self._nodelocal = self._start(LOCAL, 53, "nodelocal.service", "-conf", str(corefile), *switches)
+    def _start_nodelocal(self, walks: bool, walk: str) -> None:
+        corefile = self._folder / f"{LOCAL[walks]}.Corefile"
+        corefile.write_text(_NODELOCAL.format(local=LOCAL[walks], walk=walk, metrics=_METRICS[walks]))
+        switches = ("-setupinterface=false", "-setupiptables=false", "-metrics-listen-address=", "-nodename", "node-a")
+        arguments = ("-conf", str(corefile), "-localip", LOCAL[walks], *switches)
+        self._start(LOCAL[walks], 53, "nodelocal.service", *arguments)
 
-    def stop_nodelocal(self) -> None:
-        if self._nodelocal is not None:
-            self._nodelocal.terminate()
-            self._nodelocal.wait()
-            self._nodelocal = None
+    def look_up(self, resolver: Resolver, name: str, *, walks: bool, pod: str = "client") -> Outcome:
+        """Look one name up in a pod, by nodelocal without or with the walk.
 
-    def look_up(self, resolver: Resolver, name: str) -> Outcome:
-        """Look one name up in the pod. RuntimeError if the resolver fails for another reason than a missing name."""
+        Raises an error if the resolver fails for another reason than a missing name.
+        """
         resolv_conf = self._folder / "resolv.conf"
         resolv_conf.write_text(
-            f"search {' '.join(SEARCH)}\nnameserver {LOCAL}\noptions ndots:5 {resolver.options}\n", "ascii"
+            f"search {' '.join(PODS[pod].search)}\nnameserver {LOCAL[walks]}\n"
+            f"options ndots:{PODS[pod].ndots} {resolver.options}\n",
+            "ascii",
         )
-        before = self._counters()
+        before = self._counters(walks)
         command = ("unshare", "--mount", "sh", "-c", _AS_POD, str(resolv_conf), *resolver.command, name)
-        microseconds, *addresses = self._pod.run(*command).split()
-        after = self._counters()
+        microseconds, *addresses = self._pods[pod].run(*command).split()
+        after = self._counters(walks)
         asked, forwarded = (then - now for then, now in zip(after, before, strict=True))
         return Outcome(frozenset(map(_canonical, addresses)), int(microseconds), asked, forwarded)
 
-    def _counters(self) -> tuple[int, int]:
+    def _counters(self, walks: bool) -> tuple[int, int]:
         """What nodelocal has been asked, and what it has asked."""
-        url = f"http://127.0.0.1:{_METRICS}/metrics"
+        url = f"http://127.0.0.1:{_METRICS[walks]}/metrics"
         text = self._node.call(lambda: urllib.request.urlopen(url, timeout=10).read().decode())
         return _total(text, "coredns_dns_requests_total"), _total(text, "clusterdns_forward_requests_total")
 
-    def _start(self, address: str, port: int, module: str, *arguments: str) -> subprocess.Popen[str]:
+    def _start(self, address: str, port: int, module: str, *arguments: str) -> None:
         """Start a DNS server on the node and wait until it answers."""
-        path = self._folder / f"{module}.log"
+        path = self._folder / f"{module}-{address}.log"
         with path.open("w") as log:
             process = self._node.start("python", "-m", module, *arguments, stdout=log, stderr=log)
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -176,7 +182,48 @@ class Scene:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{module} did not start:\n{path.read_text()}")
             time.sleep(0.05)
-        return process
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of a round: `ROUNDaliyun.com` is `aliyun.com` in the first one, `n1-aliyun.com` in the next."""
+    return name.replace("ROUND", "" if number == 0 else f"n{number}-")
+
+
+def _documents(rounds: int) -> Iterator[dict[str, Any]]:
+    for namespace in ("shop", "billing"):
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    for number in range(rounds):
+        for namespace, name, addresses in (
+            ("shop", "ROUNDweb", [f"10.96.{number >> 8}.{number & 255}", f"fd00:96::{number:x}"]),
+            ("billing", "ROUNDapi", [f"10.97.{number >> 8}.{number & 255}"]),
+        ):
+            yield {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": numbered(name, number), "namespace": namespace},
+                "spec": {"clusterIP": addresses[0], "clusterIPs": addresses, "ports": [{"port": 80}]},
+            }
+    for name, pod in PODS.items():
+        yield {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": pod.namespace, "uid": name},
+            "spec": {"nodeName": "node-a", "containers": [{"name": "main", "image": "main"}], **pod.dns},
+            "status": {
+                "phase": "Running",
+                "podIP": pod.addresses[0],
+                "podIPs": [{"ip": address} for address in pod.addresses],
+                "startTime": "2026-01-01T00:00:00Z",
+            },
+        }
+
+
+def _internet(rounds: int) -> Iterator[str]:
+    yield ". 60 IN SOA a.root. hostmaster.root. 1 1800 900 604800 60\n"
+    yield "ci.tools.example. 300 IN A 192.0.2.7\nmirror.ci.tools.example. 300 IN A 192.0.2.8\n"
+    for number in range(rounds):
+        name = numbered("ROUNDaliyun.com", number)
+        yield f"{name}. 300 IN A 192.0.2.1\n{name}. 300 IN A 192.0.2.2\n{name}. 300 IN AAAA 2001:db8::1\n"
 
 
 def _answers(address: str, port: int) -> bool:

@@ -138,12 +138,14 @@ class Autopath:
             self.counters.unknown += 1
         else:
             self.counters.off += 1
-        reply = _viewed(await self._following(request), UNKNOWN_VIEW, request)
-        if judge(reply.response) is not Verdict.DENIED:
-            return reply
-        # Its pod may become known, or searched for, before the other question of this look-up comes; which a packet
-        # cache would keep from us.
+        # Its pod may become known, or searched for, before the other question of this look-up comes, or before this one
+        # is answered.
         self._decisions.hold(client, request.query.folded, request.query.qtype, request.now)
+        reply = _viewed(await self._following(request), UNKNOWN_VIEW, request)
+        if judge(reply.response) is Verdict.EXISTS:
+            self._decisions.release(client, request.query.folded)
+            return reply
+        # A packet cache would keep the other question from us.
         return reply.within(reply.view, 0.0)
 
     async def _walk(

@@ -114,12 +114,18 @@ class Decisions:
         return walk
 
     def hold(self, client: str, folded: bytes, qtype: int, now: float) -> None:
-        """This client is not known, and was told that the name does not exist."""
+        """This client is not known, and asks: until `release`, whatever it asks for the name is answered as it asks."""
         if self.find(client, folded, None, qtype, now) is None:
             walk = Walk(None, qtype, now, client)
             walk.decide(AS_ASKED, now)
             self._has_clients = True
             self._put((client, folded), walk)
+
+    def release(self, client: str, folded: bytes) -> None:
+        """The name exists: a search ends there, too."""
+        walk = self._walks.get((client, folded))
+        if walk is not None and walk.search_list is None:
+            del self._walks[client, folded]
 
     def narrow(self, walk: Walk, client: str, folded: bytes) -> None:
         """A step of the walk holds for `client` only: from now on it is for nobody else."""

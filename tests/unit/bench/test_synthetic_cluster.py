@@ -6,7 +6,7 @@ import pytest
 
 from bench.latency import percentile, question
 from bench.synthetic_api import changed_pod
-from bench.synthetic_cluster import POD_BYTES, Size, SyntheticCluster, pod_address
+from bench.synthetic_cluster import NOWHERE, POD_BYTES, Size, SyntheticCluster, pod_address
 from clusterdns.kube.decode import Put, decode_event
 from clusterdns.kube.objects import EndpointSlice, KubeObject, Pod, Service
 from clusterdns.wire.query import read_query
@@ -48,6 +48,18 @@ def test_pods_are_the_endpoints_of_their_services() -> None:
         assert service.headless == (number % 20 == 0)
         found = [(each.namespace, endpoint.addresses, endpoint.target_name) for endpoint in each.endpoints]
         assert found == [addresses[pod] for pod in range(number * 15, number * 15 + 15)]
+
+
+def test_the_pods_of_the_nodes_are_all_pods() -> None:
+    computed = SyntheticCluster(Size(pods=600, services=40, nodes=7))
+    found = []
+    for node in (f"node-{number:04d}" for number in range(7)):
+        number, make = computed.objects("pods", node)
+        pods = [decoded("Pod", make(each)) for each in range(number)]
+        assert {each.node_name for each in pods if isinstance(each, Pod)} == {node}
+        found += [each.key for each in pods]
+    assert sorted(found) == sorted(decoded("Pod", computed.pod(number)).key for number in range(600))
+    assert computed.objects("services", NOWHERE)[0] == 0
 
 
 def test_changes_go_round_and_each_makes_a_new_address() -> None:
