@@ -7,9 +7,10 @@ name the same one share its stores, so that memory and watches do not multiply w
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -102,12 +103,13 @@ class Source:
 
 
 class Clusters:
-    """The sources of one process. They outlive the configuration that named them: a reload finds them full."""
+    """The sources of one process. A reload finds those full that the configuration before it has named, too."""
 
     def __init__(self) -> None:
         self.watched = Watched()
         """The answers in packet caches that hold until something changes in any of the clusters."""
         self._sources: dict[Origin, Source] = {}
+        self._named: set[Origin] = set()
         self._tasks: dict[Origin, tuple[frozenset[str], asyncio.Task[None]]] = {}
         self.watches: dict[Origin, ClusterWatch] = {}
         """Those of API servers."""
@@ -126,6 +128,7 @@ class Clusters:
         origin = Origin(
             config.manifests, config.access, config.labels, config.namespace_labels, config.endpoint_pod_names
         )
+        self._named.add(origin)
         if origin not in self._sources:
             self._sources[origin] = Source(Cluster(lean=True, pod_names=origin.pod_names))
         source = self._sources[origin]
@@ -156,12 +159,25 @@ class Clusters:
         except TimeoutError:
             _log.warning("serving with an unsynced Kubernetes API: cluster names are SERVFAIL until it answers")
 
+    def name_anew(self) -> None:
+        """A configuration is about to name its sources."""
+        self._named.clear()
+
+    async def drop_unnamed(self) -> None:
+        """Forget the sources that the last configuration did not name. Nobody else's may be in use any more."""
+        unnamed = self._sources.keys() - self._named
+        await _end([self._tasks.pop(origin)[1] for origin in unnamed if origin in self._tasks])
+        for origin in unnamed:
+            del self._sources[origin]
+            self.watches.pop(origin, None)
+        if unnamed:
+            await asyncio.sleep(0)  # the one who woke us still knows where the tasks were
+            gc.unfreeze()  # stores and indexes know each other: only the garbage collector can take them
+            settle_memory()
+
     async def close(self) -> None:
         """Stop filling."""
-        tasks = [task for _, task in self._tasks.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end([task for _, task in self._tasks.values()])
 
     def _fill(self, origin: Origin, cluster: Cluster, kinds: frozenset[str]) -> asyncio.Task[None]:
         if origin.manifests:
@@ -179,3 +195,9 @@ class Clusters:
         )
         self.watches[origin] = watch
         return eternal("kubernetes watch", watch.run)
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

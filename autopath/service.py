@@ -85,6 +85,7 @@ async def serve(loaded: Loaded, load: Callable[[], Loaded], stop: asyncio.Event)
     clusters = Clusters()
 
     def make(loaded: Loaded) -> Assembly:
+        clusters.name_anew()
         return assemble(loaded.servers, clock=time.monotonic, makers=makers_over(clusters), watched=clusters.watched)
 
     async def apply(changed: Loaded) -> None:
@@ -94,6 +95,7 @@ async def serve(loaded: Loaded, load: Callable[[], Loaded], stop: asyncio.Event)
         with assembly.parts.unless_it_fails():
             await clusters.start()
         await server.replace(changed.servers, assembly)
+        await clusters.drop_unnamed()
 
     registry = new_registry("autopath", __version__)
     server = DnsServer(loaded.servers, make(loaded), registry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from autopath.clusters import Clusters
 from autopath.kubernetes import Kubernetes
+from clusterdns.daemon.lifecycle import settle_memory
 from clusterdns.kube.objects import Namespace, Pod
 from tests.unit.autopath.asking import Elsewhere, ask, config
 
@@ -114,6 +116,35 @@ def test_answers_are_repeated_until_any_object_behind_them_changes(tmp_path: Pat
         assert kept
         change()
         assert not kept
+
+
+def test_a_reload_keeps_the_sources_that_it_names_and_drops_the_others(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "cluster.yaml").write_text(MANIFESTS)
+    a, b, c = (config(f"manifests {folder}") for folder in folders)
+
+    async def reload_twice() -> None:
+        clusters = Clusters()
+        before = [clusters.source_for(each) for each in (a, b)]
+        await clusters.start()
+        settle_memory()
+        clusters.name_anew()
+        clusters.source_for(c)  # a configuration that fails after it has named this much: all goes on as it was
+        clusters.name_anew()
+        named = clusters.source_for(b)
+        await clusters.start()
+        stores = [weakref.ref(each.cluster) for each in before]
+        del before[0]
+        await clusters.drop_unnamed()
+        assert [each is named for each in (*clusters.sources, *before)] == [True, True]
+        assert [each() is None for each in stores] == [True, False]
+        filling = {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+        assert filling == {f"manifests {folders[1]}"}
+        await clusters.close()
+
+    asyncio.run(reload_twice())
 
 
 # (options of two directives, whether they share one source, whether they share one index)
