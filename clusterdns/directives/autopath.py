@@ -206,6 +206,7 @@ class Autopath:
                 reply.view,
                 synthesised=True,
                 rotates=reply.rotates,
+                error=reply.error,
                 watched=reply.watched,
                 forget_at=reply.forget_at,
             )

@@ -13,6 +13,7 @@ from clusterdns.directives.chain import Request
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight, start
 from clusterdns.search.lists import UNKNOWN_VIEW
+from clusterdns.wire.edns import ExtendedError
 from clusterdns.wire.names import name_from_text
 from clusterdns.wire.numbers import CNAME
 from clusterdns.wire.response import read_response
@@ -214,6 +215,12 @@ def test_view(name: str, client: str, answers: dict[str, Says], view: bytes | No
 def test_a_step_that_is_for_some_only_makes_the_outcome_for_this_client_only(answers: dict[str, Says]) -> None:
     reply = answer(autopath(FakeHandler(answers)).handle(request(FIRST)))
     assert reply.view == POD.encode()
+
+
+@pytest.mark.parametrize("found", [FIRST, BARE])
+def test_why_an_answer_is_as_it_is_comes_with_it(found: str) -> None:
+    stale = ExtendedError(3)
+    assert answer(autopath(FakeHandler({found: FOUND.replying(error=stale)})).handle(request(FIRST))).error == stale
 
 
 def test_a_positive_first_answer_keeps_its_own_view() -> None:

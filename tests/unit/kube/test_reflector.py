@@ -185,25 +185,6 @@ def test_trouble(acts: list[Act], trouble: str) -> None:
         assert reflector.trouble == ""
 
 
-@pytest.mark.parametrize(
-    ("dice", "now", "step"),
-    [(0.0, 3599, watch("11")), (0.0, 3600, NEW), (0.5, 5399, WatchFrom("11", 450)), (0.5, 5400, WatchFrom("", 450))],
-)
-def test_a_list_is_compared_with_now_and_then(dice: float, now: float, step: Step) -> None:
-    reflector = Reflector(Cluster().store("Pod"), lambda: dice)
-    reflector.next_step(0)
-    then(streamed("a"), ALIVE, ended(now))(reflector)
-    assert reflector.next_step(now) == step
-    assert reflector.trouble == ""
-
-
-def test_a_list_in_pages_is_not_begun_again_because_it_takes_long() -> None:
-    reflector = Reflector(Cluster().store("Pod"), lambda: 0.0)
-    reflector.next_step(0)
-    then(NOT_STREAMED, lambda each: each.next_step(0), listed("a", more="c1"))(reflector)
-    assert reflector.next_step(7200) == ListPage("c1")
-
-
 def test_dice_spread_watches_and_pauses() -> None:
     reflector = Reflector(Cluster().store("Pod"), lambda: 0.5)
     listed("a")(reflector)
