@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -101,11 +102,27 @@ class TcpListener:
         await self._server.wait_closed()
 
     def _opened(self, connection: _Connection) -> bool:
-        if len(self._connections) >= self._max_connections:
+        if len(self._connections) >= self._max_connections and not self._make_room(connection.client):
             self.counters.refused += 1
             return False
         self.counters.accepted += 1
         self._connections.add(connection)
+        return True
+
+    def _make_room(self, newcomer: str) -> bool:
+        """Close the connection that has been idle for longest, of the client that has most of them, so that no client
+        keeps the others out. Nobody's is closed for a client that has more.
+
+        RFC 7766 section 6.2.3 leaves it to the server when to close idle connections.
+        """
+        shares = Counter(connection.client for connection in self._connections)
+        waiting = [connection for connection in self._connections if connection.waits_for_client]
+        victim = max(waiting, key=lambda each: (shares[each.client], -each.active_at), default=None)
+        if victim is None or shares[victim.client] < shares[newcomer]:
+            return False
+        self.counters.idle_closed += 1
+        victim.abort()
+        self._connections.discard(victim)
         return True
 
     def _closed(self, connection: _Connection) -> None:
@@ -140,6 +157,19 @@ class _Connection(asyncio.Protocol):
         self._stream: Iterator[bytes] | None = None
         self._sending: asyncio.Handle | None = None
 
+    @property
+    def client(self) -> str:
+        """The address of the client."""
+        return str(self._peer[0]) if self._peer else ""
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether nothing is under way: all that was asked whole is answered, and the answers have left."""
+        transport = self._transport
+        if self._in_flight or self._stream is not None or transport is None:
+            return False
+        return not transport.get_write_buffer_size()
+
     def patience(self, timeouts: TcpTimeouts) -> float:
         """How many seconds after `active_at` this connection has had its time."""
         if not self._writable:
@@ -148,11 +178,11 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        self._peer = transport.get_extra_info("peername") or ()
         if not self._listener._opened(self):
             transport.abort()
             return
         self._transport = transport
-        self._peer = transport.get_extra_info("peername")
         self.active_at = self._loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:

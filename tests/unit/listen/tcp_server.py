@@ -86,8 +86,10 @@ class Listening:
         self.listener = TcpListener(open_tcp(address, 0), respond, **limits)
         self._clients: list[Client] = []
 
-    async def client(self) -> Client:
-        client = Client(*await asyncio.open_connection(*self.listener.address))
+    async def client(self, address: str = "") -> Client:
+        """A client at this address; empty: at whichever the system takes."""
+        source = (address, 0) if address else None
+        client = Client(*await asyncio.open_connection(*self.listener.address, local_addr=source))
         self._clients.append(client)
         return client
 

@@ -192,21 +192,71 @@ def test_too_many_connections() -> None:
     async def body(server: Listening) -> None:
         first, second = await server.client(), await server.client()
         for client in (first, second):
-            client.send(framed(query(1)))
+            client.send(framed(query(1), query(2, late=True)))
             assert await client.ids(1) == [1]
         third = await server.client()
         assert await third.ended()
         counters = server.listener.counters
         assert (server.listener.connections, counters.accepted, counters.refused) == (2, 2, 1)
-        second.writer.write_eof()
-        assert await second.ended()
+        server.echo.late[1]()
+        assert await second.ids(1) == [2]
         fourth = await server.client()
+        assert await second.ended()
         fourth.send(framed(query(4)))
         assert await fourth.ids(1) == [4]
         first.send(framed(query(5)))
         assert await first.ids(1) == [5]
 
     with_listener(body, max_connections=2)
+
+
+# Who has connections, oldest first, who comes, and which of them is closed for it.
+SHARES: dict[str, tuple[list[str], str, int]] = {
+    "the client that has most gives": (["127.0.0.2", "127.0.0.3", "127.0.0.3"], "127.0.0.4", 1),
+    "of one's own, the one that was silent for longest": (["127.0.0.2", "127.0.0.2", "127.0.0.2"], "127.0.0.2", 0),
+    "among equals, the one that was silent for longest": (["127.0.0.4", "127.0.0.2", "127.0.0.3"], "127.0.0.9", 0),
+    "who has most gives to itself, not others to it": (["127.0.0.2", "127.0.0.3", "127.0.0.3"], "127.0.0.3", 1),
+}
+
+
+@pytest.mark.parametrize(("clients", "newcomer", "closed"), SHARES.values(), ids=SHARES)
+def test_no_client_keeps_others_out(clients: list[str], newcomer: str, closed: int) -> None:
+    async def body(server: Listening) -> None:
+        held = []
+        for number, address in enumerate(clients):
+            held.append(await server.client(address))
+            held[-1].send(framed(query(number)))
+            assert await held[-1].ids(1) == [number]
+            await asyncio.sleep(1)
+        comes = await server.client(newcomer)
+        comes.send(framed(query(9)))
+        assert await comes.ids(1) == [9]
+        for number, client in enumerate(held):
+            if number == closed:
+                assert await client.ended()
+            else:
+                client.send(framed(query(number)))
+                assert await client.ids(1) == [number]
+        assert server.listener.counters.idle_closed == 1
+
+    with_listener(body, max_connections=3)
+
+
+def test_a_client_with_many_connections_does_not_push_others_out() -> None:
+    async def body(server: Listening) -> None:
+        idle = await server.client("127.0.0.2")
+        busy = [await server.client("127.0.0.3") for _ in range(2)]
+        for client in (idle, *busy):
+            client.send(framed(query(1)))
+            assert await client.ids(1) == [1]
+        for client in busy:
+            client.send(framed(query(2, late=True)))
+        await server.echo.until(lambda: len(server.echo.late) == 2)
+        assert await (await server.client("127.0.0.3")).ended()
+        idle.send(framed(query(3)))
+        assert await idle.ids(1) == [3]
+
+    with_listener(body, max_connections=3)
 
 
 def test_a_burst_of_connections_waits_to_be_accepted() -> None:
