@@ -100,7 +100,8 @@ def test_one_look_up_ends_at_one_name(
     for qtype, reply in replies.items():
         # Nothing of a's view for a pod of b, or for nobody's.
         assert owners[qtype] == "shop" or not reply.synthesised
-    if set(owners.values()) <= {"shop", "unknown"}:
+    # Who asks second, and is not known any more, is a pod that has ended: walks are kept for those that are.
+    if tuple(owners.values()) in (("shop", "shop"), ("unknown", "shop"), ("unknown", "unknown")):
         _agree(*replies.values())
 
 
