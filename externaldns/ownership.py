@@ -179,13 +179,16 @@ class TxtView:
         steps: list[tuple[str, RecordChange]] = []
         for new in created:
             steps += [(new.dns_name, step) for step in self._claim(new)]
-        steps += [(old.dns_name, RecordChange(old, None)) for old in changes.delete]
+        # What cannot take another type yet keeps the one it has: the name would be gone otherwise, past the guard.
+        blocked = {skip.name for skip in skipped}
+        deleted = [old for old in changes.delete if old.dns_name not in blocked]
+        steps += [(old.dns_name, RecordChange(old, None)) for old in deleted]
         for old, new in changes.update:
             steps.append((old.dns_name, RecordChange(old, new)))
             steps += [(old.dns_name, step) for step in self._claim(new)]
         steps += [(new.dns_name, RecordChange(None, new)) for new in created]
-        used = self._used_names(changes.delete, created)
-        for old in changes.delete:
+        used = self._used_names(deleted, created)
+        for old in deleted:
             found = [name for name in self._readable_names(old) if name in self._ownership and name not in used]
             steps += [(old.dns_name, self._release(name)) for name in found if self._is_ours(name)]
         if sweep is not None:

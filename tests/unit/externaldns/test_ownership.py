@@ -254,6 +254,14 @@ def test_nothing_is_created_where_another_owners_ownership_record_stands() -> No
     assert attached.skipped == (Skipped("web.ex.com", "A", "other"),)
 
 
+def test_a_type_that_cannot_be_created_leaves_the_one_that_is_there() -> None:
+    """The guard lets a change of type pass, because the name stays; so it has to."""
+    change = Changes(create=(data("web.ex.com", "CNAME", "lb.ex.com"),), delete=(data("web.ex.com"),))
+    attached = view_of(data("web.ex.com"), txt("a-web.ex.com"), txt("cname-web.ex.com", "other")).attach(change)
+    assert attached.changes == ()
+    assert attached.skipped == (Skipped("web.ex.com", "CNAME", "other"),)
+
+
 def test_somebody_elses_text_beside_ours_stays() -> None:
     held = txt("a-web.ex.com", "me", "service/shop/web", '"hello"')
     [change] = view_of(data("web.ex.com"), held).attach(Changes(delete=(data("web.ex.com"),))).changes
