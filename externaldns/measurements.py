@@ -6,9 +6,11 @@ seconds. Names and labels: ExternalDNS's docs/monitoring/metrics.md.
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -82,8 +84,16 @@ def export(registry: CollectorRegistry, measured: Measurements) -> None:
     def counter(name: str, help: str, read: Callable[[], float]) -> Source:
         return Source("counter", f"external_dns_{name}", help, (), one(read))
 
+    python = f"python{platform.python_version()}"
+    build = (metadata.version("clusterdns"), "", python, platform.system().lower(), platform.machine())
     register(
         registry,
+        gauge(
+            "build_info",
+            "Always 1; the labels say what runs.",
+            ("version", "revision", "go_version", "os", "arch"),
+            lambda: [(build, 1.0)],
+        ),
         gauge(
             "controller_last_sync_timestamp_seconds", "When a run last succeeded.", (), one(lambda: measured.last_sync)
         ),
