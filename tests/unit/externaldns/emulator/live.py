@@ -24,6 +24,8 @@ from externaldns.providers.privatezone.emulator.service import Listening, open_s
 KEY = ("key-id", "key-secret")
 FLAGS = ("--access-key-id", KEY[0], "--access-key-secret", KEY[1])
 Address = tuple[str, int]
+WAIT_SECONDS = 60
+"""How long an emulator may take to start or to end; a test that waits longer fails instead of hanging."""
 
 
 @contextmanager
@@ -44,16 +46,17 @@ def emulator(database: str, *flags: str) -> Iterator[Listening]:
         finally:
             ready.set()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()
     try:
-        ready.wait()
+        assert ready.wait(timeout=WAIT_SECONDS)
         yield started[0]
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
+        thread.join(timeout=WAIT_SECONDS)
         close_sessions()
+        assert not thread.is_alive(), "the emulator does not end"
+        loop.close()
 
 
 class Process:
@@ -70,7 +73,11 @@ class Process:
     def end(self, number: int) -> tuple[int, str, str]:
         """Send a signal; return the exit status and what else came on stdout and stderr."""
         self.popen.send_signal(number)
-        out, err = self.popen.communicate()
+        try:
+            out, err = self.popen.communicate(timeout=WAIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            raise
         close_sessions()
         return self.popen.returncode, out, err
 
