@@ -103,7 +103,7 @@ class Controller:
         self._owned: Counter[str] = Counter()
         self._told: frozenset[str] = frozenset()
         self._overtaken: set[str] = set()
-        """Names that short runs have planned anew while a full run was under way."""
+        """Names that short runs have planned anew during a full run, and those of their ownership records."""
         self._unseen = False
         """Whether objects have changed that were not asked again."""
         self._told_change: Callable[[], None] = lambda: None
@@ -125,8 +125,9 @@ class Controller:
         """Bring the records of some names there; `changed_at` says when each was changed. Raises as `run_once`."""
         self._require_synced()
         names = set(changed_at)
-        self._overtaken |= names
         beside = {other for name in names for other in self._registry.beside(name, self._zones.find(name))}
+        # What the full run found to be an ownership record of nothing may be that of a record by now.
+        self._overtaken |= names | beside
         snapshot = await self._provider.look(names | beside)
         return await self._run(snapshot, names, changed_at)
 

@@ -256,6 +256,20 @@ def test_a_name_that_a_short_run_saw_to_is_left_out_of_the_full_run_that_it_over
     assert provider.writes == 60
 
 
+def test_an_ownership_record_that_a_short_run_needs_is_not_swept_by_the_full_run_that_it_overtook() -> None:
+    provider = MemoryProvider(replace(owned("web")[1], dns_name="cname-web.ex.com"))
+    cluster = cluster_of(*(service(f"a{number:02}") for number in range(30)))
+    controller = controller_of(cluster, provider)
+
+    async def between() -> None:
+        if not provider.looked:
+            cluster.services.put(service("web", target="lb.example.net"))
+            await controller.run_names(dict.fromkeys(controller.dirty_names(), 0.0))
+
+    virtual_time.run(controller.run_once(between))
+    assert {"web.ex.com CNAME", "cname-web.ex.com TXT"} <= set(provider.held())
+
+
 def test_a_full_run_is_needed_when_a_zone_or_an_object_changed_or_deletions_wait() -> None:
     cluster = cluster_of(*(service(f"h{number}") for number in range(20)))
     provider = MemoryProvider()
