@@ -54,11 +54,13 @@ async def watched(scene: Scene, folder: Path) -> AsyncIterator[tuple[ApiServerDo
         for name in NAMES:
             put(server, name, "192.0.2.1")
         watching = watch(scene, server, folder)
-        async with scene.process() as process:
-            await scene.until(lambda: len(scene.cluster.services) == len(NAMES))
-            await scene.settled(600)
-            yield server, process
-        await end(watching)
+        try:
+            async with scene.process() as process:
+                await scene.until(lambda: len(scene.cluster.services) == len(NAMES))
+                await scene.settled(600)
+                yield server, process
+        finally:
+            await end(watching)
 
 
 @pytest.mark.parametrize("mishap", [cut, cut_in_an_event, forget_history, go_away, refuse])
@@ -119,13 +121,16 @@ def test_nothing_is_touched_before_the_first_lists_are_in(tmp_path: Path) -> Non
             watching = watch(scene, server, tmp_path)
             for store in ServiceSource(scene.cluster).stores:
                 store.synced = False
-            async with scene.process():
-                await scene.until(lambda: scene.cluster.services.synced)
-                await asyncio.sleep(300)
-                assert not scene.api.calls
-                server.refusals.clear()
-                await scene.settled(600)
-            await end(watching)
+            # A watch that goes on would keep the server, and a test that has failed, from ending.
+            try:
+                async with scene.process():
+                    await scene.until(lambda: scene.cluster.services.synced)
+                    await asyncio.sleep(300)
+                    assert not scene.api.calls
+                    server.refusals.clear()
+                    await scene.settled(600)
+            finally:
+                await end(watching)
 
     scene.run(body())
 
