@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ from externaldns.providers.webhook import WebhookProvider
 from externaldns.registries import build_registry
 from externaldns.sources.build import build_sources
 
+_PROCESS = secrets.token_hex(6)
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -112,8 +114,12 @@ def access_of(config: Config) -> Access:
 
 
 def identity() -> str:
-    """Return the name of this process: the pod's, which is its host name, and the process's number."""
-    return f"{socket.gethostname()}_{os.getpid()}"
+    """Return the name of this process: the pod's, which is its host name, and what no other process has.
+
+    A process's number would not do: it is 1 in every container, and pods of the host's network share the host's name.
+    Two of one name would both take the Lease for their own.
+    """
+    return f"{socket.gethostname()}_{_PROCESS}"
 
 
 def own_namespace() -> str:

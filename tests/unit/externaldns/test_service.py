@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -83,3 +85,12 @@ def test_gateways_of_other_namespaces_are_seen_while_routes_are_of_one(tmp_path:
     paths = virtual_time.run(body())
     root = "/apis/gateway.networking.k8s.io/v1/namespaces"
     assert paths == {f"{root}/shop/httproutes", f"{root}/infra/gateways"}
+
+
+def test_two_processes_of_one_host_name_and_number_are_not_one_to_the_lease() -> None:
+    """As two pods of the host's network on one node are."""
+    code = "import os; os.getpid = lambda: 1; from externaldns.assembly import identity; print(identity(), identity())"
+    command = [sys.executable, "-c", code]
+    names = [subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout for _ in range(2)]
+    assert [len(set(each.split())) for each in names] == [1, 1], "a process keeps its name"
+    assert names[0] != names[1]
