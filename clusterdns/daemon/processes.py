@@ -220,7 +220,7 @@ class Processes:
         self._woken.set()
 
     async def _hand_over(self, before: Child, child: Child) -> None:
-        """End the old process once the new one answers, or will never."""
+        """End the old process once the new one answers, or takes too long; the old one stays if the new one ends."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + PROCESS_START_SECONDS.default
         while loop.time() < give_up and child in self._tasks:
@@ -228,7 +228,12 @@ class Processes:
             if status == 200 or not body.startswith((b"not listening", b"process ")):
                 break
             await asyncio.sleep(_POLL_SECONDS)
-        before.kill(signal.SIGTERM)
+        if child in self._tasks or self.stopping or child.slot >= self._count:
+            before.kill(signal.SIGTERM)
+        elif (successor := self._children.get(child.slot)) is not None:
+            await self._hand_over(before, successor)
+        elif before in self._tasks:
+            self._children[child.slot] = before
 
 
 def run(

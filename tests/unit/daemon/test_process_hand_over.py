@@ -1,0 +1,105 @@
+"""From one process to its successor: the old one answers until a new one does."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+
+from clusterdns.daemon.http import Page
+from clusterdns.daemon.processes import Child, Processes
+from tests.support import virtual_time
+
+READY: Page = (200, "text/plain", b"OK")
+NOT_YET: Page = (503, "text/plain", b"not listening")
+
+
+class FakeChild:
+    """A process that says what it is told to, and ends when it is told to, or when it is killed."""
+
+    def __init__(self, number: int, page: Page = READY) -> None:
+        self.slot, self.number, self.metrics, self.started_at = 0, number, "", 0.0
+        self.page = page
+        self.killed: list[signal.Signals] = []
+        self.ended = asyncio.Event()
+
+    async def listen(self) -> None:
+        await self.ended.wait()
+
+    async def ask(self, kind: bytes) -> Page:
+        return self.page
+
+    def kill(self, number: signal.Signals) -> None:
+        self.killed.append(number)
+        self.ended.set()
+
+
+def play(script: Callable[[Processes], Awaitable[None]]) -> None:
+    async def main() -> None:
+        processes = Processes(1, lambda: (200, "text/plain", b""))
+        await script(processes)
+        processes.stop()
+        assert await processes.next_to_start() is None
+
+    virtual_time.run(main())
+
+
+def start(processes: Processes, child: FakeChild) -> None:
+    processes._due.clear()
+    processes._open(cast(Child, cast(Any, child)))
+
+
+def test_the_old_process_ends_when_the_new_one_answers() -> None:
+    async def script(processes: Processes) -> None:
+        old, new = FakeChild(1), FakeChild(2, NOT_YET)
+        start(processes, old)
+        start(processes, new)
+        await asyncio.sleep(1)
+        assert old.killed == []
+        new.page = READY
+        await asyncio.sleep(1)
+        assert old.killed == [signal.SIGTERM]
+        assert processes.numbers == [2]
+
+    play(script)
+
+
+@pytest.mark.parametrize("deaths", [1, 3])
+def test_while_successors_end_before_they_answer_the_old_process_stays(deaths: int) -> None:
+    async def script(processes: Processes) -> None:
+        old = FakeChild(1)
+        start(processes, old)
+        for number in range(deaths):
+            new = FakeChild(2 + number, NOT_YET)
+            start(processes, new)
+            await asyncio.sleep(1)
+            new.ended.set()
+            await asyncio.sleep(1)
+            assert old.killed == []
+            assert processes.numbers == [1]
+            assert await processes.next_to_start() == 0, "another one is due"
+        start(processes, FakeChild(9))
+        await asyncio.sleep(1)
+        assert old.killed == [signal.SIGTERM]
+        assert processes.numbers == [9]
+
+    play(script)
+
+
+def test_an_old_process_that_ends_meanwhile_is_not_kept() -> None:
+    async def script(processes: Processes) -> None:
+        old, new = FakeChild(1), FakeChild(2, NOT_YET)
+        start(processes, old)
+        start(processes, new)
+        await asyncio.sleep(1)
+        old.ended.set()
+        await asyncio.sleep(1)
+        new.ended.set()
+        await asyncio.sleep(1)
+        assert processes.numbers == []
+        assert await processes.next_to_start() == 0
+
+    play(script)
