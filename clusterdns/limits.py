@@ -227,6 +227,9 @@ EXTERNALDNS_RETRY_SECONDS = Limit("pause before a name that failed is tried agai
 EXTERNALDNS_DELETE_FLOOR = Limit(
     "deletions that --max-delete-percent always allows", 10, 0, 1000000, "records per zone", "this project"
 )
+EXTERNALDNS_EMPTY_ZONE = Limit(
+    "records of a zone that may all be deleted at once", 3, 0, 1000, "records", "this project"
+)
 EXTERNALDNS_DELETE_WINDOW_SECONDS = Limit(
     "time over which deletions are counted", 600, 1, 86400, "seconds", "this project"
 )

@@ -4,7 +4,7 @@
     ----------------------------------------------------   -----------------------------------------------------
     at most 10, or --max-delete-percent of the zone's      all are made, after --delete-grace-loops full runs
       records, and no more than --max-delete (if set)
-    more                                                   none is; everything else goes on
+    more; or all of the zone's records, if more than 3     none is; everything else goes on
 
 So an empty list from the API server, a changed annotation prefix or a deleted custom resource costs no record, however
 small the portions are in which it arrives. What waits is forgotten as soon as it is wanted again. A change of type is
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from clusterdns.limits import EXTERNALDNS_DELETE_FLOOR, EXTERNALDNS_DELETE_WINDOW_SECONDS
+from clusterdns.limits import EXTERNALDNS_DELETE_FLOOR, EXTERNALDNS_DELETE_WINDOW_SECONDS, EXTERNALDNS_EMPTY_ZONE
 from externaldns.changes import Changes
 from externaldns.record import Endpoint, RecordKey
 
@@ -28,7 +28,8 @@ class DeleteLimits:
     max_delete: int = 0
     """Most deletions of a zone; 0: no such limit."""
     max_delete_percent: float = 30.0
-    """Most deletions of a zone, in percent of its records that are ours; the first few are always allowed."""
+    """Most deletions of a zone, in percent of its records that are ours. The first few are always allowed, unless they
+    are all that there are; 100 allows everything."""
     grace_loops: int = 0
     """Full runs for which a record must have been unwanted before it is deleted."""
     allow_mass_delete: bool = False
@@ -83,7 +84,7 @@ class DeleteGuard:
             waiting = self._count_loops(zone, asked, considered)
             made = self._recently_made(zone, now)
             total = len(waiting.keys() | made.keys())
-            most = self._most(owned.get(zone, 0) + len(made.keys() - asked))
+            most = self._most(owned.get(zone, 0) + len(made.keys() - asked), total)
             if total > most and not self._limits.allow_mass_delete:
                 stopped[zone] = self._say(zone, total, most, asked or waiting.keys())
                 continue
@@ -113,8 +114,11 @@ class DeleteGuard:
             del made[key]
         return made
 
-    def _most(self, owned: int) -> int:
+    def _most(self, owned: int, total: int) -> int:
         most = max(EXTERNALDNS_DELETE_FLOOR.default_int, int(owned * self._limits.max_delete_percent / 100))
+        if total >= owned and self._limits.max_delete_percent < 100:
+            # Whoever really takes the last few Services away must not need a flag; nobody takes ten away at once.
+            most = min(most, EXTERNALDNS_EMPTY_ZONE.default_int)
         return min(most, self._limits.max_delete) if self._limits.max_delete else most
 
     def _say(self, zone: str, total: int, most: int, keys: object) -> str:

@@ -41,7 +41,13 @@ def check(
     [
         pytest.param(DeleteLimits(), 100, 30, True, id="30 % of 100"),
         pytest.param(DeleteLimits(), 100, 31, False, id="more"),
-        pytest.param(DeleteLimits(), 10, 10, True, id="a small zone may lose all"),
+        pytest.param(DeleteLimits(), 10, 10, False, id="a zone may not lose all"),
+        pytest.param(DeleteLimits(), 4, 4, False, id="a small zone may not lose all"),
+        pytest.param(DeleteLimits(), 3, 3, True, id="the last few records may go"),
+        pytest.param(DeleteLimits(), 11, 10, True, id="all but one of a small zone"),
+        pytest.param(
+            DeleteLimits(allow_mass_delete=True), 10, 10, True, id="a zone may lose all where that is allowed"
+        ),
         pytest.param(DeleteLimits(), 11, 11, False, id="eleven of eleven"),
         pytest.param(DeleteLimits(max_delete_percent=0), 1000, 10, True, id="the floor"),
         pytest.param(DeleteLimits(max_delete_percent=0), 1000, 11, False, id="above the floor"),
