@@ -11,7 +11,6 @@ from ipaddress import ip_address
 import pytest
 
 from clusterdns.limits import UDP_BATCH, UDP_QUERY_BYTES
-from clusterdns.listen.batch import IS_AVAILABLE
 from clusterdns.listen.respond import Peer, Repeat, Send, client_address, repeat_nothing
 from clusterdns.listen.sockets import open_udp
 from clusterdns.listen.udp import UdpListener
@@ -70,8 +69,7 @@ PLACES = [
     ("::1", "::1"),
     ("::", "::1"),
 ]
-WAYS = [False, pytest.param(True, marks=pytest.mark.skipif(not IS_AVAILABLE, reason="no recvmmsg here"))]
-ways = pytest.mark.parametrize("in_batches", WAYS)
+ways = pytest.mark.parametrize("in_batches", [False, True])
 
 
 at_places = pytest.mark.parametrize(("bound", "asked"), PLACES)
@@ -285,7 +283,6 @@ def test_what_is_kept_is_repeated_behind_the_id_of_each_query(bound: str, asked:
     run(body())
 
 
-@pytest.mark.skipif(not IS_AVAILABLE, reason="no recvmmsg here")
 @at_places
 def test_in_batches_what_is_kept_goes_out_first(bound: str, asked: str) -> None:
     async def body() -> None:
