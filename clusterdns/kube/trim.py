@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import TypedDict
 
 from clusterdns.kube.addresses import canonical_address
 from clusterdns.kube.objects import (
@@ -60,14 +61,7 @@ _NO_IMPORT_SPEC = RawServiceImportSpec()
 
 
 def trim_namespace(raw: RawNamespace, note: Note) -> Namespace:
-    meta = raw.metadata
-    return Namespace(
-        name=meta.name,
-        uid=meta.uid or "",
-        resource_version=meta.resource_version or "",
-        labels=meta.labels or {},
-        annotations=kept_annotations(meta),
-    )
+    return Namespace(**identity(raw.metadata, namespaced=False))
 
 
 def trim_service(raw: RawService, note: Note) -> Service:
@@ -81,12 +75,7 @@ def trim_service(raw: RawService, note: Note) -> Service:
     if kind != "ExternalName" and not headless:
         cluster_ips = _addresses(given, "spec.clusterIPs", note)
     return Service(
-        name=meta.name,
-        namespace=meta.namespace or "",
-        uid=meta.uid or "",
-        resource_version=meta.resource_version or "",
-        labels=meta.labels or {},
-        annotations=kept_annotations(meta),
+        **identity(meta),
         type=kind,
         cluster_ips=cluster_ips,
         headless=headless,
@@ -107,12 +96,7 @@ def trim_endpoint_slice(raw: RawEndpointSlice, note: Note) -> EndpointSlice:
     # The DNS specification knows endpoints by address only; a slice of type FQDN has names in `addresses`.
     endpoints = () if address_type == "FQDN" else tuple(_endpoint(each, note) for each in raw.endpoints or ())
     return EndpointSlice(
-        name=meta.name,
-        namespace=meta.namespace or "",
-        uid=meta.uid or "",
-        resource_version=meta.resource_version or "",
-        labels=labels,
-        annotations=kept_annotations(meta),
+        **identity(meta),
         service=labels.get(SERVICE_NAME_LABEL, ""),
         imported=labels.get(IMPORTED_SERVICE_LABEL, ""),
         source_cluster=labels.get(SOURCE_CLUSTER_LABEL, ""),
@@ -127,12 +111,7 @@ def trim_service_import(raw: RawServiceImport, note: Note) -> ServiceImport:
     meta, spec = raw.metadata, raw.spec or _NO_IMPORT_SPEC
     headless = spec.type == "Headless"
     return ServiceImport(
-        name=meta.name,
-        namespace=meta.namespace or "",
-        uid=meta.uid or "",
-        resource_version=meta.resource_version or "",
-        labels=meta.labels or {},
-        annotations=kept_annotations(meta),
+        **identity(meta),
         headless=headless,
         ips=() if headless else _addresses(spec.ips or (), "spec.ips", note),
         ports=_service_ports(spec.ports),
@@ -145,12 +124,7 @@ def trim_pod(raw: RawPod, note: Note) -> Pod:
     given = [each.ip for each in status.pod_ips or () if each.ip] or ([status.pod_ip] if status.pod_ip else [])
     dns_config = spec.dns_config
     return Pod(
-        name=meta.name,
-        namespace=meta.namespace or "",
-        uid=meta.uid or "",
-        resource_version=meta.resource_version or "",
-        labels=meta.labels or {},
-        annotations=kept_annotations(meta),
+        **identity(meta),
         ips=_addresses(given, "status.podIPs", note),
         phase=status.phase or "",
         host_network=bool(spec.host_network),
@@ -177,11 +151,7 @@ def trim_node(raw: RawNode, note: Note) -> Node:
         elif address := _one_address(each.address, f"status.addresses ({each.type})", note):
             addresses.append((each.type, address))
     return Node(
-        name=meta.name,
-        uid=meta.uid or "",
-        resource_version=meta.resource_version or "",
-        labels=meta.labels or {},
-        annotations=kept_annotations(meta),
+        **identity(meta, namespaced=False),
         addresses=tuple(addresses),
         unschedulable=bool(raw.spec and raw.spec.unschedulable),
         # A manifest without conditions describes a node that works.
@@ -195,6 +165,27 @@ def unix_seconds(text: str) -> float:
         return datetime.fromisoformat(text).timestamp() if text else 0.0
     except ValueError:
         return 0.0
+
+
+class Identity(TypedDict):
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+def identity(meta: RawMetadata, *, namespaced: bool = True) -> Identity:
+    """What every trimmed object has, as keyword arguments; a manifest may name a namespace where there is none."""
+    return {
+        "name": meta.name,
+        "namespace": (meta.namespace or "") if namespaced else "",
+        "uid": meta.uid or "",
+        "resource_version": meta.resource_version or "",
+        "labels": meta.labels or {},
+        "annotations": kept_annotations(meta),
+    }
 
 
 def kept_annotations(meta: RawMetadata) -> dict[str, str]:

@@ -6,10 +6,8 @@ What a field may be left out as: Kubernetes API reference, networking.k8s.io/v1;
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from clusterdns.kube.objects import DNSEndpoint, Gateway, Ingress, Listener, ParentReference, RecordSet, Route
-from clusterdns.kube.raw import RawMetadata
 from clusterdns.kube.raw_records import (
     RawDNSEndpoint,
     RawGateway,
@@ -20,7 +18,7 @@ from clusterdns.kube.raw_records import (
     RawRoute,
     RawSelector,
 )
-from clusterdns.kube.trim import Note, condition, kept_annotations, load_balancer_targets
+from clusterdns.kube.trim import Note, condition, identity, kept_annotations, load_balancer_targets
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 
@@ -32,7 +30,7 @@ def trim_ingress(raw: RawIngressObject, note: Note) -> Ingress:
     spec, annotations = raw.spec, kept_annotations(raw.metadata)
     rules, tls = (spec.rules or (), spec.tls or ()) if spec else ((), ())
     return Ingress(
-        **_identity(raw.metadata),
+        **identity(raw.metadata),
         ingress_class=(spec.ingress_class if spec else "") or annotations.get(_CLASS_ANNOTATION, ""),
         hosts=tuple(dict.fromkeys(rule.host for rule in rules if rule.host)),
         tls_hosts=tuple(dict.fromkeys(host for each in tls for host in each.hosts or () if host)),
@@ -42,14 +40,14 @@ def trim_ingress(raw: RawIngressObject, note: Note) -> Ingress:
 
 def trim_dns_endpoint(raw: RawDNSEndpoint, note: Note) -> DNSEndpoint:
     given = (raw.spec.endpoints if raw.spec else None) or ()
-    return DNSEndpoint(**_identity(raw.metadata), record_sets=tuple(_record_set(each) for each in given))
+    return DNSEndpoint(**identity(raw.metadata), record_sets=tuple(_record_set(each) for each in given))
 
 
 def trim_gateway(raw: RawGateway, note: Note) -> Gateway:
     listeners = (raw.spec.listeners if raw.spec else None) or ()
     addresses = (raw.status.addresses if raw.status else None) or ()
     return Gateway(
-        **_identity(raw.metadata),
+        **identity(raw.metadata),
         listeners=tuple(_listener(each) for each in listeners),
         addresses=tuple(dict.fromkeys(each.value for each in addresses if each.value)),
     )
@@ -61,22 +59,11 @@ def trim_route(raw: RawRoute, note: Note) -> Route:
     statuses = (raw.status.parents if raw.status else None) or ()
     accepted = [each.parent for each in statuses if condition(each.conditions, "Accepted") == "True"]
     return Route(
-        **_identity(raw.metadata),
+        **identity(raw.metadata),
         hostnames=tuple((raw.spec.hostnames if raw.spec else None) or ()),
         parents=tuple(_references(parents, namespace)),
         accepted=tuple(_references(accepted, namespace)),
     )
-
-
-def _identity(meta: RawMetadata) -> dict[str, Any]:
-    return {
-        "name": meta.name,
-        "namespace": meta.namespace or "",
-        "uid": meta.uid or "",
-        "resource_version": meta.resource_version or "",
-        "labels": meta.labels or {},
-        "annotations": kept_annotations(meta),
-    }
 
 
 def _record_set(raw: RawRecordSet) -> RecordSet:
