@@ -11,6 +11,7 @@ Keys wait for themselves alone, never for one another.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -39,7 +40,7 @@ class DirtyQueue(Generic[K]):
         self._gap = gap
         self._dice = dice
         self._waiting: dict[K, _Waiting] = {}
-        self._done: dict[K, float] = {}
+        self._done: OrderedDict[K, float] = OrderedDict()
         self._failures: dict[K, int] = {}
 
     def __len__(self) -> int:
@@ -81,8 +82,11 @@ class DirtyQueue(Generic[K]):
         """`key` was brought to what it should be."""
         self._failures.pop(key, None)
         if self._gap:
-            self._done = {other: at for other, at in self._done.items() if at + self._gap > now}
+            # In the order of time, so what has waited long enough stands in front.
+            while self._done and next(iter(self._done.values())) + self._gap <= now:
+                self._done.popitem(last=False)
             self._done[key] = now
+            self._done.move_to_end(key)
 
     def failed(self, key: K, now: float) -> float:
         """`key` could not be brought there; return in how many seconds it is tried again."""

@@ -79,6 +79,14 @@ def test_a_gap_lies_between_two_changes_of_a_key() -> None:
     assert not queue.postpone("a", 6.0, 6.0)
 
 
+def test_each_key_has_a_gap_of_its_own() -> None:
+    queue: DirtyQueue[str] = DirtyQueue(gap=5)
+    for key, at in (("a", 1.0), ("b", 2.0), ("a", 3.0), ("c", 7.0)):
+        queue.done(key, at)
+    assert [queue.postpone(key, 7.0, 7.5) for key in "abc"] == [True, False, True]
+    assert queue.take(8.0) == {"a": 7.0}
+
+
 def test_long_outages_do_not_overflow() -> None:
     queue: DirtyQueue[str] = DirtyQueue()
     for _ in range(2000):
