@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from clusterdns.kube.objects import Key, KubeObject
 from clusterdns.kube.store import Store
@@ -102,4 +102,24 @@ class WantedRecords:
                 del self._askers[name]
         for name in after - before:
             self._askers.setdefault(name, set()).add(asker)
-        return {endpoint.dns_name for endpoint in (*old, *asked) if (endpoint in old) != (endpoint in asked)}
+        return _differing(_by_name(old), _by_name(asked))
+
+
+def _by_name(endpoints: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
+    names: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        names.setdefault(endpoint.dns_name, []).append(endpoint)
+    return names
+
+
+def _differing(old: Mapping[str, list[Endpoint]], new: Mapping[str, list[Endpoint]]) -> set[str]:
+    """Return the names under which not the same is asked for, in whatever order.
+
+    Name by name, because a headless Service may ask for a thousand of them.
+    """
+    return {
+        name
+        for name in old.keys() | new.keys()
+        if any(each not in new.get(name, ()) for each in old.get(name, ()))
+        or any(each not in old.get(name, ()) for each in new.get(name, ()))
+    }
