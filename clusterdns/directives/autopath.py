@@ -25,6 +25,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from clusterdns.directives.chain import Handler, Reply, Request, client_view
 from clusterdns.errors import MalformedMessage, UpstreamFailure
 from clusterdns.flight import Flight, start
+from clusterdns.limits import AUTOPATH_DECISION_SECONDS
 from clusterdns.search.decisions import AS_ASKED, Decisions, Walk
 from clusterdns.search.denials import Denial, Denials
 from clusterdns.search.lists import UNKNOWN_VIEW, SearchList, SearchLists
@@ -273,13 +274,15 @@ class Autopath:
         names: list[bytes],
         replies: dict[int, Reply],
     ) -> None:
-        """Keep the names behind the first for as long as the shortest denial is true.
+        """Keep the names behind the first for the client's next steps, and no longer than the shortest denial is true.
 
+        Whoever asks for them does so within the life of one decision; who comes later may find what has come to exist.
         Those of the cluster's own zone cost nothing to ask again, and are current by watch. The denial of the first
         name serves for those that the zone can't have.
         """
         first = replies.pop(AS_ASKED)
-        seconds = min(reply.response.ttl for reply in (first, *replies.values()))
+        shortest = min(reply.response.ttl for reply in (first, *replies.values()))
+        seconds = min(shortest, AUTOPATH_DECISION_SECONDS.default)
         if not seconds or not _is_plain(request.query) or judge(first.response) is not Verdict.DENIED:
             return
         view = client_view(client) if walk.client else known.view

@@ -9,6 +9,7 @@ import pytest
 
 from clusterdns.directives.autopath import Autopath
 from clusterdns.directives.chain import Reply
+from clusterdns.limits import AUTOPATH_DECISION_SECONDS
 from tests.support.chain import FOUND, NODATA, NXDOMAIN, FakeHandler, Says, answer, read, request
 from tests.unit.directives.searching import (
     BARE,
@@ -25,8 +26,9 @@ from tests.unit.directives.searching import (
     search_list,
 )
 
-SHORTER = Says(rcode="NXDOMAIN", authority=(". 86400 IN SOA a.example. b.example. 1 1800 900 604800 3",))
+SHORTER = Says(rcode="NXDOMAIN", authority=(". 86400 IN SOA a.example. b.example. 1 1800 900 604800 1",))
 NO_SOA = Says(rcode="NXDOMAIN")
+BOUND = AUTOPATH_DECISION_SECONDS.default
 BY_WATCH = NXDOMAIN.replying(cacheable=False)
 
 
@@ -49,20 +51,21 @@ class Scene:
 def test_the_client_s_next_steps_are_answered_from_memory(name: str, qtype: str) -> None:
     scene = Scene()
     scene.ask()
-    scene.now += 1.5
+    scene.now += 0.5
     reply = scene.ask(name, qtype)
     assert (scene.behind.asked, scene.autopath.counters.remembered) == ([], 1)
-    assert (dns.rcode.to_text(read(reply).rcode()), reply.response.ttl) == ("NXDOMAIN", 3)
-    assert (reply.source, reply.view, reply.fresh_until) == ("autopath", b"shop", 105.0)
+    assert (dns.rcode.to_text(read(reply).rcode()), reply.response.ttl) == ("NXDOMAIN", 1)
+    assert (reply.source, reply.view, reply.fresh_until) == ("autopath", b"shop", 100.0 + BOUND)
 
 
 # What the names say, the seconds that have passed, and the name that is asked then; whether it is remembered.
 MEMORY: dict[str, tuple[dict[str, Says], float, str, bool]] = {
-    "for as long as the denial lives": ({}, 4.9, BARE, True),
-    "and no longer": ({}, 5, BARE, False),
-    "for as long as the shortest of them": ({BARE: SHORTER}, 2.9, SECOND, True),
-    "and no longer than that": ({BARE: SHORTER}, 3, SECOND, False),
-    "also if the first is the shortest": ({FIRST: SHORTER}, 3, BARE, False),
+    "as long as a decision holds": ({}, BOUND - 0.1, BARE, True),
+    "and no longer, though the denial lives": ({}, BOUND, BARE, False),
+    "nor the cluster's names": ({}, BOUND, SECOND, False),
+    "for as long as the shortest of them": ({BARE: SHORTER}, 0.9, SECOND, True),
+    "and no longer than that": ({BARE: SHORTER}, 1, SECOND, False),
+    "also if the first is the shortest": ({FIRST: SHORTER}, 1, BARE, False),
     "one says nothing of its life": ({THIRD: NO_SOA}, 0, BARE, False),
     "one is current by watch": ({SECOND: BY_WATCH}, 0, SECOND, False),
     "the others are kept": ({FIRST: BY_WATCH, SECOND: BY_WATCH, THIRD: BY_WATCH}, 0, BARE, True),
@@ -117,13 +120,31 @@ def test_who_wants_proofs_is_not_answered_from_memory(query: dict[str, Any]) -> 
     assert scene.behind.asked == [BARE]
 
 
-def test_the_next_walk_skips_what_is_remembered() -> None:
-    scene = Scene({FIRST: BY_WATCH, SECOND: BY_WATCH, THIRD: BY_WATCH})
+def test_a_search_that_comes_by_a_remembered_name_skips_it() -> None:
+    others = [f"aliyun.com.svc.{domain}" for domain in ("shop.svc.cluster.local.", "svc.cluster.local.", "")]
+    scene = Scene(dict.fromkeys(others, BY_WATCH))
     scene.ask()
     assert scene.behind.asked == WALK
-    scene.now += 2.5
+    scene.ask(others[0])
+    assert scene.behind.asked == others  # between the last two is the second name of the walk before
+
+
+def test_the_next_search_asks_for_all_names_again() -> None:
+    scene = Scene({FIRST: BY_WATCH, SECOND: BY_WATCH, THIRD: BY_WATCH})
     scene.ask()
-    assert scene.behind.asked == [FIRST, SECOND, THIRD]
+    scene.now += BOUND
+    scene.ask()
+    assert scene.behind.asked == WALK
+
+
+def test_what_came_to_exist_is_found_as_soon_as_the_decision_ends() -> None:
+    scene = Scene()
+    scene.ask()
+    scene.behind.answers[BARE] = FOUND
+    scene.now += BOUND - 0.1
+    assert dns.rcode.to_text(read(scene.ask()).rcode()) == "NXDOMAIN"
+    scene.now += 0.1
+    assert dns.rcode.to_text(read(scene.ask()).rcode()) == "NOERROR"
 
 
 def test_the_view_of_a_remembered_denial_below_the_zones() -> None:
