@@ -14,12 +14,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.leader import Alone, Leadership
-from clusterdns.limits import EXTERNALDNS_BATCH_NAMES
+from clusterdns.kube.store import Store
+from clusterdns.limits import EXTERNALDNS_BATCH_NAMES, EXTERNALDNS_HUNG_SECONDS
 from externaldns.changes import ChangeResult, NameChange
 from externaldns.domain_filter import DomainFilter, Zones
 from externaldns.guard import DeleteGuard, DeleteLimits
@@ -34,8 +36,6 @@ from externaldns.sources.source import Collected, Source
 from externaldns.sources.wanted import WantedRecords
 
 logger = logging.getLogger(__name__)
-
-_SYNC_POLL_SECONDS = 0.05
 
 Report = Callable[[Sequence[ChangeResult], Mapping[str, float]], None]
 """Told of each batch of changes that was applied, and when the objects behind each name changed (monotonic)."""
@@ -160,15 +160,20 @@ class Controller:
         await self._provider.read()
 
     async def wait_synced(self, look: Callable[[], None] = lambda: None) -> None:
-        """Return as soon as all stores are synced; `look` is called at each look at them."""
-        while self.not_synced():
-            look()
-            await asyncio.sleep(_SYNC_POLL_SECONDS)
+        """Return as soon as all stores are synced; `look` is called now and then until they are."""
+        for store in self._stores():
+            while not store.synced:
+                look()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(EXTERNALDNS_HUNG_SECONDS.default / 10):
+                        await store.wait_synced()
 
     def not_synced(self) -> list[str]:
         """Return the kinds of objects that have not been listed whole yet."""
-        stores: list[Any] = [store for source in self._sources for store in source.stores]
-        return sorted({store.kind for store in stores if not store.synced})
+        return sorted({store.kind for store in self._stores() if not store.synced})
+
+    def _stores(self) -> list[Store[Any]]:
+        return [store for source in self._sources for store in source.stores]
 
     def _require_synced(self) -> None:
         if missing := self.not_synced():

@@ -71,8 +71,6 @@ logger = logging.getLogger(__name__)
 ONCE_SYNC_SECONDS = 60.0
 """How long --once, adopt and transfer wait for the stores to be filled; ExternalDNS waits as long."""
 
-_SYNC_POLL_SECONDS = 0.05
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run externaldns with the flags `argv` (without the program's name; None: the command line's).
@@ -166,8 +164,8 @@ async def serve_takeover(request: Request, config: Config, stop: asyncio.Event) 
             stores = [store for source in sources for store in source.stores]
             with suppress(TimeoutError):
                 async with asyncio.timeout(ONCE_SYNC_SECONDS):
-                    while not all(store.synced for store in stores):  # noqa: ASYNC110 - stores tell of changes only
-                        await asyncio.sleep(_SYNC_POLL_SECONDS)
+                    for store in stores:
+                        await store.wait_synced()
             try:
                 if missing := sorted({store.kind for store in stores if not store.synced}):
                     raise NotSynced(missing)

@@ -6,6 +6,7 @@ read. Everything runs in the event loop's thread, so that a reader never sees ha
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, Generic, TypeVar
 
@@ -45,11 +46,26 @@ class Store(Generic[T]):
 
     def __init__(self, kind: str, form: Callable[[Any], T] = _as_it_is) -> None:
         self.kind = kind
-        self.synced = False
+        self._synced = asyncio.Event()
         self._form = form
         # By namespace, then by name: a tuple of both as a key would be a fifth of what a pod costs.
         self._objects: dict[str, dict[str, T]] = {}
         self._listeners: list[Listener[T]] = []
+
+    @property
+    def synced(self) -> bool:
+        return self._synced.is_set()
+
+    @synced.setter
+    def synced(self, synced: bool) -> None:
+        if synced:
+            self._synced.set()
+        else:
+            self._synced.clear()
+
+    async def wait_synced(self) -> None:
+        """Return as soon as the first whole list is in."""
+        await self._synced.wait()
 
     def __len__(self) -> int:
         return sum(map(len, self._objects.values()))
