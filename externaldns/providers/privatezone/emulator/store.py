@@ -18,10 +18,11 @@ from clusterdns.limits import PRIVATEZONE_CHANGE_LOGS
 from externaldns.providers.privatezone.emulator.parameters import Page, SearchMode
 from externaldns.providers.privatezone.emulator.rows import APEX, BoundVpc, Change, Record, Zone
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # rr_order is the host record with its labels reversed and in lower case ("b.a" for a.b, "" for the apex), so that all
-# names below a name are one range of the index.
+# names below a name are one range of the index. records_by_zone has the IDs in their order: without it, each page of a
+# zone would sort all of the zone's records.
 SCHEMA = """
 CREATE TABLE zones (
     zone_id TEXT PRIMARY KEY, zone_name TEXT NOT NULL, dns_group TEXT NOT NULL, proxy_pattern TEXT NOT NULL,
@@ -37,6 +38,7 @@ CREATE TABLE records (
     line TEXT NOT NULL, weight INTEGER NOT NULL, status TEXT NOT NULL, remark TEXT NOT NULL,
     created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, rr_order TEXT NOT NULL);
 CREATE INDEX records_by_name ON records (zone_id, rr_order);
+CREATE INDEX records_by_zone ON records (zone_id);
 CREATE TABLE weighted_sets (
     zone_id TEXT NOT NULL REFERENCES zones ON DELETE CASCADE, rr_order TEXT NOT NULL, type TEXT NOT NULL,
     line TEXT NOT NULL, PRIMARY KEY (zone_id, rr_order, type, line)) WITHOUT ROWID;

@@ -165,7 +165,7 @@ def _newer_schema(path: Path) -> None:
     ("prepare", "message"),
     [
         (_not_a_database, "can't use the database: file is not a database"),
-        (_newer_schema, "the database has schema 99, this emulator needs 1"),
+        (_newer_schema, "the database has schema 99, this emulator needs 2"),
         (lambda path: path.mkdir(), "can't use the database: unable to open database file"),
     ],
 )
