@@ -1,9 +1,10 @@
 """`make bench`: each program side by side with what it has to beat, in one run; prints the tables that README shows.
 
     python -m bench [--only SECTION] [--rounds N] [--seconds N]
-    python -m bench scale ...     a large cluster, by itself: see bench.scale
+    python -m bench scale ...         a large cluster, by itself: see bench.scale
+    python -m bench externaldns ...   externaldns with other numbers: see bench.externaldns
 
-With the defaults it takes about eight minutes. README.md in this folder says what each section measures.
+With the defaults it takes about nine minutes. README.md in this folder says what each section measures.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import scale
+from bench import externaldns, scale
 from bench.cold_start import bench_cold_start
 from bench.memory import bench_memory
 from bench.misses import bench_misses
@@ -32,6 +33,7 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "memory": lambda folder, _options: bench_memory(folder),
     "cold-start": lambda folder, _options: bench_cold_start(folder),
     "node-pods": lambda folder, _options: bench_node_pods(folder),
+    "externaldns": lambda folder, _options: externaldns.bench_externaldns(folder, externaldns.Workload()),
     "resolvers": lambda folder, options: bench_resolvers(folder, 2 * options.rounds + 1),
 }
 
@@ -40,6 +42,8 @@ def main() -> int:
     """Run the benchmarks; returns the exit code."""
     if sys.argv[1:2] == ["scale"]:
         return scale.main(sys.argv[2:])
+    if sys.argv[1:2] == ["externaldns"]:
+        return externaldns.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", choices=SECTIONS, action="append", help="run this section; may be given again")
     parser.add_argument("--rounds", type=int, default=7, help="rounds, five or more")

@@ -40,6 +40,7 @@ class Health:
             f"election: {self.role()}",
             f"objects: {'not listed yet: ' + ', '.join(missing) if missing else 'synced'}",
             f"last good run: {synced}; failed runs since: {measured.consecutive_errors}",
+            *([f"last failure: {measured.last_error}"] if measured.last_error else []),
             f"names that fail: {self.loop.failing}; deletions held back: {measured.deletions_waiting}",
         ]
         return (503 if hung else 200), "text/plain; charset=utf-8", ("\n".join(lines) + "\n").encode()

@@ -195,5 +195,9 @@ class ControlLoop:
         measured.consecutive_errors += 1
         measured.source_errors += isinstance(error, NotSynced)
         measured.registry_errors += not isinstance(error, NotSynced | ApplyFailed | NotLeading)
+        if isinstance(error, ClusterDNSError) and str(error) == measured.last_error:
+            logger.debug("run failed again: %s", error)
+            return
+        measured.last_error = str(error)
         # Anything but our own errors is a bug; its place in the code is needed to mend it.
         logger.error("run failed: %s", error, exc_info=not isinstance(error, ClusterDNSError))

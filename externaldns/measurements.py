@@ -28,6 +28,8 @@ class Measurements:
     last_reconcile: float = 0.0
     """When a run that changed something last succeeded."""
     consecutive_errors: int = 0
+    last_error: str = ""
+    """Why the last run failed; "" if it did not."""
     no_op_runs: int = 0
     source_errors: int = 0
     registry_errors: int = 0
@@ -51,6 +53,7 @@ class Measurements:
     def run_succeeded(self, wall: float, *, changed: bool) -> None:
         """A run ended at `wall` with every record as it should be."""
         self.consecutive_errors = 0
+        self.last_error = ""
         self.last_sync = wall
         if changed:
             self.last_reconcile = wall

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_FIRST_RETRY_SECONDS = 1.0
+from clusterdns.limits import EXTERNALDNS_RETRY_SECONDS
 
 
 class Schedule:
@@ -34,6 +34,6 @@ class Schedule:
             self._next = (started if ended < started + self.interval else ended) + self.interval
         else:
             # Capped, because 2.0 ** 1024 is no float any more, and some outages are long.
-            retry = _FIRST_RETRY_SECONDS * 2.0 ** min(self._failures, 30)
+            retry = EXTERNALDNS_RETRY_SECONDS.default * 2.0 ** min(self._failures, 30)
             self._failures += 1
-            self._next = ended + min(retry, self.interval)
+            self._next = ended + min(retry, self.interval, EXTERNALDNS_RETRY_SECONDS.maximum)

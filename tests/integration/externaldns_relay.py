@@ -24,7 +24,7 @@ class Relay:
         self._open: list[socket.socket] = [self._listening]
         self._threads: list[threading.Thread] = []
         self._last_write = 0
-        self._counting = threading.Lock()
+        self._counting = threading.Condition()
         self.actions: list[str] = []
         self.swallowed = threading.Event()
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
@@ -33,6 +33,12 @@ class Relay:
     @property
     def writes(self) -> list[str]:
         return [action for action in self.actions if action.startswith(_WRITES)]
+
+    def wait_for_calls(self, number: int) -> None:
+        """Wait until that many more calls have been made than now."""
+        with self._counting:
+            wanted = len(self.actions) + number
+            assert self._counting.wait_for(lambda: len(self.actions) >= wanted, 50)
 
     def stop_after(self, write: int) -> None:
         """Pass `write` more writes on, then no request and no answer any more."""
@@ -72,6 +78,7 @@ class Relay:
                     if self._stopped():
                         continue
                     self.actions += [action.decode() for action in _ACTION.findall(data)]
+                    self._counting.notify_all()
                 server.sendall(data)
             server.shutdown(socket.SHUT_WR)
 

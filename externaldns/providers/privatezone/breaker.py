@@ -52,7 +52,7 @@ class Breaker:
 
     def failed(self, error: PrivateZoneError, now: float) -> None:
         """A write failed for good with `error`, at `now`."""
-        if not (error.retryable or error.code.startswith(("Zone.", "Forbidden", "InvalidAccessKeyId"))):
+        if not (error.retryable or error.about_caller or error.code.startswith("Zone.")):
             self.succeeded()
             return
         self._failures += 1

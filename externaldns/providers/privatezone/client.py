@@ -26,7 +26,7 @@ from externaldns.providers.privatezone.api import (
     Vpc,
     Zone,
 )
-from externaldns.providers.privatezone.failure import UNREACHABLE, PrivateZoneError
+from externaldns.providers.privatezone.failure import NO_KEYS, UNREACHABLE, NoKeys, PrivateZoneError
 from externaldns.record import normalize_name
 
 # For regions that it does not know, the SDK makes up a regional name; the service is at this one for all regions.
@@ -179,14 +179,18 @@ def _call(action: str, method: Callable[[Any], Any], request: Any) -> Any:
     except AlibabaCloudException as error:
         # A throttled call is a ClientException with a code, or a ThrottlingException that says how many
         # milliseconds to wait; all have the attributes read here.
+        data = error.data or {}
         raise PrivateZoneError(
             action,
             error.code or "Unknown",
-            error.message or "",
+            str(data.get("Message") or error.message or ""),
             status=error.status_code or 0,
+            request_id=str(data.get("RequestId") or ""),
             retry_after_seconds=(error.retry_after or 0) / 1000,
         ) from error
     except UnretryableException as error:
+        if isinstance(error.inner_exception, NoKeys):
+            raise PrivateZoneError(action, NO_KEYS, str(error.inner_exception)) from error
         # Everything else that goes wrong on the way: connection, timeout, an answer that is not JSON.
         raise PrivateZoneError(action, UNREACHABLE, str(error.inner_exception)) from error
 

@@ -186,6 +186,20 @@ def test_it_survives_failures_and_tries_again(
     assert ("Traceback" in caplog.text) is traceback
 
 
+def test_the_same_failure_is_said_once_another_one_again(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene(cluster_of())
+    errors = {0: "wrong keys", 10: "away", 40: "wrong keys"}
+
+    def fail(words: str) -> Callable[[], None]:
+        return lambda: setattr(scene.provider, "away", ClusterDNSError(words))
+
+    scene.provider.away = ClusterDNSError("wrong keys")
+    scene.play([(at, fail(words)) for at, words in errors.items()], until=70)
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert said == ["run failed: wrong keys", "run failed: away", "run failed: wrong keys"]
+    assert (scene.measured.consecutive_errors, scene.measured.last_error) == (7, "wrong keys")
+
+
 def test_a_name_that_fails_is_tried_again_on_its_own_and_is_in_nobodys_way() -> None:
     cluster = cluster_of(service("bad"), service("web"))
     scene = Scene(cluster)

@@ -32,6 +32,13 @@ def test_after_failures_the_next_run_comes_sooner_and_ever_later() -> None:
     assert schedule.wait_seconds(60) == 1
 
 
+def test_a_long_interval_is_no_reason_to_wait_as_long_after_a_failure() -> None:
+    schedule = Schedule(86400)
+    for _ in range(20):
+        schedule.run_ended(0, 0, succeeded=False)
+    assert schedule.wait_seconds(0) == 300
+
+
 def test_an_outage_of_years_is_no_overflow() -> None:
     schedule = Schedule(60)
     for _ in range(2000):

@@ -6,7 +6,7 @@ import pytest
 
 from clusterdns.limits import PRIVATEZONE_BREAKER_FAILURES, PRIVATEZONE_BREAKER_SECONDS
 from externaldns.providers.privatezone.breaker import Breaker, ZoneBroken
-from externaldns.providers.privatezone.failure import PrivateZoneError
+from externaldns.providers.privatezone.failure import NO_KEYS, PrivateZoneError
 
 MANY = PRIVATEZONE_BREAKER_FAILURES.default_int
 PAUSE = PRIVATEZONE_BREAKER_SECONDS.default
@@ -56,7 +56,14 @@ def test_the_pause_doubles_up_to_its_limit_and_starts_anew_after_a_success() -> 
 
 @pytest.mark.parametrize(
     ("code", "counts"),
-    [("Throttling.User", True), ("Zone.NotExists", True), ("Forbidden.RAM", True), ("Record.Invalid.Value", False)],
+    [
+        ("Throttling.User", True),
+        ("Zone.NotExists", True),
+        ("Forbidden.RAM", True),
+        ("SignatureDoesNotMatch", True),
+        (NO_KEYS, True),
+        ("Record.Invalid.Value", False),
+    ],
 )
 def test_one_records_own_fault_does_not_count(code: str, counts: bool) -> None:
     breaker = Breaker("ex.com")

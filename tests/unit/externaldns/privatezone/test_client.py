@@ -17,7 +17,7 @@ from clusterdns.errors import ConfigError
 from externaldns.config import AlibabaCloudConfig
 from externaldns.providers.privatezone.api import Page, Row, Vpc, Zone
 from externaldns.providers.privatezone.client import SdkApi
-from externaldns.providers.privatezone.failure import UNREACHABLE, PrivateZoneError
+from externaldns.providers.privatezone.failure import NO_KEYS, UNREACHABLE, NoKeys, PrivateZoneError
 
 
 class SdkClient:
@@ -151,6 +151,7 @@ def unretryable(cause: Exception) -> Any:
         (ServerException(status_code=503, code="ServiceUnavailable", message="away"), "ServiceUnavailable", True, False,
          0),
         (ServerException(status_code=500, code="Odd", message="away"), "Odd", True, False, 0),
+        (unretryable(NoKeys("nowhere")), NO_KEYS, False, False, 0),
         (unretryable(RetryError("connection refused")), UNREACHABLE, True, False, 0),
         (unretryable(ValueError("no JSON")), UNREACHABLE, True, False, 0),
     ],
@@ -162,6 +163,31 @@ def test_errors(raised: Exception, code: str, retryable: bool, throttled: bool, 
     assert (error.code, error.retryable, error.throttled) == (code, retryable, throttled)
     assert error.retry_after_seconds == retry_after
     assert str(error).startswith(f"PrivateZone DescribeZones: {code}: ")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "said"),
+    [
+        ("Record.Invalid.Conflict", "Taken.", "Record.Invalid.Conflict: Taken. (request R-1)"),
+        (
+            "SignatureDoesNotMatch",
+            "Not matched. server string to sign is:POST&%2F&Nonce",
+            "SignatureDoesNotMatch: Not matched; the secret is not that key's: mend accessKeySecret",
+        ),
+        (
+            "Forbidden.RAM",
+            "Not authorized.",
+            "Forbidden.RAM: Not authorized; the RAM user or role lacks the permission",
+        ),
+    ],
+)
+def test_who_has_to_mend_something_is_told_what(code: str, message: str, said: str) -> None:
+    body = {"Code": code, "Message": message, "RequestId": "R-1"}
+    raised = ClientException(status_code=400, code=code, message=f"code: 400, {message}", data=body, request_id="R-1")
+    with pytest.raises(PrivateZoneError) as caught:
+        api_over(SdkClient(raised)).list_zones("", 1)
+    assert str(caught.value).startswith(f"PrivateZone DescribeZones: {said}")
+    assert caught.value.about_caller is ("request" not in said)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,9 @@ def test_rotated_keys_are_used_for_the_next_call_and_bad_ones_are_not(
         path.write_text("{")
         assert api.list_zones("", 1).total == 1
         assert "the last good keys stay in use" in caplog.text
+        write(path, vpcId="vpc-demo")
+        assert api.list_zones("", 1).total == 1
+        assert "has no accessKeyId any more" in caplog.text
         path.unlink()
         assert api.list_zones("", 1).total == 1
 
