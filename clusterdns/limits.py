@@ -105,6 +105,8 @@ PRIVATEZONE_THREADS = Limit(
 PRIVATEZONE_RATE = Limit(
     "API calls", 15, 0.5, 1000, "calls per second", "this project: AddZoneRecord was known to allow 20"
 )
+PRIVATEZONE_CONNECT_SECONDS = Limit("wait for a connection to the API", 5, 1, 60, "seconds", "this project")
+PRIVATEZONE_READ_SECONDS = Limit("wait for an answer of the API", 10, 1, 60, "seconds", "this project")
 PRIVATEZONE_TRIES = Limit("tries of a call that fails", 5, 1, 100, "tries", "this project")
 PRIVATEZONE_RETRY_SECONDS = Limit(
     "pause before a call is tried again", 0.2, 0.2, 10, "seconds", "this project: doubles"

@@ -39,6 +39,7 @@ from clusterdns.kube.leader import Alone, Leader
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
+from clusterdns.limits import PRIVATEZONE_CONNECT_SECONDS, PRIVATEZONE_READ_SECONDS
 from externaldns import flags
 from externaldns.announce import Announcer
 from externaldns.assembly import (
@@ -123,7 +124,9 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
         )
         helpers: list[Coroutine[Any, Any, None]] = [fill(config, cluster), *followers.work]
         if isinstance(leadership, Leader):
-            helpers.append(leadership.run())
+            # The next leader must not begin while a write of ours may still arrive.
+            longest = PRIVATEZONE_CONNECT_SECONDS.default + PRIVATEZONE_READ_SECONDS.default
+            helpers.append(leadership.run(lambda: calls.finish(longest)))
         if not config.control.once:
             health = Health(controller, loop, time.monotonic, time.time, lambda: calls.heard, lambda: _role(leadership))
             registry = _registry(measurements, calls)

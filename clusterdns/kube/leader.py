@@ -1,7 +1,8 @@
 """Carries out what `election` decides: takes the Lease, keeps it, and says when it is lost.
 
 A standby looks at the Lease every LEASE_RETRY_SECONDS and waits in `leading`; whoever acts asks `require` before each
-act (no I/O) and `confirm` before each batch of them (the server's word, unless it is fresh).
+act (no I/O) and `confirm` before each batch of them (the server's word, unless it is fresh). Told to end, it keeps the
+Lease until the last act that has begun is over, and gives it back then.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -59,6 +60,10 @@ class Alone:
         return
 
 
+async def _nothing_to_finish() -> bool:
+    return True
+
+
 class Leader:
     """One candidate for the Lease of `client`."""
 
@@ -89,14 +94,26 @@ class Leader:
     def leads(self) -> bool:
         return self._election.leads(self._clock())
 
-    async def run(self) -> None:
-        """Take and keep the Lease until cancelled; then give it back."""
+    async def run(self, finish: Callable[[], Awaitable[bool]] = _nothing_to_finish) -> None:
+        """Take and keep the Lease until cancelled; then give it back, as soon as `finish` has returned.
+
+        `finish` waits for what was begun under the Lease, and returns False if it can't tell that this has ended: then
+        the Lease is left to run out.
+        """
         try:
             while True:
                 await self._try()
                 await asyncio.sleep(LEASE_RETRY_SECONDS.default)
         finally:
-            await self._give_back()
+            if await self._keep_until(finish):
+                await self._give_back()
+
+    async def _keep_until(self, finish: Callable[[], Awaitable[bool]]) -> bool:
+        finishing = asyncio.ensure_future(finish())
+        while not (await asyncio.wait({finishing}, timeout=LEASE_RETRY_SECONDS.default))[0]:
+            if self.leads:
+                await self._try()
+        return finishing.result()
 
     async def leading(self) -> None:
         while not self.leads:

@@ -55,6 +55,11 @@ class ApiServerThread:
         """The reasons of all events that were posted."""
         return {event["reason"] for event in self.double.written.all("Event")}
 
+    def lease(self) -> tuple[str, str]:
+        """Who holds the Lease, and when it was last renewed."""
+        [lease] = self.double.written.all("Lease")
+        return lease["spec"]["holderIdentity"], lease["spec"]["renewTime"]
+
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait until the server's state fulfils `condition`."""
         self.do(self.double.until(condition))
@@ -118,6 +123,35 @@ def test_a_standby_takes_over_and_everything_is_told(world: World, tmp_path: Pat
         ]
         assert {line["resource"] for line in lines} == {"service/shop/web"}
         assert lines[0]["who"] == lines[1]["who"] != lines[2]["who"]
+    finally:
+        server.close()
+
+
+def test_the_lease_is_not_given_back_while_a_write_is_under_way(world: World, tmp_path: Path) -> None:
+    server, audit = ApiServerThread(), tmp_path / "audit.jsonl"
+    kubeconfig = server.double.kubeconfig(tmp_path)
+
+    try:
+        with candidate(world, kubeconfig, audit, free_port()) as one:
+            wait_for(one, "all records are up to date")
+            first = server.lease()[0]
+            with candidate(world, kubeconfig, audit, free_port()) as two:
+                wait_for(two, "standing by")
+                world.relay.stop_after(1)
+                server.put_service("web", "192.0.2.1")
+                assert world.relay.swallowed.wait(30)
+                one.send_signal(signal.SIGTERM)
+                wait_for(one, "shutting down")
+                before = server.lease()
+                server.until(lambda: server.lease() != before)
+                assert server.lease()[0] == first, "renewed, not given back"
+                assert one.poll() is None
+                world.relay.let_through()
+                world.relay.cut()
+                assert one.wait(timeout=30) == 0
+                wait_for(two, "names that differed: 1")
+                assert server.lease()[0] not in ("", first)
+                assert world.emulator.ask("web") == ["192.0.2.1"]
     finally:
         server.close()
 

@@ -3,6 +3,9 @@
 throttled                 tried again for PRIVATEZONE_THROTTLED_SECONDS: it costs time, not the record
 busy, 5xx, no answer      tried PRIVATEZONE_TRIES times
 refused                   not tried again: the same call would be refused again
+
+A call that has begun can't be taken back: who waited for it may be cancelled, the thread goes on until the API has
+answered, or PRIVATEZONE_CONNECT_SECONDS and PRIVATEZONE_READ_SECONDS are over. `finish` waits for those.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from clusterdns.limits import PRIVATEZONE_RATE, PRIVATEZONE_THREADS, PRIVATEZONE_THROTTLED_SECONDS, PRIVATEZONE_TRIES
 from externaldns.providers.privatezone.failure import PrivateZoneError
@@ -54,6 +57,9 @@ class Calls:
         self._sleep = sleep
         self._dice = dice
         self._threads = threads or ThreadPoolExecutor(PRIVATEZONE_THREADS.default_int, thread_name_prefix="privatezone")
+        self._finishing = False
+        self._writing: set[asyncio.Future[Any]] = set()
+        """The writes that were given to a thread and have not ended."""
         self.outcomes: Counter[tuple[Family, str]] = Counter()
         """Calls by family and outcome: `ok`, or the API's error code."""
         self.heard = float("-inf")
@@ -72,6 +78,17 @@ class Calls:
         now = self._clock()
         return {family: bucket.rate(now) for family, bucket in self._buckets.items()}
 
+    async def finish(self, seconds: float) -> bool:
+        """Let no call begin any more, and wait for the writes that have begun, whoever still waits for them.
+
+        False if one of them has not ended after `seconds`.
+        """
+        self._finishing = True
+        pending = set(self._writing)
+        if pending:
+            _, pending = await asyncio.wait(pending, timeout=seconds)
+        return not pending
+
     def close(self) -> None:
         """Wait for the calls under way and end the threads."""
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -84,7 +101,7 @@ class Calls:
         while True:
             await self._sleep(bucket.reserve(self._clock()))
             try:
-                result = await asyncio.get_running_loop().run_in_executor(self._threads, call)
+                result = await self._run(call, family)
             except PrivateZoneError as error:
                 self.outcomes[family, error.code] += 1
                 self.heard = now = self._clock()
@@ -103,3 +120,22 @@ class Calls:
                 self.outcomes[family, "ok"] += 1
                 self.heard = self._clock()
                 return result
+
+    async def _run(self, call: Callable[[], T], family: Family) -> T:
+        """Run `call` in a thread; if we are cancelled before it has begun, it does not begin."""
+        cancelled = False
+
+        def begin() -> T:
+            if cancelled or self._finishing:
+                raise PrivateZoneError("call", "Finished", "this process ends; nothing was sent")
+            return call()
+
+        running = asyncio.get_running_loop().run_in_executor(self._threads, begin)
+        if family != "read":
+            self._writing.add(running)
+            running.add_done_callback(self._writing.discard)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            cancelled = True
+            raise

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
 from clusterdns.errors import ConfigError
+from clusterdns.limits import PRIVATEZONE_CONNECT_SECONDS, PRIVATEZONE_READ_SECONDS
 from externaldns.config import AlibabaCloudConfig
 from externaldns.providers.privatezone.api import (
     DEFAULT_LINE,
@@ -31,9 +32,6 @@ from externaldns.record import normalize_name
 
 # For regions that it does not know, the SDK makes up a regional name; the service is at this one for all regions.
 DEFAULT_ENDPOINT = "https://pvtz.aliyuncs.com"
-
-_CONNECT_MILLISECONDS = 5_000
-_READ_MILLISECONDS = 10_000
 
 
 class SdkApi:
@@ -60,8 +58,8 @@ class SdkApi:
                 region_id=config.region_id,
                 endpoint=address,
                 protocol=scheme,
-                connect_timeout=_CONNECT_MILLISECONDS,
-                read_timeout=_READ_MILLISECONDS,
+                connect_timeout=int(PRIVATEZONE_CONNECT_SECONDS.default * 1000),
+                read_timeout=int(PRIVATEZONE_READ_SECONDS.default * 1000),
             )
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -106,10 +106,12 @@ class Api:
 
 
 @asynccontextmanager
-async def candidate(api: Api, name: str, wall: float = 0.0) -> AsyncIterator[Leader]:
+async def candidate(
+    api: Api, name: str, wall: float = 0.0, finish: Callable[[], Awaitable[bool]] | None = None
+) -> AsyncIterator[Leader]:
     clock = asyncio.get_running_loop().time
     leader = Leader(api, name, clock=clock, wall_clock=lambda: wall)  # type: ignore[arg-type]
-    work = asyncio.create_task(leader.run())
+    work = asyncio.create_task(leader.run(finish) if finish else leader.run())
     try:
         yield leader
     finally:
@@ -138,6 +140,40 @@ def test_one_leads_the_other_stands_by_and_takes_over_when_it_is_given_back() ->
                     assert [each.leads for each in (one, two)].count(True) == 1
                     assert leaders[0].leads
             await asyncio.wait_for(two.leading(), 3)
+
+    virtual_time.run(body())
+
+
+@pytest.mark.parametrize(
+    ("finished", "until"),
+    [
+        pytest.param(True, (60.0, 63.0), id="what has begun ends after a minute: given back then"),
+        pytest.param(False, (74.0, 80.0), id="it does not end: the lease runs out"),
+    ],
+)
+def test_the_lease_is_kept_while_what_was_begun_under_it_goes_on(finished: bool, until: tuple[float, float]) -> None:
+    async def body() -> None:
+        api = Api()
+        clock = asyncio.get_running_loop().time
+        told_to_end = 0.0
+
+        async def finish() -> bool:
+            nonlocal told_to_end
+            told_to_end = clock()
+            await asyncio.sleep(60)
+            return finished
+
+        two = Leader(api, "two", clock=clock, wall_clock=lambda: 0.0)  # type: ignore[arg-type]
+        async with candidate(api, "one", finish=finish) as one:
+            await one.leading()
+            standing_by = asyncio.create_task(two.run())
+            taking = asyncio.create_task(two.leading())
+            await asyncio.sleep(5)
+        await taking
+        assert until[0] <= clock() - told_to_end <= until[1]
+        assert not one.leads
+        standing_by.cancel()
+        await asyncio.wait({standing_by})
 
     virtual_time.run(body())
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -83,3 +86,64 @@ def test_throttling_between_other_failures_does_not_use_up_their_tries() -> None
 
     with calls_at() as calls:
         assert virtual_time.run(calls.write(call)) == "done"
+
+
+def test_a_write_that_hangs_is_waited_for_though_nobody_wants_it_any_more() -> None:
+    begun, answered = threading.Event(), threading.Event()
+    sent: list[str] = []
+
+    def hang() -> None:
+        begun.set()
+        answered.wait(60)
+        sent.append("hung")
+
+    async def body(calls: Calls) -> None:
+        writing = asyncio.create_task(calls.write(hang))
+        await asyncio.to_thread(begun.wait)
+        writing.cancel()
+        await asyncio.wait({writing})
+        assert writing.cancelled()
+        assert not await calls.finish(0)
+        answered.set()
+        assert await calls.finish(60)
+        with pytest.raises(PrivateZoneError, match="nothing was sent"):
+            await calls.write(lambda: sent.append("late"))
+        assert sent == ["hung"]
+
+    with calls_at() as calls:
+        virtual_time.run(body(calls))
+
+
+def test_a_write_that_is_cancelled_before_it_has_begun_never_begins() -> None:
+    sent: list[str] = []
+    waiting: list[Callable[[], None]] = []
+
+    class Late(ThreadPoolExecutor):
+        """Begins what it is given when it is told to."""
+
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            waiting.append(lambda: self._begin(future, fn))
+            return future
+
+        def _begin(self, future: Future[Any], fn: Callable[[], Any]) -> None:
+            try:
+                future.set_result(fn())
+            except PrivateZoneError as error:
+                future.set_exception(error)
+
+    async def body() -> None:
+        calls = Calls(threads=Late(1), clock=lambda: 0.0)
+        writing = asyncio.create_task(calls.write(lambda: sent.append("late")))
+        while not waiting:  # noqa: ASYNC110 (one turn of the loop)
+            await asyncio.sleep(0)
+        writing.cancel()
+        await asyncio.wait({writing})
+        finishing = asyncio.create_task(calls.finish(60))
+        await asyncio.sleep(0)
+        for begin in waiting:
+            begin()
+        assert await finishing
+        assert (len(waiting), sent) == (1, [])
+
+    asyncio.run(body())
