@@ -95,9 +95,10 @@ def flags_page() -> str:
         "`externaldns adopt [--any-value] [--apply]` and `externaldns transfer --from-owner=OWNER [--apply]` take\n"
         "records over, with the same flags behind them ([externaldns.md](externaldns.md)).",
         _table(("Flag", "Default", "Meaning"), _external_dns_flags(externaldns.flag_table.FLAGS)),
-        "Flags of ExternalDNS's that are known, and refused until they do something:\n"
-        + ", ".join(f"`--{name}`" for name in sorted(externaldns.flag_table.LATER_FLAGS))
-        + ".",
+        "Flags of ExternalDNS's that are refused, and what to do instead:",
+        _table(
+            ("Flag", "Instead"), [(f"`--{name}`", text) for name, text in externaldns.flag_table.REFUSED_FLAGS.items()]
+        ),
         "## privatezone-emulator",
         _table(
             ("Flag", "Default", "Meaning"),
@@ -172,11 +173,14 @@ def _go_flags(table: Iterable[Flag]) -> Iterator[Sequence[str]]:
         yield f"`-{flag.name}{value}`", _default(flag.default), meaning
 
 
+_EXTERNAL_DNS_VALUES = {
+    "switch": "", "text": "=TEXT", "template": "=TEXT", "list": "=LIST", "seconds": "=DURATION", "integer": "=NUMBER",
+}  # fmt: skip
+
+
 def _external_dns_flags(table: Iterable[externaldns.flag_table.Flag]) -> Iterator[Sequence[str]]:
     for flag in table:
-        value = {"switch": "", "text": "=TEXT", "list": "=LIST", "seconds": "=DURATION", "integer": "=NUMBER"}[
-            flag.kind
-        ]
+        value = _EXTERNAL_DNS_VALUES[flag.kind]
         meaning = flag.help
         if flag.choices:
             meaning += ": " + ", ".join(f"`{choice}`" for choice in flag.choices)

@@ -12,7 +12,9 @@ from externaldns.announce import REASONS
 from externaldns.policy import POLICIES
 from externaldns.record import RECORD_TYPES
 
-Kind = Literal["text", "list", "switch", "seconds", "integer"]
+Kind = Literal["text", "list", "switch", "seconds", "integer", "template"]
+"""A `template` is a text; those of a repeated flag become one, with commas between them."""
+
 Value = str | int | float | bool | tuple[str, ...]
 
 
@@ -34,21 +36,30 @@ class Flag:
     @property
     def environment(self) -> str:
         """The environment variable that stands in for the flag."""
-        return "EXTERNAL_DNS_" + self.name.upper().replace("-", "_")
+        return environment_variable(self.name)
 
 
-SOURCES = ("service", "pod", "node", "ingress", "crd", "gateway-httproute", "gateway-grpcroute")
+def environment_variable(flag: str) -> str:
+    """Return the name of the variable that stands in for the flag of that name."""
+    return "EXTERNAL_DNS_" + flag.upper().replace("-", "_")
+
+
+SOURCES = (
+    "service", "pod", "node", "ingress", "crd", "gateway-httproute", "gateway-grpcroute", "fake", "empty",
+)  # fmt: skip
 
 _REFUSED_SOURCES = (
     "gateway-tlsroute", "gateway-tcproute", "gateway-udproute", "istio-gateway", "istio-virtualservice",
-    "ambassador-host", "contour-httpproxy", "gloo-proxy", "traefik-proxy", "openshift-route", "fake", "empty",
-    "connector", "skipper-routegroup", "kong-tcpingress", "f5-virtualserver", "f5-transportserver", "unstructured",
+    "ambassador-host", "contour-httpproxy", "gloo-proxy", "traefik-proxy", "openshift-route", "connector",
+    "skipper-routegroup", "kong-tcpingress", "f5-virtualserver", "f5-transportserver", "unstructured",
 )  # fmt: skip
 _SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 _LOG_LEVELS = ("panic", "debug", "info", "warning", "error", "fatal")
 
 _MIRRORED = "what the zone holds is kept in memory, and read anew when it has changed"
 _NO_BATCHES = "PrivateZone's API has no batches"
+_NO_ALIASES = "PrivateZone has no alias records; CNAMEs stay what they are"
+_BODY_SIZE = "docs/limits.md says what a body may have"
 _CRD_VERSION = "externaldns.k8s.io/v1alpha1"
 
 FLAGS = (
@@ -57,7 +68,12 @@ FLAGS = (
     Flag("annotation-filter", "text", "", "only objects whose annotations match this label selector"),
     Flag("label-filter", "text", "", "only objects whose labels match this label selector"),
     Flag("annotation-prefix", "text", "", "read annotations with this prefix only, such as `example.org/`"),
-    Flag("fqdn-template", "text", "", "Go template of names, with commas between them, for objects without annotation"),
+    Flag(
+        "fqdn-template",
+        "template",
+        "",
+        "Go template of names, with commas between them, for objects without annotation",
+    ),
     Flag("combine-fqdn-annotation", "switch", False, "names by annotation and by template, not just the first"),
     Flag("ignore-hostname-annotation", "switch", False, "no names by annotation"),
     Flag("service-type-filter", "list", (), "only Services of this type; none for all", _SERVICE_TYPES),
@@ -81,10 +97,14 @@ FLAGS = (
     Flag("gateway-label-filter", "text", "", "only routes of Gateways whose labels match this label selector"),
     Flag("crd-source-apiversion", "text", _CRD_VERSION, "custom resource of the source crd", (_CRD_VERSION,)),
     Flag("crd-source-kind", "text", "DNSEndpoint", "kind of the source crd", ("DNSEndpoint",)),
+    Flag("default-targets", "list", (), "targets of records whose object gives none"),
+    Flag("force-default-targets", "switch", False, "--default-targets for all but the annotation `target`"),
+    Flag("nat64-networks", "list", (), "an A record for each AAAA target in this network, a /96"),
     Flag("target-net-filter", "list", (), "only targets in this network"),
     Flag("exclude-target-net", "list", (), "no targets in this network"),
     Flag("create-ptr", "switch", False, "a PTR record for each address; needs PTR in --managed-record-types"),
     Flag("min-ttl", "seconds", 0.0, "least TTL of a record"),
+    Flag("prefer-alias", "switch", False, "alias records in place of CNAMEs", no_effect=_NO_ALIASES),
     Flag("manifests", "text", "", "folder of manifests to read instead of an API server"),
     Flag("kubeconfig", "text", "", "kubeconfig file; empty for the pod's own service account"),
     Flag("kube-api-qps", "integer", 5, "requests a second to the API server; 0 for no limit"),
@@ -93,6 +113,7 @@ FLAGS = (
     Flag("webhook-provider-url", "text", "http://localhost:8888", "where the provider is, with --provider=webhook"),
     Flag("webhook-provider-read-timeout", "seconds", 5.0, "time for its answers about records"),
     Flag("webhook-provider-write-timeout", "seconds", 10.0, "time for it to make changes"),
+    Flag("webhook-provider-max-body-size", "text", "32MiB", "longest body", no_effect=_BODY_SIZE),
     Flag("webhook-address", "text", "127.0.0.1:8888", "[HOST]:PORT that `externaldns webhook` serves at"),
     Flag(
         "alibaba-cloud-config-file",
@@ -112,8 +133,8 @@ FLAGS = (
     Flag("regex-domain-filter", "text", "", "only names that match; then the lists of domains do not count"),
     Flag("regex-domain-exclusion", "text", "", "no names that match; then the lists of domains do not count"),
     Flag("policy", "text", "", "what may be changed (required)", tuple(POLICIES)),
-    Flag("managed-record-types", "list", ("A", "AAAA", "CNAME"), "record types to manage", RECORD_TYPES),
-    Flag("exclude-record-types", "list", (), "record types not to manage", RECORD_TYPES),
+    Flag("managed-record-types", "list", ("A", "AAAA", "CNAME"), "record types to manage", RECORD_TYPES, ("DNAME",)),
+    Flag("exclude-record-types", "list", (), "record types not to manage", RECORD_TYPES, ("DNAME",)),
     Flag("registry", "text", "txt", "how ownership is kept", ("txt", "remark", "noop"), ("dynamodb", "aws-sd", "crd")),
     Flag("txt-owner-id", "text", "default", "owner that this controller's records have"),
     Flag("txt-prefix", "text", "", "prefix of ownership records; may hold %{record_type}"),
@@ -147,8 +168,22 @@ FLAGS = (
     Flag("log-format", "text", "text", "form of messages", ("text", "json")),
 )
 
-LATER_FLAGS = frozenset({
-    "target-template", "fqdn-target-template", "default-targets", "force-default-targets", "compatibility",
-    "nat64-networks", "prefer-alias", "resolve-service-load-balancer-hostname", "server", "webhook-server",
-})  # fmt: skip
-"""Flags of ExternalDNS's that are known and not supported yet."""
+REFUSED_FLAGS = {
+    "target-template": "annotate the objects with `target`",
+    "fqdn-target-template": "write --fqdn-template, and annotate the objects with `target`",
+    "unstructured-resource": "write DNSEndpoints, for --source=crd",
+    "resolve-service-load-balancer-hostname": "annotate the Services with `target`, or let the CNAME stand",
+    "compatibility": "annotate the Services with `hostname`",
+    "gateway-listener-sets": "attach the routes to listeners of the Gateway itself",
+    "server": "name a kubeconfig that has the server's URL with --kubeconfig",
+    "webhook-server": "run `externaldns webhook`",
+}
+"""Flags of ExternalDNS's that are not there, and what to do instead."""
+
+FOREIGN_PREFIXES = (
+    "akamai-", "ambassador-", "aws-", "azure-", "cf-", "civo-", "cloudflare-", "connector-", "coredns-",
+    "crd-registry-", "digitalocean-", "dynamodb-", "exoscale-", "gloo-", "godaddy-", "google-", "ibmcloud-",
+    "inmemory-", "ns1-", "oci-", "openshift-", "ovh-", "pdns-", "pihole-", "plural-", "rfc2136-", "scaleway-",
+    "skipper-", "tls-", "traefik-", "transip-",
+)  # fmt: skip
+"""How names of flags begin that are about the providers, registries and sources of ExternalDNS that are not here."""

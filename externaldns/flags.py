@@ -3,8 +3,8 @@
     command line, then EXTERNAL_DNS_* environment, then default  ->  `parse`  ->  config.Config
 
 `--flag=value`, `--flag value`, `--switch` and `--no-switch`; a list flag is repeated, or its values separated by commas
-(by newlines in the environment, too). A flag of ExternalDNS's that is not here yet is refused: running without what
-it asks for could delete records.
+(by newlines in the environment, too). A flag of ExternalDNS's that is not here is refused, in the environment as well:
+running without what it asks for could delete records.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from externaldns.config import (
     ProviderConfig,
     RegistryConfig,
 )
-from externaldns.flag_table import FLAGS, LATER_FLAGS, Flag, Value
+from externaldns.flag_table import FLAGS, FOREIGN_PREFIXES, REFUSED_FLAGS, Flag, Value, environment_variable
 from externaldns.flag_values import Values
 from externaldns.idle_flags import tell_idle
 from externaldns.ownership_codec import OwnershipCodec
@@ -53,6 +53,10 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], *, webhook: 
         # An empty variable is an unset one, as in `env: {name: ..., value: ""}` of a manifest.
         if text := environment.get(flag.environment):
             values[flag.name] = _read(flag, text.replace("\n", ","), flag.environment)
+    for name, instead in REFUSED_FLAGS.items():
+        variable = environment_variable(name)
+        if environment.get(variable, "").lower() not in ("", "false", "0"):
+            raise ConfigError(_not_here(instead), source=variable)
     values |= _read_arguments(arguments)
     return _configure(Values(values), webhook=webhook)
 
@@ -96,7 +100,11 @@ def _read_arguments(arguments: Sequence[str]) -> dict[str, Value]:
             text = rest.pop(0)
         value = _read(flag, text, where)
         held = values.get(flag.name)
-        values[flag.name] = held + value if isinstance(held, tuple) and isinstance(value, tuple) else value
+        if isinstance(held, tuple) and isinstance(value, tuple):
+            value = held + value
+        elif flag.kind == "template" and held:
+            value = f"{held},{value}"
+        values[flag.name] = value
     return values
 
 
@@ -106,11 +114,19 @@ def _find(name: str) -> Flag:
     positive = _BY_NAME.get(name.removeprefix("no-"))
     if positive and positive.kind == "switch":
         return positive
-    if name.removeprefix("no-") in LATER_FLAGS:
-        raise ConfigError("this flag of ExternalDNS's is not supported yet; remove it", source=f"--{name}")
+    if instead := REFUSED_FLAGS.get(name.removeprefix("no-")):
+        raise ConfigError(_not_here(instead), source=f"--{name}")
+    if name.removeprefix("no-").startswith(FOREIGN_PREFIXES):
+        raise ConfigError(
+            "this flag is about something of ExternalDNS's that is not here; remove it", source=f"--{name}"
+        )
     near = difflib.get_close_matches(name, _BY_NAME, n=1)
     hint = f"; did you mean --{near[0]}?" if near else "; --help lists all flags"
     raise ConfigError(f"there is no such flag{hint}", source=f"--{name}")
+
+
+def _not_here(instead: str) -> str:
+    return f"this flag of ExternalDNS's is not supported here; {instead}"
 
 
 def _read(flag: Flag, text: str, where: str) -> Value:
@@ -131,7 +147,7 @@ def _read(flag: Flag, text: str, where: str) -> Value:
         case "list":
             parts = tuple(part for part in (part.strip() for part in text.split(",")) if part)
             return tuple(_choose(flag, part, where) for part in parts)
-        case "text":
+        case "text" | "template":
             return _choose(flag, text, where)
 
 

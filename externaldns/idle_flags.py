@@ -23,6 +23,7 @@ _OF_SOURCES = (
 
 _CONDITIONS: tuple[tuple[str, Callable[[Values], bool], str], ...] = (
     ("combine-fqdn-annotation", lambda values: bool(values.text("fqdn-template")), "there is no --fqdn-template"),
+    ("force-default-targets", lambda values: bool(values.texts("default-targets")), "there are no --default-targets"),
     ("create-ptr", lambda values: "PTR" in values.texts("managed-record-types"), "PTR is no --managed-record-types"),
     ("txt-encrypt-aes-key", lambda values: values.switch("txt-encrypt-enabled"), "it needs --txt-encrypt-enabled"),
     ("min-event-sync-interval", lambda values: values.switch("events"), "it needs --events"),

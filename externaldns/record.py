@@ -24,7 +24,10 @@ SHARED_LABEL = "shared"
 """Label of wanted records, `true`: their targets may stand beside other owners' under the same name."""
 
 PTR_LABEL = "ptr"
-"""Label of wanted records, `true`: their addresses are to point back at them."""
+"""Label of wanted records, `true`: their addresses are to point back at them; `false`: they are not, in any case."""
+
+CHOSEN_LABEL = "chosen"
+"""Label of what sources make, `true`: its targets are those of an annotation `target`, and stand above all others."""
 
 RECORD_TYPES = ("A", "AAAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT")
 """Record types that can be managed; ExternalDNS's list."""

@@ -204,6 +204,8 @@ async def fill(config: Config, cluster: Cluster) -> None:
         namespace, of_gateways = config.source.selection.namespace, config.source.gateway.namespace
         watch = ClusterWatch(cluster, access, kinds - for_gateways, namespace, field_selectors=selectors)
         await asyncio.gather(watch.run(), ClusterWatch(cluster, access, for_gateways, of_gateways).run())
+        # There was nothing to watch: `fake` and `empty` have no objects.
+        await asyncio.Event().wait()
 
 
 class _Followers:

@@ -19,7 +19,7 @@ from externaldns.sources.node import NodeOptions
 from externaldns.sources.pod import PodOptions
 from externaldns.sources.selection import Selection
 from externaldns.sources.service import ServiceOptions
-from externaldns.sources.shaping import Shaping
+from externaldns.sources.shaping import Shaping, read_nat64_network
 
 
 def configure_sources(values: Values) -> SourceConfig:
@@ -68,6 +68,9 @@ def configure_sources(values: Values) -> SourceConfig:
             values.each("exclude-target-net", ip_network),
             values.switch("create-ptr"),
             int(values.seconds("min-ttl")),
+            values.each("nat64-networks", read_nat64_network),
+            tuple(target.removesuffix(".") for target in values.texts("default-targets")),
+            values.switch("force-default-targets"),
         ),
     )
 

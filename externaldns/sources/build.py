@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from clusterdns.kube.kinds import KINDS
 from clusterdns.kube.store import Cluster
 from externaldns.sources.crd import CrdSource
 from externaldns.sources.gateway import RouteSource
@@ -16,6 +17,7 @@ from externaldns.sources.pod import PodSource
 from externaldns.sources.selection import Selection
 from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
+from externaldns.sources.synthetic import EmptySource, FakeSource
 
 if TYPE_CHECKING:
     from externaldns.config import SourceConfig
@@ -27,6 +29,7 @@ TEMPLATE_KINDS = {
     "ingress": "Ingress",
     "gateway-httproute": "HTTPRoute",
     "gateway-grpcroute": "GRPCRoute",
+    "fake": "Pod",
 }
 """The kind of object that each source asks, where --fqdn-template counts."""
 
@@ -37,8 +40,8 @@ def build_sources(config: SourceConfig, cluster: Cluster) -> list[Source]:
 
 
 def kinds_of(sources: Iterable[Source]) -> frozenset[str]:
-    """Return the kinds of objects that `sources` read."""
-    return frozenset(store.kind for source in sources for store in source.stores)
+    """Return the kinds of objects that `sources` read of an API server, or of a folder of manifests."""
+    return frozenset(store.kind for source in sources for store in source.stores if store.kind in KINDS)
 
 
 def _build(name: str, config: SourceConfig, cluster: Cluster) -> Source:
@@ -54,6 +57,10 @@ def _build(name: str, config: SourceConfig, cluster: Cluster) -> Source:
             return IngressSource(cluster, selection, config.ingress)
         case "crd":
             return CrdSource(cluster, selection)
+        case "fake":
+            return FakeSource(selection)
+        case "empty":
+            return EmptySource()
         case _:
             return RouteSource(TEMPLATE_KINDS[name], cluster, selection, config.gateway)
 

@@ -1,7 +1,8 @@
 """CRD source: the records in DNSEndpoint objects, as they are meant. Semantics: ExternalDNS v0.22, source/crd.go.
 
-No annotation names or steers them but `controller` and `shared`; status.observedGeneration is not written. Reads a
-store; no I/O, no clock.
+No annotation names or steers them but `controller` and `shared`: the property `record-type` stands for the annotation
+of that name. One without targets has the default targets, if there are any. Labels of the object's records are not
+ours. Reads a store; no I/O, no clock.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 
 from clusterdns.kube.objects import DNSEndpoint
 from clusterdns.kube.store import Cluster
-from externaldns.record import RESOURCE_LABEL, SHARED_LABEL, Endpoint, normalize_name
+from externaldns.record import PTR_LABEL, RESOURCE_LABEL, SHARED_LABEL, Endpoint, normalize_name
 from externaldns.sources.objects import ObjectSource
 from externaldns.sources.selection import Selection
 
@@ -29,20 +30,19 @@ class CrdSource(ObjectSource[DNSEndpoint]):
         if self._selection.annotations(asking).switch("shared"):
             labels[SHARED_LABEL] = "true"
         for each in asking.record_sets:
-            # An object may be there before its targets are: that is no mistake.
-            if not each.targets:
-                continue
+            properties = dict(each.provider_specific)
+            asked = properties.pop("record-type", None)
             endpoint = Endpoint(
                 normalize_name(each.dns_name),
                 tuple(sorted(set(each.targets))),
                 each.record_type.upper(),
                 each.set_identifier,
                 each.ttl or None,
-                labels,
-                each.provider_specific,
+                labels if asked is None else {**labels, PTR_LABEL: "true" if asked == "ptr" else "false"},
+                properties,
             )
             # As in ExternalDNS, a CNAME of several targets is so many wishes for one name.
-            if endpoint.record_type == "CNAME":
+            if endpoint.record_type == "CNAME" and endpoint.targets:
                 yield from (replace(endpoint, targets=(target,)) for target in endpoint.targets)
             else:
                 yield endpoint

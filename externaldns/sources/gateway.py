@@ -62,14 +62,16 @@ class RouteSource(ObjectSource[Route]):
 
     def _make(self, asking: Route) -> Iterable[Endpoint]:
         annotations = self._selection.annotations(asking)
-        pairs = {
-            (name, target)
-            for gateway, listener in self._listeners(asking)
-            for wanted in self._hostnames(asking, annotations)
-            if (name := common_host(listener.hostname, wanted))
-            for target in self._selection.annotations(gateway).targets() or gateway.addresses
-        }
-        return make_endpoints(sorted(pairs), annotations, f"{self._kind.lower()}/{asking.namespace}/{asking.name}")
+        resource = f"{self._kind.lower()}/{asking.namespace}/{asking.name}"
+        own: set[tuple[str, str]] = set()
+        chosen: set[tuple[str, str]] = set()
+        for gateway, listener in self._listeners(asking):
+            targets = self._selection.annotations(gateway).targets()
+            for wanted in self._hostnames(asking, annotations):
+                if name := common_host(listener.hostname, wanted):
+                    (chosen if targets else own).update((name, target) for target in targets or gateway.addresses)
+        yield from make_endpoints(sorted(own), annotations, resource)
+        yield from make_endpoints(sorted(chosen), annotations, resource, chosen=True)
 
     def _hostnames(self, asking: Route, annotations: Annotations) -> tuple[str, ...]:
         """Return the hosts that `asking` has; a single "" means those of the listener."""

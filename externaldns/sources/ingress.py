@@ -49,10 +49,11 @@ class IngressSource(ObjectSource[Ingress]):
             return []
         annotations = self._selection.annotations(asking)
         resource = f"ingress/{asking.namespace}/{asking.name}"
-        targets = annotations.targets() or asking.load_balancer
+        chosen = annotations.targets()
 
         def named(name: str) -> Iterator[Endpoint]:
-            return make_endpoints(((name, target) for target in targets), annotations, resource)
+            pairs = ((name, target) for target in chosen or asking.load_balancer)
+            return make_endpoints(pairs, annotations, resource, chosen=bool(chosen))
 
         found = (endpoint for name in self._names(asking, annotations) for endpoint in named(name))
         return self._selection.combine(asking, found, named)

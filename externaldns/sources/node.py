@@ -41,12 +41,11 @@ class NodeSource(ObjectSource[Node]):
         if asking.unschedulable and self._options.exclude_unschedulable:
             return
         annotations = self._selection.annotations(asking)
-        targets = annotations.targets() or node_addresses.reachable(
-            [asking], internal_ipv6=self._options.expose_internal_ipv6
-        )
+        chosen = annotations.targets()
+        targets = chosen or node_addresses.reachable([asking], internal_ipv6=self._options.expose_internal_ipv6)
         template = self._selection.template
         names = template(asking) if template is not None else ()
         if template is None or self._selection.combine_template:
             names = (*names, normalize_name(asking.name))
         pairs = ((name, target) for name in names for target in targets)
-        yield from make_endpoints(pairs, annotations, f"node/{asking.name}")
+        yield from make_endpoints(pairs, annotations, f"node/{asking.name}", chosen=bool(chosen))

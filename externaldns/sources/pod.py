@@ -64,12 +64,15 @@ class PodSource(ObjectSource[Pod]):
             return []
         annotations = self._selection.annotations(asking)
         resource = f"pod/{asking.namespace}/{asking.name}"
+        chosen = annotations.targets()
+
+        def endpoints(pairs: Iterable[tuple[str, str]]) -> Iterator[Endpoint]:
+            return make_endpoints(pairs, annotations, resource, chosen=bool(chosen))
+
         return self._selection.combine(
             asking,
-            make_endpoints(self._pairs(asking), annotations, resource),
-            lambda name: make_endpoints(
-                ((name, target) for target in annotations.targets() or asking.ips), annotations, resource
-            ),
+            endpoints(self._pairs(asking)),
+            lambda name: endpoints((name, target) for target in chosen or asking.ips),
         )
 
     def _pairs(self, asking: Pod) -> Iterator[tuple[str, str]]:

@@ -101,7 +101,7 @@ class ServiceSource(ObjectSource[Service]):
         resource = f"service/{asking.namespace}/{asking.name}"
         targets = annotations.targets()
         if targets:
-            yield from make_endpoints(((name, target) for target in targets), annotations, resource)
+            yield from make_endpoints(((name, target) for target in targets), annotations, resource, chosen=True)
         elif asking.headless:
             yield from make_endpoints(self._headless_targets(asking, annotations, name), annotations, resource)
         elif asking.type == "NodePort" and not internal:

@@ -30,9 +30,16 @@ def source_of(*sets: RecordSet, annotations: dict[str, str] | None = None) -> Cr
         (RecordSet("a.ex.com", ("mx.ex.com",), "MX"), [Endpoint("a.ex.com", ("mx.ex.com",), "MX", labels=LABELS)]),
         (RecordSet("a.ex.com", ("b.", "c"), "CNAME"),
          [Endpoint("a.ex.com", ("b.",), "CNAME", labels=LABELS), Endpoint("a.ex.com", ("c",), "CNAME", labels=LABELS)]),
-        (RecordSet("a.ex.com", (), "A"), []),
+        (RecordSet("a.ex.com", (), "A"), [Endpoint("a.ex.com", (), "A", labels=LABELS)]),
+        (RecordSet("a.ex.com", (), "CNAME"), [Endpoint("a.ex.com", (), "CNAME", labels=LABELS)]),
         (RecordSet("a.ex.com", ("192.0.2.1",), "A", "s", 5, {"owner": "me"}, {"alibabacloud/weight": "3"}),
          [Endpoint("a.ex.com", ("192.0.2.1",), "A", "s", 5, LABELS, {"alibabacloud/weight": "3"})]),
+        # The property stands for the annotation of that name.
+        (RecordSet("a.ex.com", ("192.0.2.1",), "A", provider_specific={"record-type": "ptr", "webhook/x": "1"}),
+         [Endpoint("a.ex.com", ("192.0.2.1",), "A", labels={**LABELS, "ptr": "true"},
+                   provider_specific={"webhook/x": "1"})]),
+        (RecordSet("a.ex.com", ("192.0.2.1",), "A", provider_specific={"record-type": ""}),
+         [Endpoint("a.ex.com", ("192.0.2.1",), "A", labels={**LABELS, "ptr": "false"})]),
     ],
 )  # fmt: skip
 def test_record_sets(given: RecordSet, expected: list[Endpoint]) -> None:
@@ -58,6 +65,11 @@ def test_one_that_cannot_be_a_record_is_told_and_the_rest_stays(
     assert [record.dns_name for record in collected.endpoints] == ["b.ex.com"]
     assert [name for name, _ in collected.invalid] == ["crd"]
     assert fault in caplog.text
+
+
+def test_one_without_targets_is_no_record_and_no_mistake(caplog: pytest.LogCaptureFixture) -> None:
+    collected = collect([source_of(RecordSet("a.ex.com", (), "A"))])
+    assert (collected.endpoints, collected.invalid, caplog.text) == ((), (), "")
 
 
 def test_the_controller_annotation_counts() -> None:
