@@ -143,6 +143,7 @@ KUBE_WATCH_LINE_BYTES = Limit(
 KUBE_TURN_SECONDS = Limit(
     "events of a watch before queries get their turn", 0.001, 0.0001, 1, "seconds", "this project, measured"
 )
+KUBE_UNREADABLE_SAID = Limit("unreadable objects of a kind that the log names", 10, 0, 1000, "objects", "this project")
 KUBE_BACKOFF_SECONDS = Limit("first pause after a failed request", 0.8, 0.1, 60, "seconds", "client-go reflector")
 KUBE_BACKOFF_MAXIMUM_SECONDS = Limit(
     "longest pause after failed requests", 30, 1, 600, "seconds", "client-go reflector"

@@ -88,6 +88,12 @@ def _state_sources(watches: Callable[[], Iterable[ClusterWatch]]) -> list[Source
             "Whole lists of a resource: every hour or two, and where the API server did not know our version any more.",
             lambda state: state.lists,
         ),
+        source(
+            "gauge",
+            "clusterdns_kubernetes_unreadable_objects",
+            "Objects that the API server has and we can't read: what was last known of them stays in use.",
+            lambda state: state.unreadable,
+        ),
     ]
 
 

@@ -28,6 +28,7 @@ from clusterdns.kube.raw import (
     RawService,
     RawServiceImport,
     RawStatus,
+    RawUnreadable,
 )
 from clusterdns.kube.raw_records import RawDNSEndpoint, RawGateway, RawIngressObject, RawRoute
 from clusterdns.kube.trim import (
@@ -44,14 +45,6 @@ from clusterdns.kube.trim_records import trim_dns_endpoint, trim_gateway, trim_i
 
 class MalformedObject(ClusterDNSError):
     """What claims to be a Kubernetes object, list or watch line is none; the text says where and why."""
-
-
-class Page(Struct, frozen=True):
-    """One page of a list; `continue_token` is empty on the last one. Objects are decoded as they are taken."""
-
-    objects: Iterator[KubeObject]
-    resource_version: str
-    continue_token: str
 
 
 class Put(Struct, frozen=True):
@@ -84,12 +77,22 @@ class Failure(Struct, frozen=True):
 
 
 class Unreadable(Struct, frozen=True):
-    """One object that could not be decoded: left out, while the watch goes on."""
+    """One object that is there and could not be decoded; `key` is None where not even its name can be read."""
 
     problem: str
+    key: Key | None = None
 
 
 Event = Put | Delete | Bookmark | Failure | Unreadable
+
+
+class Page(Struct, frozen=True):
+    """One page of a list; `continue_token` is empty on the last one. Objects are decoded as they are taken."""
+
+    objects: Iterator[KubeObject | Unreadable]
+    resource_version: str
+    continue_token: str
+
 
 # "sendInitialEvents=true ... the server sends a synthetic Bookmark event, with a annotation to indicate the end".
 _ENDS_LIST = "k8s.io/initial-events-end"
@@ -125,6 +128,7 @@ _CODECS: dict[str, _Codec] = {
 _PAGE = msgspec.json.Decoder(RawList)
 _EVENT = msgspec.json.Decoder(RawEvent)
 _BOOKMARK = msgspec.json.Decoder(RawBookmark)
+_UNREADABLE = msgspec.json.Decoder(RawUnreadable)
 _STATUS = msgspec.json.Decoder(RawStatus)
 
 # What msgspec raises: bad JSON and wrong types, text that is not UTF-8, nesting beyond the interpreter's stack.
@@ -132,7 +136,7 @@ _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def decode_page(kind: str, body: bytes, note: Note) -> Page:
-    """Decode one page of a list of `kind`. An item that is broken is left out and told to `note`.
+    """Decode one page of a list of `kind`.
 
     Raises MalformedObject if the body as a whole is no list.
     """
@@ -144,18 +148,15 @@ def decode_page(kind: str, body: bytes, note: Note) -> Page:
     return Page(objects, page.metadata.resource_version, page.metadata.continue_token)
 
 
-def _decode_items(kind: str, items: Iterable[msgspec.Raw], note: Note) -> Iterator[KubeObject]:
+def _decode_items(kind: str, items: Iterable[msgspec.Raw], note: Note) -> Iterator[KubeObject | Unreadable]:
     codec = _CODECS[kind]
     for raw in items:
         try:
             item = codec.one.decode(raw)
-        except _UNDECODABLE as error:
-            note(f"{kind} left out: {_explain(error)}")
+        except _UNDECODABLE:
+            yield _unreadable(kind, codec, raw)
             continue
-        if item.metadata.name:
-            yield _trim(kind, codec, item, note)
-        else:
-            note(f"{kind} left out: metadata.name is missing")
+        yield _trim(kind, codec, item, note) if item.metadata.name else _unreadable(kind, codec, raw)
 
 
 def decode_event(kind: str, line: bytes, note: Note) -> Event:
@@ -187,11 +188,28 @@ def _decode_other_event(kind: str, codec: _Codec, line: bytes) -> Event:
             raise MalformedObject(f"watch of {kind}: unknown event type {event.type!r}")
     except _UNDECODABLE as error:
         raise MalformedObject(f"watch of {kind}: {_explain(error)}") from None
+    unreadable = _unreadable(kind, codec, event.object)
+    # What it was does not matter any more.
+    if event.type == "DELETED" and unreadable.key is not None:
+        return Delete(unreadable.key, "")
+    return unreadable
+
+
+def _unreadable(kind: str, codec: _Codec, raw: msgspec.Raw) -> Unreadable:
+    """An object without a name, or of which a field has another type than it should."""
+    problem = "metadata.name is missing"
     try:
-        codec.one.decode(event.object)
+        codec.one.decode(raw)
     except _UNDECODABLE as error:
-        return Unreadable(f"{kind} left out: {_explain(error)}")
-    return Unreadable(f"{kind} left out: metadata.name is missing")
+        problem = _explain(error)
+    try:
+        meta = _UNREADABLE.decode(raw).metadata
+    except _UNDECODABLE:
+        meta = None
+    if meta is None or not meta.name:
+        return Unreadable(f"{kind} can't be read: {problem}")
+    key = (meta.namespace or "", meta.name)
+    return Unreadable(f"{kind} {'/'.join(filter(None, key))} can't be read: {problem}", key)
 
 
 def decode_status(body: bytes) -> RawStatus | None:

@@ -213,3 +213,14 @@ class RawEvent(Struct, gc=False):
 
 class RawBookmark(Struct, gc=False):
     metadata: RawMetadata
+
+
+class RawIdentity(Struct, gc=False):
+    """What names an object, of one whose other fields can't be read."""
+
+    name: str = ""
+    namespace: str | None = None
+
+
+class RawUnreadable(Struct, gc=False):
+    metadata: RawIdentity

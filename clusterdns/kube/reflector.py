@@ -2,9 +2,11 @@
 
     next_step() -> WatchFrom | ListPage | Pause     what to ask the server, carried out by `watcher`
     heard(event), ended(now), found(object), listed(version, token), failed(error)     what came of it
+    remove_gone()                                   the end of a list, in small steps
 
 A list is streamed, as the first events of a watch, object by object; a server that does not do that is asked for
 pages. The store is always usable: objects are put as they come, and only a complete list removes what was not in it.
+One that can't be read is there none the less: a record that is stale is better than one that vanishes.
 On an error the store keeps its last state. Every hour or two there is a list though all seems well: whoever loses
 events does not say so. Source: Kubernetes API concepts, "Efficient detection of changes" and "Streaming lists", and the
 behaviour of a 1.36 server. `now` is monotonic seconds; `dice` returns random numbers in [0, 1).
@@ -13,7 +15,7 @@ behaviour of a 1.36 server. `now` is monotonic seconds; `dice` returns random nu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -73,6 +75,8 @@ class Reflector:
         """The next list is to be streamed."""
         self._unseen: dict[str, dict[str, KubeObject]] = {}
         """What is in the store and the list under way has not had yet, by namespace."""
+        self._unreadable_here: set[Key | None] = set()
+        """What could not be read since the last list began."""
         self._pause = 0.0
         self._failures = 0
         """Failures since the server last told us something."""
@@ -83,6 +87,10 @@ class Reflector:
         self.trouble = ""
         self.lists = 0
         """Whole lists so far."""
+        self.unreadable: set[Key | None] = set()
+        """What the server has and we can't read; None stands for all that have no name that can be read."""
+        self.has_whole_list = False
+        """A list is in: `remove_gone` is to be carried out before anything else."""
 
     def next_step(self, now: float) -> Step:
         """What to do now. Each call's step must be carried out and reported before the next call."""
@@ -94,6 +102,7 @@ class Reflector:
         if not self._version:
             if not self._continue:
                 self._unseen = self._store.by_namespace()
+                self._unreadable_here = set()
                 # As with watches: not all nodes together.
                 self._compare_at = now + KUBE_COMPARE_SECONDS.default * (1 + self._dice())
             if self._continue or not self._streams:
@@ -109,11 +118,20 @@ class Reflector:
         self._see(new.key)
         self._store.put(new)
 
+    def could_not_read(self, key: Key | None) -> None:
+        """An object that can't be read, without `key` any one: what was last known of it stays."""
+        if key is None:
+            self._unseen = {}  # it may be any of them, so this list says of none that it is gone
+        else:
+            self._see(key)
+        self._unreadable_here.add(key)
+        self.unreadable.add(key)
+
     def listed(self, resource_version: str, continue_token: str) -> None:
         """All of a page was found."""
         self._continue = continue_token
         if not continue_token:
-            self._finish_list(resource_version)
+            self._end_list(resource_version)
 
     def heard(self, event: Event) -> bool:
         """A line of the watch is in. Returns whether to go on reading this watch."""
@@ -130,11 +148,11 @@ class Reflector:
                 self._move_to(version)
             case Bookmark(version, ends_list):
                 if ends_list and self._streaming:
-                    self._finish_list(version)
+                    self._end_list(version)
                     return True
                 self._move_to(version)
-            case Unreadable():
-                pass
+            case Unreadable(_, key):
+                self.could_not_read(key)
         self._heard_anything = True
         if not self._streaming:
             self._failures = 0
@@ -144,22 +162,34 @@ class Reflector:
     def _see(self, key: Key) -> None:
         if self._unseen:
             self._unseen.get(key[0], {}).pop(key[1], None)
+        if self.unreadable:
+            self.unreadable.discard(key)
 
     def _move_to(self, version: str) -> None:
         # Before its end, the versions in a streamed list say nothing about what is still missing.
         if version and not self._streaming:
             self._version = version
 
-    def _finish_list(self, version: str) -> None:
-        self._store.finish([each.key for names in self._unseen.values() for each in names.values()])
-        self.lists += 1
-        self._unseen = {}
+    def _end_list(self, version: str) -> None:
+        self.has_whole_list = True
         self._streaming = False
         self._streams = True
         self._heard_anything = False
         # Without a version there would be no end to listing; "0" asks for a watch from any point.
         self._version = version or "0"
         self.trouble = ""
+
+    def remove_gone(self) -> Iterator[None]:
+        """Remove what a whole list has not had, an object with each step; after the last one the store is synced."""
+        for names in self._unseen.values():
+            for each in names.values():
+                self._store.delete(each.key)
+                yield
+        self._unseen = {}
+        self.unreadable &= self._unreadable_here
+        self.has_whole_list = False
+        self.lists += 1
+        self._store.finish(())
 
     def ended(self, now: float) -> None:
         """The watch is over without an error: the server ended it, or nothing came for too long."""

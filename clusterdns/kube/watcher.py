@@ -25,7 +25,13 @@ from clusterdns.kube.pace import Pace
 from clusterdns.kube.reflector import ListPage, Pause, Reflector, WatchFrom
 from clusterdns.kube.requests import RequestCounters
 from clusterdns.kube.store import Cluster
-from clusterdns.limits import KUBE_LIST_PAGE, KUBE_PAGE_BYTES, KUBE_TURN_SECONDS, KUBE_WATCH_SILENCE_SECONDS
+from clusterdns.limits import (
+    KUBE_LIST_PAGE,
+    KUBE_PAGE_BYTES,
+    KUBE_TURN_SECONDS,
+    KUBE_UNREADABLE_SAID,
+    KUBE_WATCH_SILENCE_SECONDS,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +40,13 @@ UNFINISHED_PODS = "status.phase!=Succeeded,status.phase!=Failed"
 
 
 class WatchState(NamedTuple):
-    """How one watch is: seconds since the server said anything, and whole lists so far."""
+    """How one watch is: seconds since the server said anything, whole lists so far, objects that can't be read now."""
 
     host: str
     resource: str
     silence: float
     lists: int
+    unreadable: int
 
 
 class ClusterWatch:
@@ -82,7 +89,7 @@ class ClusterWatch:
         """How each watch is."""
         now = asyncio.get_running_loop().time()
         return [
-            WatchState(watch.server.host, watch.kind.plural, now - watch.heard_at, watch.lists)
+            WatchState(watch.server.host, watch.kind.plural, now - watch.heard_at, watch.lists, watch.unreadable)
             for watch in self._watches
             if watch.lists
         ]
@@ -133,6 +140,10 @@ class _KindWatch:
         self._selection = selection
         self._in_trouble = False
 
+    @property
+    def unreadable(self) -> int:
+        return len(self._reflector.unreadable)
+
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -162,9 +173,15 @@ class _KindWatch:
         self._page_size = max(1, min(self._page_size, self._page_size * KUBE_PAGE_BYTES.default_int // len(body)))
         page = decode_page(self.kind.name, body, log.warning)
         for each in page.objects:
-            self._reflector.found(each)
+            if isinstance(each, Unreadable):
+                self._say_once(each)
+                self._reflector.could_not_read(each.key)
+            else:
+                self._reflector.found(each)
             await turn.end_in_time()
         self._reflector.listed(page.resource_version, page.continue_token)
+        if self._reflector.has_whole_list:
+            await self._remove_gone(turn)
 
     async def _watch(self, step: WatchFrom) -> None:
         query = {
@@ -186,6 +203,8 @@ class _KindWatch:
                     if not self._hear(line):
                         return
                     await turn.end_in_time()
+                    if self._reflector.has_whole_list:
+                        await self._remove_gone(turn)
                 del lines, line  # as where they come from
         self._reflector.ended(asyncio.get_running_loop().time())
 
@@ -193,10 +212,21 @@ class _KindWatch:
         """Apply one line of the watch. Returns whether to go on reading."""
         event = decode_event(self.kind.name, line, log.warning)
         if isinstance(event, Unreadable):
-            log.warning("%s", event.problem)
+            self._say_once(event)
         goes_on = self._reflector.heard(event)
         self._tell_change()
         return goes_on
+
+    async def _remove_gone(self, turn: _Turn) -> None:
+        for _ in self._reflector.remove_gone():
+            await turn.end_in_time()
+        self._tell_change()
+
+    def _say_once(self, event: Unreadable) -> None:
+        known, most = self._reflector.unreadable, KUBE_UNREADABLE_SAID.default_int
+        if event.key not in known and len(known) <= most:
+            problem = event.problem if len(known) < most else f"more {self.kind.plural} can't be read"
+            log.warning("%s; what was last known stays in use", problem)
 
     def _tell_change(self) -> None:
         """Log that the watch is in trouble, or out of it; once, however often it is tried in between."""

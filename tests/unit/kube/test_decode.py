@@ -42,8 +42,11 @@ def no_note(text: str) -> None:
 
 
 def page_of(kind: str, number: int) -> dict[str, KubeObject]:
-    page = decode_page(kind, recording.body(number), no_note)
-    return {each.name: each for each in page.objects}
+    return {each.name: each for each in readable(decode_page(kind, recording.body(number), no_note))}
+
+
+def readable(page: Page) -> list[KubeObject]:
+    return [each for each in page.objects if not isinstance(each, Unreadable)]
 
 
 # Recordings.
@@ -79,7 +82,7 @@ def test_recorded_services() -> None:
 def test_recorded_pages() -> None:
     first = decode_page("Service", recording.body(5), no_note)
     second = decode_page("Service", recording.body(6), no_note)
-    assert [each.name for each in (*first.objects, *second.objects)] == ["kubernetes", "db", "web", "ext"]
+    assert [each.name for each in readable(first) + readable(second)] == ["kubernetes", "db", "web", "ext"]
     assert first.resource_version == second.resource_version == "319"
     assert first.continue_token in recording.recorded(6)["request"]["path"]
 
@@ -146,16 +149,19 @@ def test_recorded_404_without_a_status_object() -> None:
 
 
 def test_broken_item_does_not_hide_the_others() -> None:
-    items = [{"metadata": {"name": "a"}}, {"metadata": {"name": 5}}, {"metadata": {}}, {"metadata": {"name": "b"}}]
-    notes: list[str] = []
+    broken = {"metadata": {"name": "c", "namespace": "n"}, "spec": {"hostNetwork": "yes"}}
+    first, last = {"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}
+    items = [first, {"metadata": {"name": 5}}, broken, {"metadata": {}}, last]
     body = json.dumps({"metadata": {"resourceVersion": "7", "continue": "c"}, "items": items}).encode()
-    page = decode_page("Pod", body, notes.append)
-    assert [each.name for each in page.objects] == ["a", "b"]
-    assert (page.resource_version, page.continue_token) == ("7", "c")
-    assert notes == [
-        "Pod left out: metadata.name: expected `str`, got `int`",
-        "Pod left out: metadata.name is missing",
+    page = decode_page("Pod", body, no_note)
+    assert [each if isinstance(each, Unreadable) else each.name for each in page.objects] == [
+        "a",
+        Unreadable("Pod can't be read: metadata.name: expected `str`, got `int`"),
+        Unreadable("Pod n/c can't be read: spec.hostNetwork: expected `bool | null`, got `str`", ("n", "c")),
+        Unreadable("Pod can't be read: metadata.name is missing"),
+        "b",
     ]
+    assert (page.resource_version, page.continue_token) == ("7", "c")
 
 
 def test_empty_list_as_go_writes_it() -> None:
@@ -171,8 +177,13 @@ def test_bodies_that_are_no_list(body: bytes) -> None:
 
 LINES: list[tuple[bytes, Event]] = [
     (b'{"type":"ADDED","object":{"metadata":{"name":5}}}',
-     Unreadable("Pod left out: metadata.name: expected `str`, got `int`")),
-    (b'{"type":"MODIFIED","object":{"metadata":{}}}', Unreadable("Pod left out: metadata.name is missing")),
+     Unreadable("Pod can't be read: metadata.name: expected `str`, got `int`")),
+    (b'{"type":"MODIFIED","object":{"metadata":{}}}', Unreadable("Pod can't be read: metadata.name is missing")),
+    (b'{"type":"ADDED","object":{"metadata":{"name":"a"},"spec":5}}',
+     Unreadable("Pod a can't be read: spec: expected `object | null`, got `int`", ("", "a"))),
+    (b'{"type":"DELETED","object":{"metadata":{"name":"a"},"spec":5}}', Delete(("", "a"), "")),
+    (b'{"type":"DELETED","object":{"metadata":{"name":5}}}',
+     Unreadable("Pod can't be read: metadata.name: expected `str`, got `int`")),
     (b'{"type":"DELETED","object":{"metadata":{"name":"a"}}}', Delete(("", "a"), "")),
     (b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":null}}}', Bookmark("")),
     (b'{"object":{},"type":"ERROR"}', Failure(0, "", "")),
@@ -231,4 +242,4 @@ def test_any_bytes_decode_or_are_malformed(kind: str, data: bytes) -> None:
             with suppress(MalformedObject):
                 decoded = decode(kind, text, lambda note: None)
                 if isinstance(decoded, Page):
-                    assert all(each.name for each in decoded.objects)
+                    assert all(isinstance(each, Unreadable) or each.name for each in decoded.objects)

@@ -32,8 +32,16 @@ def listed(*names: str, version: str = "10", more: str = "") -> Act:
 
 def take(reflector: Reflector, page: Page) -> None:
     for each in page.objects:
+        assert not isinstance(each, Unreadable)
         reflector.found(each)
     reflector.listed(page.resource_version, page.continue_token)
+    remove_gone(reflector)
+
+
+def remove_gone(reflector: Reflector) -> None:
+    if reflector.has_whole_list:
+        for _ in reflector.remove_gone():
+            pass
 
 
 def put(name: str, version: str) -> Put:
@@ -45,7 +53,13 @@ def streamed(*names: str, version: str = "10") -> Act:
 
 
 def heard(*events: Event) -> Act:
-    return lambda reflector: [reflector.heard(event) for event in events]
+    return lambda reflector: [hear(reflector, event) for event in events]
+
+
+def hear(reflector: Reflector, event: Event) -> bool:
+    goes_on = reflector.heard(event)
+    remove_gone(reflector)
+    return goes_on
 
 
 def failed(status: int, reason: str = "") -> Act:
@@ -290,6 +304,7 @@ def test_recorded_watches() -> None:
     take(reflector, decode_page("Service", recording.body(6), notes.append))
     # The recorded second page has a third one after it, which was not recorded.
     reflector.listed("319", "")
+    remove_gone(reflector)
     assert reflector.next_step(0) == watch("319")
     names: list[list[str]] = []
     for line in recording.lines(12):
@@ -310,7 +325,7 @@ def test_recorded_streamed_list() -> None:
     *objects, end = recording.lines(13)
     synced = []
     for line in (*objects, end):
-        assert reflector.heard(decode_event("Service", line, lambda note: None))
+        assert hear(reflector, decode_event("Service", line, lambda note: None))
         synced.append(cluster.services.synced)
     assert synced == [False] * len(objects) + [True]
     assert stored(cluster.store("Service")) == ["db", "ext", "kubernetes", "lb", "web"]
@@ -321,6 +336,7 @@ def test_recorded_pod_that_finishes_leaves_the_store() -> None:
     cluster = Cluster()
     reflector = Reflector(cluster.store("Pod"), lambda: 0.0)
     reflector.listed("326", "")
+    remove_gone(reflector)
     addresses = []
     for line in recording.lines(14):
         reflector.heard(decode_event("Pod", line, lambda note: None))
@@ -357,7 +373,7 @@ def test_any_history_ends_like_a_fresh_list(changes: list[tuple[str, str]], page
                 case WatchFrom(""):
                     for each in server.values():
                         reflector.heard(Put(each, each.resource_version))
-                    reflector.heard(Bookmark(str(len(history)), ends_list=True))
+                    hear(reflector, Bookmark(str(len(history)), ends_list=True))
                     return
                 case WatchFrom(version):
                     for event in history[int(version) :]:
