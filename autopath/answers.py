@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from autopath.apex import address_record
 from autopath.decision import NODATA, Decision
+from autopath.index import Addresses
 from clusterdns.kube.objects import EndpointPort, ServicePort
 from clusterdns.wire import numbers
 from clusterdns.wire.names import MAX_NAME
@@ -28,6 +29,12 @@ def addresses(name: bytes, qtype: int, ttl: int, found: Iterable[bytes]) -> Deci
     return Decision(True, answer) if answer else NODATA
 
 
+def address_set(name: bytes, qtype: int, ttl: int, found: Addresses) -> Decision:
+    """The same where it is known already which are IPv4 and which IPv6 addresses."""
+    answer = found[0] if qtype == numbers.A else found[1] if qtype == numbers.AAAA else ()
+    return Decision(True, [Record(name, qtype, ttl, address) for address in answer]) if answer else NODATA
+
+
 def srv(name: bytes, ttl: int, targets: Iterable[Target]) -> Decision:
     """SRV records, and the addresses of their targets as additional records.
 
@@ -36,12 +43,32 @@ def srv(name: bytes, ttl: int, targets: Iterable[Target]) -> Decision:
     """
     pairs = [pair for pair in targets if pair[2] is not None and len(pair[0]) <= MAX_NAME]
     weight = max(1, 100 // len(pairs)) if pairs else 0
-    services = dict.fromkeys((target, port) for target, _, port in pairs)
-    hosts = dict.fromkeys((target, address) for target, address, _ in pairs)
+    services = {(target, port): None for target, _, port in pairs}
+    hosts = {(target, address): None for target, address, _ in pairs}
     return Decision(
         True,
         [Record(name, numbers.SRV, ttl, srv_rdata(0, weight, port or 0, target)) for target, port in services],
         [address_record(target, address, ttl) for target, address in hosts],
+    )
+
+
+def srv_set(name: bytes, ttl: int, target: bytes, ports: Sequence[Port], found: Addresses) -> Decision:
+    """The same for one target that has all `ports` at each of its addresses."""
+    v4, v6 = found
+    pairs = len(ports) * (len(v4) + len(v6))
+    if not pairs:
+        return NODATA
+    weight = max(1, 100 // pairs)
+    additional = [Record(target, numbers.A, ttl, address) for address in v4]
+    if v6:
+        additional += [Record(target, numbers.AAAA, ttl, address) for address in v6]
+    return Decision(
+        True,
+        [
+            Record(name, numbers.SRV, ttl, srv_rdata(0, weight, port or 0, target))
+            for port in dict.fromkeys([each.port for each in ports])
+        ],
+        additional,
     )
 
 
@@ -52,9 +79,9 @@ def matches(port: Port, name: bytes | None, protocol: bytes | None) -> bool:
     )
 
 
-def behind(name: bytes, skip: int) -> bytes:
-    """The name behind its first `skip` labels."""
+def start_behind(name: bytes, skip: int) -> int:
+    """Where the labels behind the first `skip` of a name start."""
     start = 0
     for _ in range(skip):
         start += 1 + name[start]
-    return name[start:]
+    return start

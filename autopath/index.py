@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import enum
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from autopath.addresses import dashed
@@ -34,6 +34,10 @@ class ServiceKind(enum.Enum):
     CLUSTER_IP = "ClusterIP"
     HEADLESS = "headless"
     EXTERNAL_NAME = "ExternalName"
+
+
+Addresses = tuple[tuple[bytes, ...], tuple[bytes, ...]]
+"""Packed IPv4 addresses and IPv6 addresses, each once."""
 
 
 class IndexedSlice:
@@ -95,11 +99,12 @@ class IndexedSlice:
 class IndexedService:
     """One Service name with what is known of it; slices may arrive before their Service, and stay behind it."""
 
-    __slots__ = ("key", "kind", "service", "slices", "target", "v4", "v6")
+    __slots__ = ("_ready", "key", "kind", "service", "slices", "target", "v4", "v6")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.slices: dict[str, IndexedSlice] = {}
+        self._ready: Addresses | None = None
         self.put(None)
 
     def put(self, service: Service | None) -> None:
@@ -116,9 +121,7 @@ class IndexedService:
         elif service.headless:
             self.kind = ServiceKind.HEADLESS
         else:
-            packed = [address for address in map(pack, service.cluster_ips) if address is not None]
-            self.v4 = tuple(address for address in packed if len(address) == 4)
-            self.v6 = tuple(address for address in packed if len(address) == 16)
+            self.v4, self.v6 = _by_family(pack(address) or b"" for address in service.cluster_ips)
 
     def copied(self) -> IndexedService:
         """The row as it is now: what it holds is never changed, only replaced."""
@@ -128,11 +131,19 @@ class IndexedService:
 
     @property
     def has_ready_endpoints(self) -> bool:
-        return any(each.ready for each in self.slices.values())
+        return any(self.ready_addresses)
 
-    def ready_addresses(self) -> Iterator[bytes]:
-        """The packed addresses of all ready endpoints; one that stands in two slices, as when it moves, comes twice."""
-        return (address for each in self.slices.values() for addresses in each.ready.values() for address in addresses)
+    @property
+    def ready_addresses(self) -> Addresses:
+        """The addresses of all ready endpoints. Made when first asked for, and again when a slice has changed."""
+        if self._ready is None:
+            tables = [each.ready for each in self.slices.values()]
+            self._ready = _by_family(address for table in tables for found in table.values() for address in found)
+        return self._ready
+
+    def changed(self) -> None:
+        """A slice is not what it was, or new, or gone."""
+        self._ready = None
 
 
 Owner = TypeVar("Owner", bound=IndexedService | IndexedSlice)
@@ -280,11 +291,18 @@ class ClusterIndex:
 
     def _changed(self, row: IndexedService) -> None:
         self.serial = int(self._wall_clock())
+        row.changed()
         if row.service is None and not row.slices:
             del self.services[row.key]
 
     def _exposes(self, namespace: str) -> bool:
         return not self._exposed or namespace in self._exposed
+
+
+def _by_family(addresses: Iterable[bytes]) -> Addresses:
+    # No record comes twice in a set (RFC 2181 section 5): endpoints on one host's network share its address.
+    found = dict.fromkeys(addresses)
+    return tuple(each for each in found if len(each) == 4), tuple(each for each in found if len(each) == 16)
 
 
 def _wire_key(namespace: str, name: str) -> bytes | None:

@@ -20,7 +20,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from autopath.addresses import from_dashed
-from autopath.answers import Port, Target, addresses, behind, matches, srv
+from autopath.answers import Port, Target, address_set, addresses, matches, srv, srv_set, start_behind
 from autopath.apex import Apex, Servers, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
 from autopath.index import ClusterIndex, IndexedService, IndexedSlice, ServiceKind
@@ -90,6 +90,11 @@ class ClusterZone:
         row = self._index.services.get(folded.removesuffix(self.services))
         if row is not None:
             return self._service(row, name, qtype)
+        if folded[1:2] == b"_" and not self._clusterset:
+            # A port, nearly always; what is not there as one may yet be something else.
+            found = self._port(name, folded, qtype)
+            if found.exists:
+                return found
         parts = labels(folded[: len(folded) - len(self.name)] + numbers.ROOT)
         match [b"svc", *parts[::-1]] if self._bare else parts[::-1]:
             case []:
@@ -110,8 +115,8 @@ class ClusterZone:
                 return self._endpoint(label, cluster, name, folded, qtype)
             case [b"svc", _, _, label]:
                 return self._in_front(label, name, folded, qtype)
-            case [b"svc", _, _, protocol, port]:
-                return self._port(port, protocol, name, folded, qtype)
+            case [b"svc", _, _, _, _]:
+                return self._port(name, folded, qtype)
             case [b"pod", namespace]:
                 known = self._pods is not PodMode.DISABLED and namespace in self._index.namespaces
                 return NODATA if known else NXDOMAIN
@@ -124,14 +129,10 @@ class ClusterZone:
             return NXDOMAIN
         if row.kind is ServiceKind.EXTERNAL_NAME:
             return self._external_name(row, name, qtype)
-        headless = row.kind is ServiceKind.HEADLESS
-        if qtype == numbers.A or qtype == numbers.AAAA:
-            if headless:
-                return addresses(name, qtype, self._ttl, row.ready_addresses())
-            return addresses(name, qtype, self._ttl, row.v4 if qtype == numbers.A else row.v6)
         if qtype == numbers.SRV:
-            return srv(name, self._ttl, self._service_targets(row, name))
-        return NODATA
+            return self._srv(row, name, name, ports_of(row))
+        headless = row.kind is ServiceKind.HEADLESS
+        return address_set(name, qtype, self._ttl, row.ready_addresses if headless else (row.v4, row.v6))
 
     def _is_served(self, row: IndexedService) -> bool:
         """False where the name does not exist, for any type."""
@@ -158,7 +159,7 @@ class ClusterZone:
             found = self._endpoint(label, None, name, folded, qtype)
             if found.exists:
                 return found
-        row = self._row_behind(folded, skip=1)
+        row = self._row_at(folded[start_behind(folded, 1) :])
         if row is None:
             return NXDOMAIN
         # `_tcp` is an empty non-terminal above `_http._tcp`: it exists (RFC 8020 section 2), or else a resolver
@@ -170,7 +171,7 @@ class ClusterZone:
 
     def _endpoint(self, label: bytes, cluster: bytes | None, name: bytes, folded: bytes, qtype: int) -> Decision:
         """An endpoint in front of a Service, whatever kind of Service but ExternalName; `cluster` is where it runs."""
-        row = self._row_behind(folded, skip=1 if cluster is None else 2)
+        row = self._row_at(folded[start_behind(folded, 1 if cluster is None else 2) :])
         if row is None or (self._bare and row.kind is not ServiceKind.HEADLESS):
             return NXDOMAIN
         slices = [
@@ -193,7 +194,8 @@ class ClusterZone:
 
     def _in_zone(self, pinned: list[bytes], name: bytes, folded: bytes, qtype: int) -> Decision:
         """What is in front of `_zone`: `pin` or `prefer`, and a topology zone, last label first."""
-        row = self._row_behind(folded, skip=1 + len(pinned))
+        start = start_behind(folded, 1 + len(pinned))
+        row = self._row_at(folded[start:])
         if row is None or row.kind is not ServiceKind.HEADLESS or pinned[:1] not in ([], [b"pin"], [b"prefer"]):
             return NXDOMAIN
         if len(pinned) < 2:
@@ -203,45 +205,40 @@ class ClusterZone:
         if pinned[0] == b"prefer" and not any(table for _, table in tables):
             tables = [(each, each.ready) for each in row.slices.values()]
         if qtype == numbers.SRV:
-            return srv(name, self._ttl, self._endpoint_targets(tables, behind(name, 1 + len(pinned))))
+            return srv(name, self._ttl, self._endpoint_targets(tables, name[start:], ports_of(row)))
         found = (address for _, table in tables for packed in table.values() for address in packed)
         return addresses(name, qtype, self._ttl, found)
 
-    def _port(self, port: bytes, protocol: bytes, name: bytes, folded: bytes, qtype: int) -> Decision:
+    def _port(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """`_port._protocol` in front of a Service; CoreDNS takes both without their underscores, too."""
-        row = self._row_behind(folded, skip=2)
+        second = start_behind(folded, 1)
+        start = start_behind(folded, 2)
+        row = self._row_at(folded[start:])
         if row is None:
             return NXDOMAIN
-        wanted = (port.removeprefix(b"_"), protocol.removeprefix(b"_"))
-        if not all(wanted) or not any(matches(each, *wanted) for each in ports_of(row)):
+        wanted = folded[1:second].removeprefix(b"_"), folded[second + 1 : start].removeprefix(b"_")
+        ports = [each for each in ports_of(row) if matches(each, *wanted)] if all(wanted) else ()
+        if not ports:
             return NXDOMAIN
-        if qtype != numbers.SRV:
-            return NODATA
-        return srv(name, self._ttl, self._service_targets(row, behind(name, 2), *wanted))
+        return self._srv(row, name, name[start:], ports) if qtype == numbers.SRV else NODATA
 
-    def _row_behind(self, folded: bytes, skip: int) -> IndexedService | None:
-        """The row of the Service behind the first `skip` labels, unless names in front of it can't exist."""
-        row = self._index.services.get(behind(folded, skip).removesuffix(self.services))
+    def _row_at(self, folded: bytes) -> IndexedService | None:
+        """The row of the Service of this name, unless names in front of it can't exist."""
+        row = self._index.services.get(folded.removesuffix(self.services))
         if row is None or row.kind is ServiceKind.EXTERNAL_NAME or not self._is_served(row):
             return None
         return row
 
-    def _service_targets(
-        self, row: IndexedService, base: bytes, port: bytes | None = None, protocol: bytes | None = None
-    ) -> Iterator[Target]:
-        """(target, packed address, port) of each pair that matches; `base` is the Service's name as it is spelled."""
+    def _srv(self, row: IndexedService, name: bytes, base: bytes, ports: Sequence[Port]) -> Decision:
+        """SRV for `name`; `ports` are of the row, and `base` is its name as it is spelled."""
         if row.kind is ServiceKind.CLUSTER_IP:
-            for each in ports_of(row):
-                if matches(each, port, protocol):
-                    yield from ((base, address, each.port) for address in (*row.v4, *row.v6))
-            return
-        yield from self._endpoint_targets([(each, each.ready) for each in row.slices.values()], base, port, protocol)
+            return srv_set(name, self._ttl, base, ports, (row.v4, row.v6))
+        tables = [(each, each.ready) for each in row.slices.values()]
+        return srv(name, self._ttl, self._endpoint_targets(tables, base, ports))
 
-    def _endpoint_targets(
-        self, tables: Iterable[Table], base: bytes, port: bytes | None = None, protocol: bytes | None = None
-    ) -> Iterator[Target]:
+    def _endpoint_targets(self, tables: Iterable[Table], base: bytes, ports: Sequence[Port]) -> Iterator[Target]:
         for indexed, table in tables:
-            matching = [each.port for each in indexed.slice.ports if matches(each, port, protocol)]
+            matching = [each.port for each in indexed.slice.ports if each in ports]
             for label, packed in table.items():
                 target = self.endpoint_labels(indexed, label) + base
                 yield from ((target, address, number) for address in packed for number in matching)

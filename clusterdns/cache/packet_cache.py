@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import struct
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from clusterdns.cache.lifetime import remaining_ttl
 from clusterdns.cache.views import ViewedTable, ViewsOf, no_views
@@ -165,7 +165,7 @@ class PacketCache:
         *,
         until: float,
         now: float,
-        tally: Tally,
+        tally: Callable[[], Tally],
         forget_at: float = math.inf,
     ) -> None:
         """Keep `answer`, if it was asked for before, as it is: until something changes, `until` or `forget_at` at most.
@@ -177,7 +177,7 @@ class PacketCache:
         leaves_at = min(until, forget_at, now + (PACKET_CACHE_SECONDS.default if until == math.inf else 1.0))
         if leaves_at <= now:
             return
-        entry = Entry(answer[2:], (), leaves_at, leaves_at, tally=tally)
+        entry = Entry(answer[2:], (), leaves_at, leaves_at, tally=tally())
         entry.ttls_hold_until = entry.renew_at = leaves_at
         self._watched.add(self._entries, self._keep(key, client, view, entry))
 

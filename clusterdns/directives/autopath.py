@@ -31,6 +31,7 @@ from clusterdns.search.denials import Denial, Denials
 from clusterdns.search.lists import UNKNOWN_VIEW, SearchList, SearchLists
 from clusterdns.search.synthesis import deny, synthesise
 from clusterdns.search.walk import Verdict, expansions, judge
+from clusterdns.wire import numbers
 from clusterdns.wire.names import is_at_or_below
 from clusterdns.wire.query import Query
 from clusterdns.wire.response import Response
@@ -89,6 +90,7 @@ class Autopath:
         """
         self.counters = AutopathCounters()
         self._zones = tuple(zones)
+        self._takes_all = numbers.ROOT in self._zones
         self._search_lists = search_lists
         self._trusted = tuple(trusted)
         self._clock = clock
@@ -110,7 +112,7 @@ class Autopath:
 
     async def _answer(self, request: Request, client: str) -> Reply:
         query = request.query
-        is_searched = any(is_at_or_below(query.folded, zone) for zone in self._zones)
+        is_searched = self._takes_all or any(is_at_or_below(query.folded, zone) for zone in self._zones)
         if not is_searched and not len(self._denials):
             return await self._following(request)
         known = self._search_lists.search_list_of(client)

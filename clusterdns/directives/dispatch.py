@@ -57,6 +57,7 @@ class Dispatcher:
         self.traffic = Traffic()
         self.packets = packets
         self._chains = dict(chains)
+        self._longest = max(map(len, chains), default=0)
         self._clock = clock
         self._transfers = frozenset(transfers)
         self._find = packets.find
@@ -135,6 +136,8 @@ class Dispatcher:
         """The longest zone at or above the name, and its chain."""
         chains = self._chains
         offset = 0
+        while folded[offset] and len(folded) - offset > self._longest:
+            offset += 1 + folded[offset]
         while True:
             zone = folded[offset:]
             chain = chains.get(zone)
@@ -177,7 +180,10 @@ class Dispatcher:
     def _keep(self, key: bytes, request: Request, reply: Reply, answer: bytes, now: float) -> None:
         """Let the packet cache have an answer."""
         response = reply.response
-        tally = self._tally(request, response.rcode, "cache", response.kind, len(answer))
+
+        def tally() -> Tally:
+            return self._tally(request, response.rcode, "cache", response.kind, len(answer))
+
         # What a walk found has one TTL throughout, which counts down.
         if reply.watched and not (reply.synthesised and reply.fresh_until < math.inf):
             if not reply.rotates:
@@ -202,7 +208,7 @@ class Dispatcher:
                 forget_at=reply.forget_at,
                 now=now,
                 rotates=reply.rotates,
-                tally=tally,
+                tally=tally(),
                 watched=reply.watched,
             )
 

@@ -22,6 +22,8 @@ from clusterdns.wire.query import HEADER, HEADER_BYTES, Query
 from clusterdns.wire.response import MAX_TTL, Kind, Response, kind_of
 
 _RECORD_HEAD = struct.Struct("!HHIH")
+_POINTER_AND_HEAD = struct.Struct("!HHHIH")
+_POINTER = 0xC000
 _SRV = struct.Struct("!HHH")
 _SOA_NUMBERS = struct.Struct("!IIIII")
 
@@ -165,16 +167,14 @@ def compose_response(
 ) -> Response:
     """What `read_response` makes of `compose`, without reading what was just written."""
     rcode &= numbers.RCODE
-    message, offsets = _write(query, rcode, flags, answer, authority, additional)
-    ttl = minimum = MAX_TTL
-    for section in (answer, authority, additional):
-        for record in section:
-            # "the most significant bit set as if the entire value received was zero" (RFC 2181 section 8).
-            ttl = min(ttl, record.ttl if record.ttl <= MAX_TTL else 0)
+    message, offsets, ttl = _write(query, rcode, flags, answer, authority, additional)
     qtype = query.qtype
     has_type = has_soa = False
     for record in answer:
-        has_type = has_type or record.rtype == qtype or qtype == numbers.ANY
+        if record.rtype == qtype or qtype == numbers.ANY:
+            has_type = True
+            break
+    minimum = MAX_TTL
     for record in authority:
         if record.rtype == numbers.SOA:
             has_soa = True
@@ -183,7 +183,7 @@ def compose_response(
     if kind is not Kind.ANSWER:
         ttl = min(ttl, minimum)
     question_end = HEADER_BYTES + len(query.name) + 4
-    return Response(message, question_end, tuple(offsets), ttl if offsets else 0, rcode, kind)
+    return Response(message, question_end, offsets, ttl if offsets else 0, rcode, kind)
 
 
 def compose_many(records: Iterable[Record], *, flags: int, size: int) -> Iterator[bytes]:
@@ -215,8 +215,8 @@ def _write(
     answer: Sequence[Record],
     authority: Sequence[Record],
     additional: Sequence[Record],
-) -> tuple[bytes, list[int]]:
-    """The message, and where its TTLs stand."""
+) -> tuple[bytes, tuple[int, ...], int]:
+    """The message, where its TTLs stand, and the lowest of them."""
     name = query.name
     message = bytearray(
         HEADER.pack(
@@ -230,22 +230,30 @@ def _write(
     )
     message += query.question
     offsets: list[int] = []
+    lowest = MAX_TTL
     # Nearly every owner is the name that was asked for, or stands above it: then one pointer says it.
+    own_place = HEADER_BYTES if len(name) > 1 else 0
     places: dict[bytes, int] | None = None
     for section in (answer, authority, additional):
-        for record in section:
-            owner = record.owner
-            if places is None and (place := _place_in_question(name, owner)):
-                message += (0xC000 | place).to_bytes(2, "big")
+        for owner, rtype, ttl, rdata, rclass in section:
+            if ttl < lowest or ttl > MAX_TTL:
+                # "the most significant bit set as if the entire value received was zero" (RFC 2181 section 8).
+                lowest = ttl if ttl <= MAX_TTL else 0
+            place = 0
+            if places is None:
+                place = own_place if owner is name else _place_in_question(name, owner)
+            if place:
+                offsets.append(len(message) + 6)
+                message += _POINTER_AND_HEAD.pack(_POINTER | place, rtype, rclass, ttl, len(rdata))
             else:
                 if places is None:
                     places = {}
                     _remember(places, name, HEADER_BYTES)
                 _write_owner(message, places, owner)
-            offsets.append(len(message) + 4)
-            message += _RECORD_HEAD.pack(record.rtype, record.rclass, record.ttl, len(record.rdata))
-            message += record.rdata
-    return bytes(message), offsets
+                offsets.append(len(message) + 4)
+                message += _RECORD_HEAD.pack(rtype, rclass, ttl, len(rdata))
+            message += rdata
+    return bytes(message), tuple(offsets), lowest
 
 
 def _place_in_question(name: bytes, owner: bytes) -> int:
@@ -268,7 +276,7 @@ def _write_owner(message: bytearray, places: dict[bytes, int], owner: bytes) -> 
         known = places.get(owner[offset:])
         if known is not None:
             message += owner[:offset]
-            message += (0xC000 | known).to_bytes(2, "big")
+            message += (_POINTER | known).to_bytes(2, "big")
             break
         offset += 1 + length
     else:

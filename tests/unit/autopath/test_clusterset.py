@@ -79,6 +79,7 @@ NXDOMAIN = [
     f"10-1-0-3.east.{DB} A",
     # Without underscores it is an endpoint and its cluster.
     f"http.tcp.{DB} SRV",
+    f"_http.tcp.{DB} SRV",
     f"_udp.{DB} A",
     f"1-2-3-4.shop.pod.{SET} A",
     f"shop.pod.{SET} A",

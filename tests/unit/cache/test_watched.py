@@ -21,7 +21,7 @@ def caching(watched: Watched, capacity: int = 10) -> PacketCache:
 
 
 def put(cache: PacketCache, *, key: bytes = KEY, view: bytes | None = None, until: float = math.inf) -> None:
-    cache.put_watched(key, CLIENT, view, ANSWER, until=until, now=100.0, tally=Tally())
+    cache.put_watched(key, CLIENT, view, ANSWER, until=until, now=100.0, tally=Tally)
 
 
 # Until when the answer is true at the most, and when it leaves though nothing changed.
