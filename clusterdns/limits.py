@@ -148,6 +148,7 @@ KUBE_BACKOFF_SECONDS = Limit("first pause after a failed request", 0.8, 0.1, 60,
 KUBE_BACKOFF_MAXIMUM_SECONDS = Limit(
     "longest pause after failed requests", 30, 1, 600, "seconds", "client-go reflector"
 )
+KUBE_FAILURES = Limit("failures in a row until a first list is not waited for", 3, 1, 100, "failures", "this project")
 
 # Corefile.
 PORT = Limit("port", 53, 0, 65535, "", "RFC 768 (0: any free port)")

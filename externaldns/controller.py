@@ -14,26 +14,26 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.leader import Alone, Leadership
-from clusterdns.kube.store import Store
 from clusterdns.limits import EXTERNALDNS_BATCH_NAMES, EXTERNALDNS_HUNG_SECONDS
 from externaldns.changes import ChangeResult, NameChange
 from externaldns.domain_filter import DomainFilter, Zones
 from externaldns.guard import DeleteGuard, DeleteLimits
 from externaldns.measurements import Measurements, count_types
+from externaldns.mistakes import Mistakes
 from externaldns.ownership import Registry
 from externaldns.plan import DEFAULT_MANAGED_TYPES, Outdone, Scope, Skipped, calculate
 from externaldns.policy import Policy, sync
 from externaldns.providers.provider import Provider, Snapshot
-from externaldns.record import Endpoint
+from externaldns.record import Endpoint, RecordKey
+from externaldns.sources import readiness
 from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import Collected, Source
 from externaldns.sources.wanted import WantedRecords
+from externaldns.sparing import Doubts, spare
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +107,10 @@ class Controller:
         self._unseen = False
         """Whether objects have changed that were not asked again."""
         self._told_change: Callable[[], None] = lambda: None
+        self._mistakes = Mistakes()
+        self._kept: dict[RecordKey, Endpoint] = {}
+        """Records that stay although nobody asks for them: see `externaldns.sparing`."""
+        self.measured.sources = tuple(source.name for source in sources)
         self._wanted = WantedRecords(sources, self._rules.shaping, self._object_changed)
 
     async def run_once(self, between: Callable[[], Awaitable[None]] | None = None) -> Outcome:
@@ -136,16 +140,25 @@ class Controller:
         their time, or, with `objects`, objects have changed. The provider's error if it can't be asked.
         """
         self._require_synced()
-        return self._guard.waiting > 0 or (objects and self._unseen) or await self._provider.changed()
+        settled = self.measured.left_out == self.left_out().keys()
+        return self._guard.waiting > 0 or (objects and self._unseen) or not settled or await self._provider.changed()
 
     def on_change(self, told: Callable[[], None]) -> None:
         """Call `told` when objects have changed: `dirty_names` then says which names that may concern."""
         self._told_change = told
 
     def dirty_names(self) -> set[str]:
-        """Ask the objects that have changed anew; return the names that they asked for, before or now."""
+        """Ask the objects that have changed anew; return the names that they asked for, before or now, and those of
+        records that need not be kept any longer.
+        """
         self._unseen = False
-        return self._wanted.take_dirty()
+        names = self._wanted.take_dirty()
+        invalid = self._wanted.invalid()
+        self.measured.invalid = Counter((each.record_type.lower(), source) for source, each in invalid)
+        if news := self._mistakes.news(each for _, each in invalid):
+            self._report(news, {})
+        doubts = self._doubts()
+        return names | {record.dns_name for record in self._kept.values() if not doubts.keeps(record)}
 
     def _object_changed(self) -> None:
         self._unseen = True
@@ -160,20 +173,28 @@ class Controller:
         await self._provider.read()
 
     async def wait_synced(self, look: Callable[[], None] = lambda: None) -> None:
-        """Return as soon as all stores are synced; `look` is called now and then until they are."""
-        for store in self._stores():
-            while not store.synced:
-                look()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(EXTERNALDNS_HUNG_SECONDS.default / 10):
-                        await store.wait_synced()
+        """Return as soon as there is enough to go on; `look` is called now and then until there is."""
+        stores = [store for source in self._sources for store in source.stores]
+        while self.not_synced():
+            look()
+            missing = [store for store in stores if not store.synced]
+            waits = (store.wait_synced() if store.refused else store.wait_settled() for store in missing)
+            tasks = [asyncio.create_task(wait) for wait in waits]
+            try:
+                await asyncio.wait(
+                    tasks, timeout=EXTERNALDNS_HUNG_SECONDS.default / 10, return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                for task in tasks:
+                    task.cancel()
 
     def not_synced(self) -> list[str]:
-        """Return the kinds of objects that have not been listed whole yet."""
-        return sorted({store.kind for store in self._stores() if not store.synced})
+        """Return the kinds of objects that must be listed whole before anything is changed."""
+        return readiness.awaited(self._sources)
 
-    def _stores(self) -> list[Store[Any]]:
-        return [store for source in self._sources for store in source.stores]
+    def left_out(self) -> dict[str, str]:
+        """Return the sources that can't be read, and why."""
+        return readiness.unreadable(self._sources)
 
     def _require_synced(self) -> None:
         if missing := self.not_synced():
@@ -189,7 +210,8 @@ class Controller:
         rules, full = self._rules, names is None
         zones = self._zones = Zones(snapshot.zones)
         view = self._registry.read(snapshot.records, zones.find)
-        wanted = self._wanted.endpoints(names)
+        left_out = self.left_out()
+        wanted = self._wanted.endpoints(names, left_out)
         desired = await self._provider.adjust(wanted.endpoints)
         considered: Callable[[str], bool] | None = None if names is None else frozenset(names).__contains__
 
@@ -202,16 +224,20 @@ class Controller:
         plan = calculate(view.endpoints, desired, scope, rules.policy)
         if full:
             self._owned = self._count_owned(view.endpoints, scope)
-        guarded = self._guard.check(plan.changes, zones.find, self._owned, self._clock(), considered)
+        spared = spare(plan.changes, self._doubts())
+        guarded = self._guard.check(spared.changes, zones.find, self._owned, self._clock(), considered)
         attached = view.attach(guarded.changes, sweep=scope if full and rules.policy is sync else None)
         skipped = plan.skipped + attached.skipped
         if full:
             self._measure(view.endpoints, wanted, zones, skipped)
             outside = [each.dns_name for each in desired if not zones.find(each.dns_name)]
-            self._tell_left_out(skipped, plan.outdone, outside, guarded.stopped)
+            self._tell_left_out(skipped, plan.outdone, outside, {*guarded.stopped.values(), *_say(left_out)})
         else:
             for words in guarded.stopped.values():
                 self._warn_once(words)
+        kept = {key: record for key, record in self._kept.items() if considered is not None and not considered(key[0])}
+        self._kept = kept | {record.key: record for record in spared.kept}
+        self.measured.kept, self.measured.left_out = len(self._kept), frozenset(left_out)
         self.measured.deletions_waiting = guarded.waiting
         return await self._apply(attached.changes, changed_at, between)
 
@@ -243,6 +269,9 @@ class Controller:
             self._report(results, changed_at)
         return Outcome(tuple(changed), failed)
 
+    def _doubts(self) -> Doubts:
+        return Doubts.about((each for _, each in self._wanted.invalid()), readiness.readable_kinds(self._sources))
+
     def _count_owned(self, records: Iterable[Endpoint], scope: Scope) -> Counter[str]:
         ours = (record for record in records if not scope.owner_id or record.owner == scope.owner_id)
         return Counter(
@@ -258,7 +287,6 @@ class Controller:
         measured.source_endpoints, measured.registry_endpoints = len(wanted.endpoints), len(current)
         measured.source_records, measured.registry_records = count_types(wanted.endpoints), count_types(current)
         measured.verified_records = count_types(each for each in wanted.endpoints if each.key in held)
-        measured.invalid = Counter((endpoint.record_type.lower(), name) for name, endpoint in wanted.invalid)
         measured.duplicates = Counter((endpoint.record_type.lower(), name) for name, endpoint in wanted.duplicates)
         measured.skipped = Counter(
             (skip.record_type.lower(), self._registry.owner_id, skip.foreign_owner, zones.find(skip.name))
@@ -270,10 +298,10 @@ class Controller:
         skipped: Sequence[Skipped],
         outdone: Sequence[Outdone],
         outside: Sequence[str],
-        stopped: Mapping[str, str],
+        besides: Collection[str],
     ) -> None:
         """Warn of what is wanted and not done; once, not in every run."""
-        reasons = {f"{name} is left out: no zone that is managed here holds it" for name in outside}
+        reasons = {*besides, *(f"{name} is left out: no zone that is managed here holds it" for name in outside)}
         for skip in skipped:
             holder = f"{skip.foreign_owner!r} owns it" if skip.foreign_owner else "no controller made it"
             reasons.add(f"{skip.name} {skip.record_type} is left alone: {holder}")
@@ -282,7 +310,6 @@ class Controller:
             reasons.add(
                 f"{wish.resource} does not get {wish.dns_name} {wish.record_type}: {winner.resource} has the name"
             )
-        reasons |= set(stopped.values())
         for reason in sorted(reasons - self._told):
             logger.warning("%s", reason)
         self._told = frozenset(reasons)
@@ -291,3 +318,7 @@ class Controller:
         if words not in self._told:
             logger.warning("%s", words)
             self._told |= {words}
+
+
+def _say(left_out: Mapping[str, str]) -> set[str]:
+    return {f"source {name} can't be read, and its records stay as they are: {why}" for name, why in left_out.items()}

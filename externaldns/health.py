@@ -34,13 +34,17 @@ class Health:
         hung = since > EXTERNALDNS_HUNG_SECONDS.default
         measured = self.controller.measured
         missing = self.controller.not_synced()
+        objects = "not listed yet: " + ", ".join(missing) if missing else "synced"
+        for name, why in self.controller.left_out().items() if not missing else ():
+            objects += f"; source {name} can't be read: {why}"
         synced = f"{self.wall_clock() - measured.last_sync:.0f} s ago" if measured.last_sync else "never"
         lines = [
             f"hung: the loop has not come round for {since:.0f} s" if hung else "OK",
             f"election: {self.role()}",
-            f"objects: {'not listed yet: ' + ', '.join(missing) if missing else 'synced'}",
+            f"objects: {objects}",
             f"last good run: {synced}; failed runs since: {measured.consecutive_errors}",
             *([f"last failure: {measured.last_error}"] if measured.last_error else []),
             f"names that fail: {self.loop.failing}; deletions held back: {measured.deletions_waiting}",
+            f"records kept against a mistake or a source that can't be read: {measured.kept}",
         ]
         return (503 if hung else 200), "text/plain; charset=utf-8", ("\n".join(lines) + "\n").encode()

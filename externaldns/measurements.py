@@ -49,6 +49,11 @@ class Measurements:
     """Endpoints that say nothing that another one does not, by (record type, source)."""
     deletions_waiting: int = 0
     """Deletions that the guard holds back."""
+    kept: int = 0
+    """Records that stay because what is asked for instead can't be a record, or because a source can't be read."""
+    left_out: frozenset[str] = frozenset()
+    """Sources that can't be read."""
+    sources: tuple[str, ...] = ()
 
     def run_succeeded(self, wall: float, *, changed: bool) -> None:
         """A run ended at `wall` with every record as it should be."""
@@ -157,6 +162,20 @@ def export(registry: CollectorRegistry, measured: Measurements) -> None:
             "Deletions that the guard holds back.",
             (),
             one(lambda: measured.deletions_waiting),
+        ),
+        Source(
+            "gauge",
+            "clusterdns_externaldns_records_kept",
+            "Records that stay because what is asked for instead is a mistake, or because their source can't be read.",
+            (),
+            one(lambda: measured.kept),
+        ),
+        Source(
+            "gauge",
+            "clusterdns_externaldns_source_left_out",
+            "1 for a source that can't be read, whose records stay as they are; otherwise 0.",
+            ("source_type",),
+            lambda: [((name,), float(name in measured.left_out)) for name in measured.sources],
         ),
         Source(
             "counter",

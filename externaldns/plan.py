@@ -154,11 +154,11 @@ def _plan_row(row: _Row, strangers: Mapping[str, str], scope: Scope, found: _Fou
         elif foreign:
             if record_type in moving:
                 found.update.append((old, new.with_label(OWNER_LABEL, scope.owner_id)))
-            elif _differs(old, new):
+            elif differs(old, new):
                 found.skipped.append(Skipped(old.dns_name, record_type, old.owner))
         elif not (rest := _beside_others(new, scope)).targets:
             found.delete.append(old)
-        elif _differs(old, rest):
+        elif differs(old, rest):
             found.update.append((old, rest.with_label(OWNER_LABEL, old.owner) if old.owner else rest))
     found.outdone += _outdone(row.candidates, winners)
 
@@ -194,7 +194,7 @@ def _outdone(wishes: list[Endpoint], winners: Mapping[str, Endpoint]) -> list[Ou
         return []
     least = winners[min(winners)]
     lost = ((wish, winners.get(wish.record_type, least)) for wish in sorted(wishes, key=rank))
-    return [Outdone(wish, winner) for wish, winner in lost if _differs(winner, wish)]
+    return [Outdone(wish, winner) for wish, winner in lost if differs(winner, wish)]
 
 
 def _beside_others(new: Endpoint, scope: Scope) -> Endpoint:
@@ -246,7 +246,8 @@ def _in_scope(endpoints: Iterable[Endpoint], scope: Scope) -> Iterable[Endpoint]
             yield endpoint if name == endpoint.dns_name else replace(endpoint, dns_name=name)
 
 
-def _differs(old: Endpoint, new: Endpoint) -> bool:
+def differs(old: Endpoint, new: Endpoint) -> bool:
+    """Tell whether a record that is `old` must be written to be `new`."""
     return (
         (new.ttl is not None and new.ttl != old.ttl)
         or not same_targets(old.targets, new.targets)

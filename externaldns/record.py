@@ -34,6 +34,9 @@ RECORD_TYPES = ("A", "AAAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT")
 
 _ADDRESS_VERSIONS = {"A": 4, "AAAA": 6}
 
+_NUMBERS_BEFORE_NAME = {"CNAME": 0, "NS": 0, "PTR": 0, "MX": 1, "SRV": 3}
+"""How many numbers stand before the name in the targets of the types that point at one."""
+
 RecordKey = tuple[str, str, str]
 """(name, record type, set identifier)."""
 
@@ -114,7 +117,11 @@ def suitable_type(target: str) -> str:
 
 def find_fault(endpoint: Endpoint) -> str | None:
     """Return why `endpoint` can't be a DNS record, as a sentence for the log; None if it can."""
-    name = endpoint.dns_name
+    return find_name_fault(endpoint.dns_name) or _find_target_fault(endpoint)
+
+
+def find_name_fault(name: str) -> str | None:
+    """Return why `name` can't be the name of a record; None if it can."""
     # RFC 1035 section 2.3.4: labels 63 octets or less, names 255 or less: 253 in text.
     if not name or len(name) > NAME_BYTES.maximum - 2:
         return f"the name has {len(name)} characters; 1 to {NAME_BYTES.maximum - 2:g} are allowed"
@@ -123,6 +130,10 @@ def find_fault(endpoint: Endpoint) -> str | None:
             return f"label {label!r} has {len(label)} characters; 1 to {LABEL_BYTES.maximum:g} are allowed"
     if not name.isascii() or not all(32 < ord(char) < 127 for char in name):
         return "the name has characters that no DNS name can have"
+    return None
+
+
+def _find_target_fault(endpoint: Endpoint) -> str | None:
     if not endpoint.targets or "" in endpoint.targets:
         return "a target is empty"
     if endpoint.record_type not in RECORD_TYPES:
@@ -131,6 +142,25 @@ def find_fault(endpoint: Endpoint) -> str | None:
     for target in endpoint.targets:
         if version is not None and suitable_type(target) != endpoint.record_type:
             return f"{target!r} is no IPv{version} address"
-    if endpoint.record_type == "CNAME" and normalize_target(endpoint.targets[0]) == name:
+        if (numbers := _NUMBERS_BEFORE_NAME.get(endpoint.record_type)) is not None and (
+            fault := _find_pointer_fault(target, numbers)
+        ):
+            return f"{target!r}: {fault}"
+    if endpoint.record_type == "CNAME" and normalize_target(endpoint.targets[0]) == endpoint.dns_name:
         return "the CNAME points at itself"
     return None
+
+
+def _find_pointer_fault(target: str, numbers: int) -> str | None:
+    """Return why `target` can't be the value of a type that has `numbers` numbers, and then a name."""
+    *before, name = target.split(" ")
+    if len(before) != numbers or not all(word.isdecimal() and int(word) < 2**16 for word in before):
+        return f"{numbers} numbers below 65536 and a name are needed" if numbers else "a name has no spaces"
+    # RFC 2782: "A Target of "." means that the service is decidedly not available"; RFC 7505: the same of MX.
+    if numbers and name == ".":
+        return None
+    # RFC 1123 section 2.1: "a valid host name can never have the dotted-decimal form #.#.#.#, since at least the
+    # highest-level component label will be alphabetic."
+    if name.removesuffix(".").rpartition(".")[2].isdecimal():
+        return "neither an address nor a name"
+    return find_name_fault(normalize_name(name))

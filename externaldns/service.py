@@ -53,7 +53,7 @@ from externaldns.assembly import (
 )
 from externaldns.changes import ChangeResult
 from externaldns.config import Config
-from externaldns.controller import NotSynced
+from externaldns.controller import Controller, NotSynced
 from externaldns.health import Health
 from externaldns.loop import ControlLoop
 from externaldns.measurements import Measurements, export
@@ -216,8 +216,8 @@ class _Followers:
         self.recorder: EventRecorder | None = None
         self.propagation: PropagationCheck | None = None
         safety = config.safety
-        # There is nobody to post to where objects come from a folder.
-        posts = bool(safety.events) and config.cluster.manifests is None
+        # There is nobody to post to where objects come from a folder, and a dry run makes nothing to tell of.
+        posts = bool(safety.events) and config.cluster.manifests is None and not config.control.dry_run
         if posts:
             self.recorder = EventRecorder(server, "external-dns", identity())
             self.work.append(self.recorder.run())
@@ -241,13 +241,13 @@ async def _run(loop: ControlLoop) -> int:
     return 0
 
 
-async def _run_once(controller: Any, loop: ControlLoop) -> int:
+async def _run_once(controller: Controller, loop: ControlLoop) -> int:
     # If time is up, the run itself refuses, and says which store is missing.
     with suppress(TimeoutError):
         async with asyncio.timeout(ONCE_SYNC_SECONDS):
             await controller.wait_synced()
     outcome = await loop.run_full()
-    return 0 if outcome is not None and not outcome.failed else 1
+    return 0 if outcome is not None and not outcome.failed and not controller.left_out() else 1
 
 
 async def _first_of(

@@ -27,6 +27,7 @@ from clusterdns.limits import (
     KUBE_BACKOFF_MAXIMUM_SECONDS,
     KUBE_BACKOFF_SECONDS,
     KUBE_COMPARE_SECONDS,
+    KUBE_FAILURES,
     KUBE_WATCH_BRIEF_SECONDS,
     KUBE_WATCH_SECONDS,
     KUBE_WATCH_SILENCE_SECONDS,
@@ -234,6 +235,9 @@ class Reflector:
             if error.status == 404 and self._optional and not self._store.synced:
                 self._store.keep(frozenset())
         self.trouble = str(error)
+        # 403, 404: it may stay so for ever. Anything else may pass, unless it goes on.
+        if not self._store.synced and (error.status in (403, 404) or self._failures >= KUBE_FAILURES.default):
+            self._store.refused = self.trouble
         self._pause = self._backoff()
 
     def _start_over(self) -> None:

@@ -47,6 +47,8 @@ class Store(Generic[T]):
     def __init__(self, kind: str, form: Callable[[Any], T] = _as_it_is) -> None:
         self.kind = kind
         self._synced = asyncio.Event()
+        self._refused = ""
+        self._settled = asyncio.Event()
         self._form = form
         # By namespace, then by name: a tuple of both as a key would be a fifth of what a pod costs.
         self._objects: dict[str, dict[str, T]] = {}
@@ -60,12 +62,28 @@ class Store(Generic[T]):
     def synced(self, synced: bool) -> None:
         if synced:
             self._synced.set()
+            self._settled.set()
         else:
             self._synced.clear()
+            self._settled.clear()
+
+    @property
+    def refused(self) -> str:
+        """Why the first whole list is not to be had at present; "" while it may come, and when it is in."""
+        return "" if self.synced else self._refused
+
+    @refused.setter
+    def refused(self, why: str) -> None:
+        self._refused = why
+        self._settled.set()
 
     async def wait_synced(self) -> None:
         """Return as soon as the first whole list is in."""
         await self._synced.wait()
+
+    async def wait_settled(self) -> None:
+        """Return as soon as the first whole list is in, or it shows that it is not to be had."""
+        await self._settled.wait()
 
     def __len__(self) -> int:
         return sum(map(len, self._objects.values()))

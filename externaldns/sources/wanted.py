@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from clusterdns.kube.objects import Key, KubeObject
 from clusterdns.kube.store import Store
-from externaldns.record import Endpoint
+from externaldns.record import Endpoint, find_fault
 from externaldns.sources.shaping import Shaping
-from externaldns.sources.source import Collected, Source, merge, order, told_fault
+from externaldns.sources.source import Collected, Source, merge, order
 
 Asker = tuple[int, Key]
 """A source, by its place in the list, and the key of an object that asks for records."""
@@ -51,13 +51,20 @@ class WantedRecords:
             names |= self._ask(asker)
         return names
 
-    def endpoints(self, names: Iterable[str] | None = None) -> Collected:
-        """Return what is wanted under `names`, or altogether, as of the last `take_dirty`."""
+    def invalid(self) -> list[tuple[str, Endpoint]]:
+        """Return all that is asked for and can't be a record, each with its source."""
+        return [
+            (self._sources[number].name, each) for (number, _), some in sorted(self._invalid.items()) for each in some
+        ]
+
+    def endpoints(self, names: Iterable[str] | None = None, without: Collection[str] = ()) -> Collected:
+        """Return what is wanted under `names`, or altogether, as of the last `take_dirty`; not by sources `without`."""
         askers = self._asked if names is None else {asker for name in names for asker in self._askers.get(name, ())}
         chosen = None if names is None else set(names)
         by_source: dict[int, list[Endpoint]] = {}
+        left_out = {number for number, source in enumerate(self._sources) if source.name in without}
         # Sorted, so that what is wanted does not depend on the order of events.
-        for asker in sorted(askers):
+        for asker in sorted(asker for asker in askers if asker[0] not in left_out):
             by_source.setdefault(asker[0], []).extend(
                 each for each in self._asked[asker] if chosen is None or each.dns_name in chosen
             )
@@ -66,12 +73,7 @@ class WantedRecords:
         duplicates = [
             (self._sources[number].name, each) for number, found in merged.items() for each in found.duplicates
         ]
-        invalid = [
-            (self._sources[number].name, each)
-            for (number, _), some in sorted(self._invalid.items())
-            for each in some
-            if chosen is None or each.dns_name in chosen
-        ]
+        invalid = [(name, each) for name, each in self.invalid() if chosen is None or each.dns_name in chosen]
         return Collected(tuple(endpoints), tuple(invalid), tuple(duplicates))
 
     def _follow(self, number: int, source: Source, store: Store[KubeObject]) -> None:
@@ -86,7 +88,7 @@ class WantedRecords:
     def _ask(self, asker: Asker) -> set[str]:
         number, key = asker
         found = list(self._shaping.shape(self._sources[number].endpoints_of(key)))
-        faulty = [told_fault(endpoint) for endpoint in found]
+        faulty = [find_fault(endpoint) is not None for endpoint in found]
         asked = tuple(endpoint for endpoint, fault in zip(found, faulty, strict=True) if not fault)
         invalid = tuple(endpoint for endpoint, fault in zip(found, faulty, strict=True) if fault)
         old = self._asked.pop(asker, ())

@@ -58,6 +58,7 @@ def test_it_says_what_it_waits_for() -> None:
         "objects: not listed yet: EndpointSlice, Node, Pod, Service",
         "last good run: never; failed runs since: 0",
         "names that fail: 0; deletions held back: 0",
+        "records kept against a mistake or a source that can't be read: 0",
     ]
     for store in (cluster.services, cluster.endpoint_slices, cluster.pods, cluster.nodes):
         store.replace(())

@@ -199,6 +199,29 @@ def test_trouble(acts: list[Act], trouble: str) -> None:
         assert reflector.trouble == ""
 
 
+@pytest.mark.parametrize(
+    ("acts", "refused"),
+    [
+        ([], ""),
+        ([failed(403, "Forbidden")], "403 Forbidden"),
+        ([failed(404)], "404"),
+        ([failed(500)], ""),
+        ([failed(0), failed(0)], ""),
+        ([failed(0), failed(503), failed(500)], "500"),
+        ([failed(403), streamed("a")], ""),
+        ([failed(403), NOT_STREAMED, listed("a", more="c1")], "403"),
+        ([streamed("a"), failed(403)], ""),
+    ],
+)
+def test_why_a_first_list_is_not_waited_for(acts: list[Act], refused: str) -> None:
+    store = Cluster().store("Pod")
+    reflector = Reflector(store, lambda: 0.0)
+    for act in acts:
+        next_request(reflector)
+        act(reflector)
+    assert (refused in store.refused) if refused else (store.refused == "")
+
+
 def test_dice_spread_watches_and_pauses() -> None:
     reflector = Reflector(Cluster().store("Pod"), lambda: 0.5)
     listed("a")(reflector)

@@ -1,0 +1,39 @@
+"""Which sources can be read: what a run waits for, and what it goes on without. Reads stores; no I/O, no clock.
+
+A source waits until each of its stores has been listed whole: what is missing in one would be deleted. Where that can't
+be had (a custom resource that is not installed, a right that is not given), the other sources go on, and the records
+of this one stay as they are (`externaldns.sparing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from externaldns.sources.source import Source
+
+
+def awaited(sources: Sequence[Source]) -> list[str]:
+    """Return the kinds of objects that must be listed before anything is changed; none if there is enough to go on."""
+    missing = [store for source in sources for store in source.stores if not store.synced]
+    if all(store.refused for store in missing) and len(unreadable(sources)) < len(sources):
+        return []
+    return sorted({store.kind for store in missing})
+
+
+def unreadable(sources: Iterable[Source]) -> dict[str, str]:
+    """Return, by the name of each source that can't be read now, what is missing and why."""
+    found: dict[str, str] = {}
+    for source in sources:
+        missing = sorted({(store.kind, store.refused) for store in source.stores if not store.synced})
+        if missing:
+            found[source.name] = ", ".join(f"{kind} ({why})" if why else kind for kind, why in missing)
+    return found
+
+
+def readable_kinds(sources: Iterable[Source]) -> frozenset[str] | None:
+    """Return the words that the `resource` labels of the sources that can be read begin with; None if all can."""
+    sources = tuple(sources)
+    missing = unreadable(sources)
+    if not missing:
+        return None
+    return frozenset(source.name.removeprefix("gateway-") for source in sources if source.name not in missing)
