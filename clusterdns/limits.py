@@ -140,6 +140,7 @@ KUBE_WATCH_BRIEF_SECONDS = Limit("watch closed at once", 1, 0, 60, "seconds", "c
 KUBE_WATCH_LINE_BYTES = Limit(
     "one watch event", 16777216, 1048576, 268435456, "bytes", "this project: etcd holds objects of up to 1.5 MB"
 )
+KUBE_READ_BYTES = Limit("bytes of a watch read ahead", 65536, 4096, 16777216, "bytes", "this project, measured")
 KUBE_TURN_SECONDS = Limit(
     "events of a watch before queries get their turn", 0.001, 0.0001, 1, "seconds", "this project, measured"
 )
