@@ -39,10 +39,12 @@ def costs(synthetic: SyntheticCluster) -> list[tuple[str, int, int]]:
     def fill(kind: str, plural: str) -> Callable[[], None]:
         def run() -> None:
             number, make = synthetic.objects(plural)
+            store = cluster.store(kind)
             for each in range(number):
-                event = decode_event(kind, b'{"type":"ADDED","object":%s}' % make(each), print)
+                line = b'{"type":"ADDED","object":%s}' % make(each)
+                event = decode_event(kind, line, print, store.form and store.form.from_raw)
                 assert isinstance(event, Put)
-                cluster.store(kind).put(event.object)
+                store.take(event.object)
 
         return run
 

@@ -1,6 +1,7 @@
 """Bytes from an API server, or documents from a manifest, to trimmed objects.
 
-API server: list pages and watch lines (bytes) -> here -> reflector -> store.
+API server: list pages and watch lines (bytes) -> here -> reflector -> store. `trim`, where it is given, makes of raw
+            objects what the store keeps; without it they are trimmed as the kind's objects are.
 Manifests:  documents (what YAML or JSON makes of them) -> here -> ManifestFolder -> store.
 Pure: no I/O, no clock. The only error is MalformedObject, whatever the input.
 """
@@ -8,14 +9,14 @@ Pure: no I/O, no clock. The only error is MalformedObject, whatever the input.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.kinds import KINDS, Kind
-from clusterdns.kube.objects import Key, KubeObject
+from clusterdns.kube.objects import Key, KubeObject, Named
 from clusterdns.kube.raw import (
     RawBookmark,
     RawChange,
@@ -50,7 +51,7 @@ class MalformedObject(ClusterDNSError):
 class Put(Struct, frozen=True):
     """ADDED or MODIFIED: the object as it is now; `resource_version` is that of the change."""
 
-    object: KubeObject
+    object: Named
     resource_version: str
 
 
@@ -89,13 +90,17 @@ Event = Put | Delete | Bookmark | Failure | Unreadable
 class Page(Struct, frozen=True):
     """One page of a list; `continue_token` is empty on the last one. Objects are decoded as they are taken."""
 
-    objects: Iterator[KubeObject | Unreadable]
+    objects: Iterator[Named | Unreadable]
     resource_version: str
     continue_token: str
 
 
 # "sendInitialEvents=true ... the server sends a synthetic Bookmark event, with a annotation to indicate the end".
 _ENDS_LIST = "k8s.io/initial-events-end"
+
+
+Trim = Callable[[Any, Note], Named]
+"""From raw to what is wanted of it."""
 
 
 class _Codec(Struct):
@@ -135,7 +140,7 @@ _STATUS = msgspec.json.Decoder(RawStatus)
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def decode_page(kind: str, body: bytes, note: Note) -> Page:
+def decode_page(kind: str, body: bytes, note: Note, trim: Trim | None = None) -> Page:
     """Decode one page of a list of `kind`.
 
     Raises MalformedObject if the body as a whole is no list.
@@ -144,11 +149,13 @@ def decode_page(kind: str, body: bytes, note: Note) -> Page:
         page = _PAGE.decode(body)
     except _UNDECODABLE as error:
         raise MalformedObject(f"list of {kind}: {_explain(error)}") from None
-    objects = _decode_items(kind, page.items or (), note)
+    objects = _decode_items(kind, page.items or (), note, trim)
     return Page(objects, page.metadata.resource_version, page.metadata.continue_token)
 
 
-def _decode_items(kind: str, items: Iterable[msgspec.Raw], note: Note) -> Iterator[KubeObject | Unreadable]:
+def _decode_items(
+    kind: str, items: Iterable[msgspec.Raw], note: Note, trim: Trim | None
+) -> Iterator[Named | Unreadable]:
     codec = _CODECS[kind]
     for raw in items:
         try:
@@ -156,10 +163,13 @@ def _decode_items(kind: str, items: Iterable[msgspec.Raw], note: Note) -> Iterat
         except _UNDECODABLE:
             yield _unreadable(kind, codec, raw)
             continue
-        yield _trim(kind, codec, item, note) if item.metadata.name else _unreadable(kind, codec, raw)
+        if item.metadata.name:
+            yield _trimmed(kind, trim or codec.trim, item, note)
+        else:
+            yield _unreadable(kind, codec, raw)
 
 
-def decode_event(kind: str, line: bytes, note: Note) -> Event:
+def decode_event(kind: str, line: bytes, note: Note, trim: Trim | None = None) -> Event:
     """Decode one line of a watch of `kind`. Raises MalformedObject if the line is no watch event at all."""
     codec = _CODECS[kind]
     try:
@@ -169,7 +179,7 @@ def decode_event(kind: str, line: bytes, note: Note) -> Event:
         return _decode_other_event(kind, codec, line)
     meta = change.object.metadata
     if change.type in ("ADDED", "MODIFIED") and meta.name:
-        return Put(_trim(kind, codec, change.object, note), meta.resource_version or "")
+        return Put(_trimmed(kind, trim or codec.trim, change.object, note), meta.resource_version or "")
     if change.type == "DELETED" and meta.name:
         return Delete((meta.namespace or "", meta.name), meta.resource_version or "")
     return _decode_other_event(kind, codec, line)
@@ -280,16 +290,19 @@ def _convert(kind: Kind, document: dict[Any, Any], note: Note) -> KubeObject:
         raise MalformedObject(f"{kind.name}: metadata.name is missing")
     if kind.namespaced and not raw.metadata.namespace:
         raw.metadata.namespace = "default"
-    return _trim(kind.name, codec, raw, note)
+    return _trimmed(kind.name, codec.trim, raw, note)
 
 
-def _trim(kind: str, codec: _Codec, raw: Any, note: Note) -> KubeObject:
+Made = TypeVar("Made", bound=Named)
+
+
+def _trimmed(kind: str, trim: Callable[[Any, Note], Made], raw: Any, note: Note) -> Made:
     meta = raw.metadata
 
     def note_with_object(text: str) -> None:
         note(f"{kind} {meta.namespace + '/' if meta.namespace else ''}{meta.name}: {text}")
 
-    return codec.trim(raw, note_with_object)
+    return trim(raw, note_with_object)
 
 
 def _explain(error: Exception) -> str:

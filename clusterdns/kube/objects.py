@@ -111,6 +111,10 @@ class ServiceImport(KubeObject, frozen=True, gc=False, kw_only=True):
     ports: tuple[ServicePort, ...] = ()
 
 
+FINISHED = ("Succeeded", "Failed")
+"""The phases of pods that have run to their end."""
+
+
 class Pod(KubeObject, frozen=True, gc=False, kw_only=True):
     """A Pod. `ips` is status.podIPs (status.podIP where only that is set), canonical text, may be empty."""
 
@@ -133,7 +137,7 @@ class Pod(KubeObject, frozen=True, gc=False, kw_only=True):
     @property
     def finished(self) -> bool:
         """True once the pod has run to its end: its address may already belong to another one."""
-        return self.phase in ("Succeeded", "Failed")
+        return self.phase in FINISHED
 
 
 class DnsSettings(msgspec.Struct, frozen=True, gc=False):

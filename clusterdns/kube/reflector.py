@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from msgspec import Struct
 
 from clusterdns.errors import KubeApiError
 from clusterdns.kube.decode import Bookmark, Delete, Event, Failure, Put, Unreadable
-from clusterdns.kube.objects import Key, KubeObject
+from clusterdns.kube.objects import Key, Named
 from clusterdns.kube.store import Store
 from clusterdns.limits import (
     KUBE_BACKOFF_MAXIMUM_SECONDS,
@@ -62,7 +63,7 @@ Step = ListPage | WatchFrom | Pause
 class Reflector:
     """Keeps one store equal to what the server has; `trouble` says why it can't at present, empty when it can."""
 
-    def __init__(self, store: Store[KubeObject], dice: Callable[[], float], *, optional: bool = False) -> None:
+    def __init__(self, store: Store[Any], dice: Callable[[], float], *, optional: bool = False) -> None:
         """`optional`: a server without the kind has no object of it, and what needs them need not wait."""
         self._store = store
         self._dice = dice
@@ -74,7 +75,7 @@ class Reflector:
         """A streamed list is under way."""
         self._streams = True
         """The next list is to be streamed."""
-        self._unseen: dict[str, dict[str, KubeObject]] = {}
+        self._unseen: dict[str, dict[str, Named]] = {}
         """What is in the store and the list under way has not had yet, by namespace."""
         self._unreadable_here: set[Key | None] = set()
         """What could not be read since the last list began."""
@@ -114,10 +115,10 @@ class Reflector:
         # Spread over five to ten minutes, so that the watches of many nodes do not all end together.
         return WatchFrom(self._version, round(KUBE_WATCH_SECONDS.default * (1 + self._dice())))
 
-    def found(self, new: KubeObject) -> None:
-        """An object of a page of the list."""
+    def found(self, new: Named) -> None:
+        """An object of a page of the list, in the form in which it is kept."""
         self._see(new.key)
-        self._store.put(new)
+        self._store.take(new)
 
     def could_not_read(self, key: Key | None) -> None:
         """An object that can't be read, without `key` any one: what was last known of it stays."""

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, Generic, TypeVar
 
-from clusterdns.kube.lean import claim_of, endpoints_of, names_of
+from clusterdns.kube.lean import CLAIMS, NAMES, Form, ready_endpoints
 from clusterdns.kube.objects import (
     DNSEndpoint,
     EndpointSlice,
@@ -34,22 +34,18 @@ Listener = Callable[[T | None, T | None], None]
 """Called with (old, new) after the store has changed; `old` is None for an added object, `new` for a deleted one."""
 
 
-def _as_it_is(new: Any) -> Any:
-    return new
-
-
 class Store(Generic[T]):
     """The objects of one kind by (namespace, name). `synced` is False until the first whole list is in.
 
-    `form` makes what is kept of an object; changes are told of what is kept.
+    With a `form` something else is kept of an object than the object itself; changes are told of what is kept.
     """
 
-    def __init__(self, kind: str, form: Callable[[Any], T] = _as_it_is) -> None:
+    def __init__(self, kind: str, form: Form | None = None) -> None:
         self.kind = kind
         self._synced = asyncio.Event()
         self._refused = ""
         self._settled = asyncio.Event()
-        self._form = form
+        self.form = form
         # By namespace, then by name: a tuple of both as a key would be a fifth of what a pod costs.
         self._objects: dict[str, dict[str, T]] = {}
         self._listeners: list[Listener[T]] = []
@@ -110,10 +106,11 @@ class Store(Generic[T]):
 
     def put(self, new: KubeObject) -> None:
         """Add or replace one object; if it is kept as the one before was, nobody is told."""
-        self.take(self._form(new))
+        kept: Any = self.form.of(new) if self.form else new
+        self.take(kept)
 
     def take(self, kept: T) -> None:
-        """Add or replace one object, as another store of this kind keeps it."""
+        """Add or replace one object, in the form in which it is kept."""
         names = self._objects.get(kept.namespace)
         if names is None:
             names = self._objects[kept.namespace] = {}
@@ -167,12 +164,12 @@ class Cluster:
         endpoints know their pod only with `pod_names`.
         """
         self.namespaces: Store[Namespace] = Store("Namespace")
-        self.services: Store[Service] = Store("Service", names_of if lean else _as_it_is)
+        self.services: Store[Service] = Store("Service", NAMES if lean else None)
         self.endpoint_slices: Store[EndpointSlice] = Store(
-            "EndpointSlice", endpoints_of(pod_names) if lean else _as_it_is
+            "EndpointSlice", ready_endpoints(pod_names) if lean else None
         )
         self.pods: Store[Pod] = Store("Pod")
-        self.pod_claims: Store[PodClaim] = Store("Pod", claim_of)
+        self.pod_claims: Store[PodClaim] = Store("Pod", CLAIMS)
         self.nodes: Store[Node] = Store("Node")
         self.service_imports: Store[ServiceImport] = Store("ServiceImport")
         self.ingresses: Store[Ingress] = Store("Ingress")

@@ -73,14 +73,14 @@ def trim_service(raw: RawService, note: Note) -> Service:
     headless = kind != "ExternalName" and "None" in given
     cluster_ips: tuple[str, ...] = ()
     if kind != "ExternalName" and not headless:
-        cluster_ips = _addresses(given, "spec.clusterIPs", note)
+        cluster_ips = canonical_addresses(given, "spec.clusterIPs", note)
     return Service(
         **identity(meta),
         type=kind,
         cluster_ips=cluster_ips,
         headless=headless,
         external_name=(spec.external_name or "") if kind == "ExternalName" else "",
-        external_ips=_addresses(spec.external_ips or (), "spec.externalIPs", note),
+        external_ips=canonical_addresses(spec.external_ips or (), "spec.externalIPs", note),
         load_balancer=load_balancer_targets(raw.status.load_balancer if raw.status else None, note),
         ports=_service_ports(spec.ports),
         publish_not_ready_addresses=bool(spec.publish_not_ready),
@@ -90,21 +90,46 @@ def trim_service(raw: RawService, note: Note) -> Service:
 
 
 def trim_endpoint_slice(raw: RawEndpointSlice, note: Note) -> EndpointSlice:
-    meta = raw.metadata
-    labels = meta.labels or {}
-    address_type = raw.address_type or "IPv4"
-    # The DNS specification knows endpoints by address only; a slice of type FQDN has names in `addresses`.
-    endpoints = () if address_type == "FQDN" else tuple(_endpoint(each, note) for each in raw.endpoints or ())
     return EndpointSlice(
-        **identity(meta),
-        service=labels.get(SERVICE_NAME_LABEL, ""),
-        imported=labels.get(IMPORTED_SERVICE_LABEL, ""),
-        source_cluster=labels.get(SOURCE_CLUSTER_LABEL, ""),
-        address_type=address_type,
-        triggered=unix_seconds((meta.annotations or {}).get(TRIGGER_ANNOTATION, "")),
-        endpoints=endpoints,
-        ports=tuple(EndpointPort(port.name or "", port.port, port.protocol or "TCP") for port in raw.ports or ()),
+        **identity(raw.metadata),
+        **slice_purpose(raw),
+        endpoints=tuple(_endpoint(each, note) for each in endpoints_in(raw)),
+        ports=slice_ports(raw),
     )
+
+
+class SlicePurpose(TypedDict):
+    service: str
+    imported: str
+    source_cluster: str
+    address_type: str
+    triggered: float
+
+
+def slice_purpose(raw: RawEndpointSlice) -> SlicePurpose:
+    """Whose endpoints a slice has, and since when, as keyword arguments."""
+    labels, annotations = raw.metadata.labels or {}, raw.metadata.annotations or {}
+    return {
+        "service": labels.get(SERVICE_NAME_LABEL, ""),
+        "imported": labels.get(IMPORTED_SERVICE_LABEL, ""),
+        "source_cluster": labels.get(SOURCE_CLUSTER_LABEL, ""),
+        "address_type": raw.address_type or "IPv4",
+        "triggered": unix_seconds(annotations.get(TRIGGER_ANNOTATION, "")),
+    }
+
+
+def endpoints_in(raw: RawEndpointSlice) -> list[RawEndpoint]:
+    """The endpoints that have addresses. The DNS specification knows no others; a slice of type FQDN has names."""
+    return [] if raw.address_type == "FQDN" else raw.endpoints or []
+
+
+def slice_ports(raw: RawEndpointSlice) -> tuple[EndpointPort, ...]:
+    return tuple(EndpointPort(port.name or "", port.port, port.protocol or "TCP") for port in raw.ports or ())
+
+
+def is_ready(raw: RawEndpoint) -> bool:
+    """ "ready ... A nil value should be interpreted as "true"." (EndpointSlice API)"""
+    return raw.conditions is None or raw.conditions.ready is not False
 
 
 def trim_service_import(raw: RawServiceImport, note: Note) -> ServiceImport:
@@ -113,19 +138,16 @@ def trim_service_import(raw: RawServiceImport, note: Note) -> ServiceImport:
     return ServiceImport(
         **identity(meta),
         headless=headless,
-        ips=() if headless else _addresses(spec.ips or (), "spec.ips", note),
+        ips=() if headless else canonical_addresses(spec.ips or (), "spec.ips", note),
         ports=_service_ports(spec.ports),
     )
 
 
 def trim_pod(raw: RawPod, note: Note) -> Pod:
     meta, spec, status = raw.metadata, raw.spec or _NO_POD_SPEC, raw.status or _NO_POD_STATUS
-    # "podIPs ... If this field is specified, the 0th entry must match the podIP field."
-    given = [each.ip for each in status.pod_ips or () if each.ip] or ([status.pod_ip] if status.pod_ip else [])
-    dns_config = spec.dns_config
     return Pod(
         **identity(meta),
-        ips=_addresses(given, "status.podIPs", note),
+        ips=pod_addresses(raw, note),
         phase=status.phase or "",
         host_network=bool(spec.host_network),
         host_ip=_one_address(status.host_ip, "status.hostIP", note),
@@ -135,10 +157,31 @@ def trim_pod(raw: RawPod, note: Note) -> Pod:
         ready=condition(status.conditions, "Ready") == "True",
         terminating=meta.deleted is not None,
         started=status.started or "",
-        dns_policy=spec.dns_policy or "ClusterFirst",
-        dns_searches=tuple(dns_config.searches or ()) if dns_config else (),
-        dns_ndots=_ndots(dns_config, note) if dns_config else None,
+        **pod_dns(spec, note),
     )
+
+
+def pod_addresses(raw: RawPod, note: Note) -> tuple[str, ...]:
+    status = raw.status or _NO_POD_STATUS
+    # "podIPs ... If this field is specified, the 0th entry must match the podIP field."
+    given = [each.ip for each in status.pod_ips or () if each.ip] or ([status.pod_ip] if status.pod_ip else [])
+    return canonical_addresses(given, "status.podIPs", note)
+
+
+class PodDns(TypedDict):
+    dns_policy: str
+    dns_searches: tuple[str, ...]
+    dns_ndots: int | None
+
+
+def pod_dns(spec: RawPodSpec, note: Note) -> PodDns:
+    """What a pod says of its own DNS, as keyword arguments."""
+    config = spec.dns_config
+    return {
+        "dns_policy": spec.dns_policy or "ClusterFirst",
+        "dns_searches": tuple(config.searches or ()) if config else (),
+        "dns_ndots": _ndots(config, note) if config else None,
+    }
 
 
 def trim_node(raw: RawNode, note: Note) -> Node:
@@ -201,9 +244,10 @@ def _service_ports(ports: Iterable[RawServicePort] | None) -> tuple[ServicePort,
     )
 
 
-def _addresses(given: Iterable[str], where: str, note: Note) -> tuple[str, ...]:
+def canonical_addresses(given: Iterable[str], where: str, note: Note) -> tuple[str, ...]:
     """Canonical addresses of those in `given` that are addresses, in their order, each once."""
-    return tuple(dict.fromkeys(found for text in given if (found := _one_address(text, where, note))))
+    found = [address for text in given if (address := _one_address(text, where, note))]
+    return tuple(found if len(found) < 2 else dict.fromkeys(found))
 
 
 def _one_address(text: str | None, where: str, note: Note) -> str:
@@ -229,12 +273,12 @@ def load_balancer_targets(balancer: RawLoadBalancer | None, note: Note) -> tuple
 
 def _endpoint(raw: RawEndpoint, note: Note) -> Endpoint:
     conditions, target = raw.conditions, raw.target
-    # "ready ... A nil value should be interpreted as "true"." "serving ... If nil, consumers should defer to the
-    # ready condition." "terminating ... A nil value should be interpreted as "false"."
-    ready = conditions is None or conditions.ready is not False
+    # "serving ... If nil, consumers should defer to the ready condition." "terminating ... A nil value should be
+    # interpreted as "false"."
+    ready = is_ready(raw)
     serving = ready if conditions is None or conditions.serving is None else conditions.serving
     return Endpoint(
-        addresses=_addresses(raw.addresses or (), "endpoints.addresses", note),
+        addresses=canonical_addresses(raw.addresses or (), "endpoints.addresses", note),
         hostname=raw.hostname or "",
         ready=ready,
         serving=serving,

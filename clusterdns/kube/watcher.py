@@ -21,6 +21,7 @@ from clusterdns.kube.access import Access
 from clusterdns.kube.api import ApiServer
 from clusterdns.kube.decode import MalformedObject, Unreadable, decode_event, decode_page
 from clusterdns.kube.kinds import KINDS, Kind
+from clusterdns.kube.lean import Form
 from clusterdns.kube.pace import Pace
 from clusterdns.kube.reflector import ListPage, Pause, Reflector, WatchFrom
 from clusterdns.kube.requests import RequestCounters
@@ -76,6 +77,7 @@ class ClusterWatch:
         self._watches = [
             _KindWatch(
                 KINDS[name],
+                cluster.store(name).form,
                 Reflector(cluster.store(name), dice, optional=KINDS[name].optional),
                 ApiServer(access, pace, self.requests),
                 KINDS[name].path(namespace),
@@ -123,6 +125,7 @@ class _KindWatch:
     def __init__(
         self,
         kind: Kind,
+        form: Form | None,
         reflector: Reflector,
         server: ApiServer,
         path: str,
@@ -132,6 +135,7 @@ class _KindWatch:
         self.kind = kind
         self.heard_at = 0.0
         self.lists = 0
+        self._trim = form.from_raw if form else None
         self._on_list = on_list
         self._page_size = KUBE_LIST_PAGE.default_int
         self.server = server
@@ -171,7 +175,7 @@ class _KindWatch:
         self.heard_at = turn.now
         # A page is in memory as a whole: of objects that are large, the next one has fewer.
         self._page_size = max(1, min(self._page_size, self._page_size * KUBE_PAGE_BYTES.default_int // len(body)))
-        page = decode_page(self.kind.name, body, log.warning)
+        page = decode_page(self.kind.name, body, log.warning, self._trim)
         for each in page.objects:
             if isinstance(each, Unreadable):
                 self._say_once(each)
@@ -210,7 +214,7 @@ class _KindWatch:
 
     def _hear(self, line: bytes) -> bool:
         """Apply one line of the watch. Returns whether to go on reading."""
-        event = decode_event(self.kind.name, line, log.warning)
+        event = decode_event(self.kind.name, line, log.warning, self._trim)
         if isinstance(event, Unreadable):
             self._say_once(event)
         goes_on = self._reflector.heard(event)

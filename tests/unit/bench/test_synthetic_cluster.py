@@ -19,6 +19,7 @@ def decoded(kind: str, document: bytes) -> KubeObject:
     notes: list[str] = []
     event = decode_event(kind, b'{"type":"ADDED","object":%s}' % document, notes.append)
     assert isinstance(event, Put)
+    assert isinstance(event.object, KubeObject)
     assert notes == []
     return event.object
 

@@ -46,7 +46,7 @@ def page_of(kind: str, number: int) -> dict[str, KubeObject]:
 
 
 def readable(page: Page) -> list[KubeObject]:
-    return [each for each in page.objects if not isinstance(each, Unreadable)]
+    return [each for each in page.objects if isinstance(each, KubeObject)]
 
 
 # Recordings.
@@ -116,6 +116,8 @@ def test_recorded_watch_of_services() -> None:
     added, modified, bookmark, deleted, last = events
     assert isinstance(added, Put)
     assert isinstance(modified, Put)
+    assert isinstance(added.object, Service)
+    assert isinstance(modified.object, Service)
     assert (added.object.labels, modified.object.labels) == ({}, {"x": "y"})
     assert (bookmark, last) == (Bookmark("323"), Bookmark("325"))
     assert deleted == Delete(("team-a", "fresh"), "325")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clusterdns.kube.lean import OWN_ANNOTATIONS, claim_of, endpoints_of, names_of
+from clusterdns.kube.lean import OWN_ANNOTATIONS, claim_of, names_of, ready_endpoints
 from clusterdns.kube.objects import Endpoint, EndpointPort, EndpointSlice, KubeObject, Pod, PodClaim, Service
 from clusterdns.kube.store import Cluster
 
@@ -57,7 +57,7 @@ SLICE = EndpointSlice(
 @pytest.mark.parametrize("pod_names", [False, True])
 def test_slices(pod_names: bool) -> None:
     target: dict[str, Any] = {"target_kind": "Pod", "target_name": "db-0-x"} if pod_names else {}
-    assert endpoints_of(pod_names)(SLICE) == EndpointSlice(
+    assert ready_endpoints(pod_names).of(SLICE) == EndpointSlice(
         name="s",
         namespace="n",
         service="db",

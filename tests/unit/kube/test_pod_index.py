@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusterdns.kube.lean import OWN_ANNOTATIONS, claim_of
+from clusterdns.kube.lean import CLAIMS, OWN_ANNOTATIONS, claim_of
 from clusterdns.kube.objects import Pod, PodClaim
 from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.store import Store
@@ -62,7 +62,7 @@ HISTORIES: list[tuple[str, list[Pod | str], dict[str, str | None]]] = [
 
 @pytest.mark.parametrize(("history", "owners"), [row[1:] for row in HISTORIES], ids=[row[0] for row in HISTORIES])
 def test_histories(history: list[Pod | str], owners: dict[str, str | None]) -> None:
-    store: Store[PodClaim] = Store("Pod", claim_of)
+    store: Store[PodClaim] = Store("Pod", CLAIMS)
     index = PodIndex(store)
     for step in history:
         if isinstance(step, Pod):
@@ -75,7 +75,7 @@ def test_histories(history: list[Pod | str], owners: dict[str, str | None]) -> N
 
 
 def test_answers_with_the_pod_as_it_is_now() -> None:
-    store: Store[PodClaim] = Store("Pod", claim_of)
+    store: Store[PodClaim] = Store("Pod", CLAIMS)
     index = PodIndex(store)
     store.put(OLD)
     annotated = pod("old", V4, started=OLD.started, annotations={f"{OWN_ANNOTATIONS}x": "y", "other/x": "z"})
@@ -86,7 +86,7 @@ def test_answers_with_the_pod_as_it_is_now() -> None:
 
 
 def test_made_after_the_store_was_filled() -> None:
-    store: Store[PodClaim] = Store("Pod", claim_of)
+    store: Store[PodClaim] = Store("Pod", CLAIMS)
     store.replace([OLD, DUAL])
     assert PodIndex(store).pod_at(V6) == claim_of(DUAL)
 
@@ -106,7 +106,7 @@ PODS = st.builds(
 @given(st.lists(PODS | st.sampled_from("abcd"), max_size=30), st.randoms(use_true_random=False))
 def test_history_does_not_matter(history: list[Pod | str], shuffle: random.Random) -> None:
     """After any history the index is what it would be had it seen only the pods that are left, in any order."""
-    store: Store[PodClaim] = Store("Pod", claim_of)
+    store: Store[PodClaim] = Store("Pod", CLAIMS)
     index = PodIndex(store)
     left: dict[str, Pod] = {}
     for step in history:
