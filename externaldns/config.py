@@ -49,6 +49,7 @@ class SourceConfig:
     sources: tuple[str, ...]
     selection: Selection
     template: GoTemplate | None
+    pair_template: GoTemplate | None
     service: ServiceOptions
     pod: PodOptions
     node: NodeOptions

@@ -74,6 +74,7 @@ FLAGS = (
         "",
         "Go template of names, with commas between them, for objects without annotation",
     ),
+    Flag("fqdn-target-template", "template", "", "Go template of NAME:TARGET pairs, with commas between them"),
     Flag("combine-fqdn-annotation", "switch", False, "names by annotation and by template, not just the first"),
     Flag("ignore-hostname-annotation", "switch", False, "no names by annotation"),
     Flag("service-type-filter", "list", (), "only Services of this type; none for all", _SERVICE_TYPES),
@@ -170,7 +171,6 @@ FLAGS = (
 
 REFUSED_FLAGS = {
     "target-template": "annotate the objects with `target`",
-    "fqdn-target-template": "write --fqdn-template, and annotate the objects with `target`",
     "unstructured-resource": "write DNSEndpoints, for --source=crd",
     "resolve-service-load-balancer-hostname": "annotate the Services with `target`, or let the CNAME stand",
     "compatibility": "annotate the Services with `hostname`",

@@ -18,11 +18,13 @@ _OF_SOURCES = (
     (("gateway-httproute", "gateway-grpcroute"), ("gateway-name", "gateway-namespace", "gateway-label-filter")),
     (("service", "pod", "node"), ("expose-internal-ipv6",)),
     (("service", "node"), ("exclude-unschedulable",)),
+    (("service", "pod", "node", "ingress"), ("fqdn-target-template",)),
 )  # fmt: skip
 """Sources, and the flags that only they read."""
 
 _CONDITIONS: tuple[tuple[str, Callable[[Values], bool], str], ...] = (
-    ("combine-fqdn-annotation", lambda values: bool(values.text("fqdn-template")), "there is no --fqdn-template"),
+    ("combine-fqdn-annotation", lambda values: any(map(values.text, ("fqdn-template", "fqdn-target-template"))),
+     "there is no --fqdn-template"),
     ("force-default-targets", lambda values: bool(values.texts("default-targets")), "there are no --default-targets"),
     ("create-ptr", lambda values: "PTR" in values.texts("managed-record-types"), "PTR is no --managed-record-types"),
     ("txt-encrypt-aes-key", lambda values: values.switch("txt-encrypt-enabled"), "it needs --txt-encrypt-enabled"),
@@ -32,7 +34,7 @@ _CONDITIONS: tuple[tuple[str, Callable[[Values], bool], str], ...] = (
     ("txt-prefix", lambda values: values.text("registry") != "noop", "--registry=noop has no ownership records"),
     ("txt-suffix", lambda values: values.text("registry") != "noop", "--registry=noop has no ownership records"),
     ("migrate-from-txt-owner", lambda values: values.text("registry") != "noop", "--registry=noop has no owners"),
-)
+)  # fmt: skip
 """A flag, what it needs, and what to say where that is not so."""
 
 

@@ -14,7 +14,7 @@ from externaldns.sources.build import TEMPLATE_KINDS
 from externaldns.sources.gateway import GatewayOptions
 from externaldns.sources.go_template import GoTemplate
 from externaldns.sources.ingress import IngressOptions
-from externaldns.sources.name_template import read_template
+from externaldns.sources.name_template import NAMES, PAIRS, read_template
 from externaldns.sources.node import NodeOptions
 from externaldns.sources.pod import PodOptions
 from externaldns.sources.selection import Selection
@@ -38,7 +38,8 @@ def configure_sources(values: Values) -> SourceConfig:
             combine_template=values.switch("combine-fqdn-annotation"),
             ignore_hostname_annotation=values.switch("ignore-hostname-annotation"),
         ),
-        template=_template(values),
+        template=_template(values, NAMES),
+        pair_template=_template(values, PAIRS),
         service=ServiceOptions(
             values.texts("service-type-filter"),
             values.switch("publish-internal-services"),
@@ -75,8 +76,10 @@ def configure_sources(values: Values) -> SourceConfig:
     )
 
 
-def _template(values: Values) -> GoTemplate | None:
-    text = values.text("fqdn-template")
+def _template(values: Values, flag: str) -> GoTemplate | None:
+    """Return the template of `flag`, checked against the kinds of objects whose sources read it."""
+    text = values.text(flag.removeprefix("--"))
     if not text:
         return None
-    return read_template(text, [TEMPLATE_KINDS[name] for name in values.texts("source") if name in TEMPLATE_KINDS])
+    kinds = [TEMPLATE_KINDS[name] for name in values.texts("source") if name in TEMPLATE_KINDS]
+    return read_template(text, kinds, flag)

@@ -135,6 +135,7 @@ def names_of(service: Service) -> Service:
         resource_version="",
         labels=_NOTHING,
         annotations=_NOTHING,
+        selector=_NOTHING,
         created="",
     )
 

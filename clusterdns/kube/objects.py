@@ -60,6 +60,7 @@ class Service(KubeObject, frozen=True, gc=False, kw_only=True):
     ports: tuple[ServicePort, ...] = ()
     publish_not_ready_addresses: bool = False
     external_traffic_policy: str = ""
+    selector: dict[str, str] = {}
     created: str = ""
     """metadata.creationTimestamp, RFC 3339."""
 

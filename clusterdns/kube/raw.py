@@ -45,6 +45,7 @@ class RawServiceSpec(Struct, gc=False):
     external_ips: list[str] | None = field(default=None, name="externalIPs")
     external_traffic_policy: str | None = field(default=None, name="externalTrafficPolicy")
     ports: list[RawServicePort] | None = None
+    selector: dict[str, str] | None = None
     publish_not_ready: bool | None = field(default=None, name="publishNotReadyAddresses")
 
 

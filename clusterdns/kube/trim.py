@@ -85,6 +85,7 @@ def trim_service(raw: RawService, note: Note) -> Service:
         ports=_service_ports(spec.ports),
         publish_not_ready_addresses=bool(spec.publish_not_ready),
         external_traffic_policy=spec.external_traffic_policy or "",
+        selector=spec.selector or {},
         created=meta.created or "",
     )
 

@@ -11,7 +11,7 @@ from clusterdns.kube.store import Cluster
 from externaldns.sources.crd import CrdSource
 from externaldns.sources.gateway import RouteSource
 from externaldns.sources.ingress import IngressSource
-from externaldns.sources.name_template import names_of
+from externaldns.sources.name_template import names_of, pairs_of
 from externaldns.sources.node import NodeSource
 from externaldns.sources.pod import PodSource
 from externaldns.sources.selection import Selection
@@ -66,6 +66,11 @@ def _build(name: str, config: SourceConfig, cluster: Cluster) -> Source:
 
 
 def _selection(name: str, config: SourceConfig) -> Selection:
-    if config.template is None or name not in TEMPLATE_KINDS:
+    if name not in TEMPLATE_KINDS:
         return config.selection
-    return replace(config.selection, template=names_of(config.template, TEMPLATE_KINDS[name]))
+    kind = TEMPLATE_KINDS[name]
+    return replace(
+        config.selection,
+        template=names_of(config.template, kind, name) if config.template else None,
+        pair_template=pairs_of(config.pair_template, kind, name) if config.pair_template else None,
+    )

@@ -1,43 +1,43 @@
-"""The part of Go's template language (text/template) that --fqdn-template takes: text with {{ actions }} in it.
+"""The part of Go's template language (text/template) that templates of names and targets take.
 
     {{ .Name }}.{{ .Namespace }}.ex.com     {{ index .Labels "app.kubernetes.io/name" }}.ex.com
     {{ if eq .Spec.Type "LoadBalancer" }}{{ .Name }}.ex.com{{ else }}{{ .Name }}.int.ex.com{{ end }}
-    {{ range .Status.Addresses }}{{ if isIPv4 .Address }}{{ .Address | replace "." "-" }}.ex.com,{{ end }}{{ end }}
+    {{ range $key, $value := .Labels }}{{ if contains $key "app" }}{{ $.Name }}.{{ $value }}.ex.com,{{ end }}{{ end }}
 
-Fields, `index`, `if`, `else if`, `range`, `with`, pipelines, parentheses, and the functions below. Variables, `define`
-and everything else is refused by name when it is read. `TemplateError` is the one error. Pure.
+Fields, variables, `if`, `else if`, `range`, `with`, pipelines, parentheses, and the functions of
+`go_template_functions`. `define`, `break` and their like are refused by name when a template is read. `TemplateError`
+is the one error. Pure.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clusterdns.errors import ClusterDNSError
+from externaldns.sources.go_template_functions import FUNCTIONS, TemplateError, text_of
 
 _ACTION = re.compile(r"(\s+(?={{- ))?{{(?:-(?=\s))?(.*?)(?:(?<=\s)-)?}}((?<= -}})\s+)?", re.DOTALL)
 _COMMENT = re.compile(r"\s*/\*.*\*/\s*", re.DOTALL)
 _WORD = re.compile(
-    r'\s*(?:(?P<mark>[()|])|(?P<text>"(?:[^"\\]|\\.)*"|`[^`]*`)|(?P<number>-?\d+)(?=[\s()|]|$)'
-    r"|(?P<field>\$?(?:\.\w+)+|\$|\.)(?=[\s()|]|$)|(?P<name>[^\s()|\"`]+))"
+    r"(?<=\))(?P<chain>(?:\.\w+)+)(?=[\s()|,]|$)"
+    r'|\s*(?:(?P<mark>[()|,]|:?=)|(?P<text>"(?:[^"\\]|\\.)*"|`[^`]*`)|(?P<number>-?\d+)(?=[\s()|]|$)'
+    r"|(?P<field>\$\w*(?:\.\w+)*|(?:\.\w+)+|\.)(?=[\s()|,:=]|$)|(?P<name>[^\s()|,\"`]+))"
 )
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t"}
-
-
-class TemplateError(ClusterDNSError):
-    """A template that can't be read, or not be made for an object; the text says what is wrong with it."""
+_END_OF_COMMAND = (("mark", "|"), ("mark", ")"))
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What `$` and `.` stand for."""
+    """What `$` and `.` stand for, and the variables, each by a number of its own: one dict for a whole rendering."""
 
     root: Any
     dot: Any
+    variables: dict[int, Any]
+    source: str
 
 
 Render = Callable[[Scope], Any]
@@ -51,8 +51,9 @@ class GoTemplate:
     parts: tuple[Render, ...] = field(repr=False, compare=False)
     fields: frozenset[str]
 
-    def render(self, root: Mapping[str, Any]) -> str:
-        return "".join(_text(part(Scope(root, root))) for part in self.parts)
+    def render(self, root: Mapping[str, Any], source: str = "") -> str:
+        """Return the text for the object `root` of `source`, a value of --source."""
+        return _all(self.parts, Scope(root, root, {}, source))
 
 
 def parse(text: str) -> GoTemplate:
@@ -71,6 +72,9 @@ class _Reader:
         self._pieces: list[tuple[bool, str]] = []
         self._inside = 0
         """How many `range` and `with` are open: in them the dot is something else than the object."""
+        self._variables: dict[str, int] = {}
+        """The variables that may be used at this place, and the number of each."""
+        self._declared = 0
         position = 0
         for found in _ACTION.finditer(text):
             self._literal(text[position : found.start()])
@@ -88,6 +92,7 @@ class _Reader:
 
     def block(self, *, outermost: bool = False) -> tuple[list[Render], str]:
         """Read up to the end of a block; return its parts, and what ended it: `end` or `else ...`."""
+        known = dict(self._variables)
         parts: list[Render] = []
         while self._pieces:
             is_action, piece = self._pieces.pop()
@@ -101,17 +106,24 @@ class _Reader:
                 case "else" | "end":
                     if outermost:
                         raise TemplateError(f"{{{{ {word} }}}} has no if, with or range before it")
+                    self._variables = known
                     return parts, piece.strip()
                 case "define" | "template" | "block" | "break" | "continue":
                     raise TemplateError(f"{{{{ {word} }}}} is not supported here")
                 case _:
-                    parts.append(self._pipeline(piece))
+                    parts.append(self._action(piece))
         if not outermost:
             raise TemplateError("an if, with or range has no {{ end }}")
         return parts, ""
 
     def _control(self, word: str, condition: str) -> Render:
-        test = self._pipeline(condition)
+        known = dict(self._variables)
+        words = _words(condition)
+        names, mark = _declared(words, condition)
+        if mark == "=" or len(names) > (2 if word == "range" else 1):
+            raise TemplateError(f"{{{{ {word} {condition.strip()} }}}}: too many variables, or no := behind them")
+        test = self._pipeline(words, condition)
+        numbers = [self._declare(name) for name in names]
         moves = word != "if"
         self._inside += moves
         body, end = self.block()
@@ -127,10 +139,40 @@ class _Reader:
                 otherwise, end = self.block()
                 if end != "end":
                     raise TemplateError("an else has a second else")
-        return _branch(word, test, body, otherwise)
+        self._variables = known
+        return (
+            _range(test, numbers, body, otherwise)
+            if word == "range"
+            else _branch(test, numbers, body, otherwise, moves)
+        )
 
-    def _pipeline(self, text: str) -> Render:
+    def _action(self, text: str) -> Render:
         words = _words(text)
+        names, mark = _declared(words, text)
+        made = self._pipeline(words, text)
+        if not names:
+            return made
+        if len(names) > 1:
+            raise TemplateError(f"{{{{ {text.strip()} }}}}: only range declares two variables")
+        number = self._declare(names[0]) if mark == ":=" else self._number(names[0])
+
+        def put(scope: Scope) -> str:
+            scope.variables[number] = made(scope)
+            return ""
+
+        return put
+
+    def _declare(self, name: str) -> int:
+        self._declared += 1
+        self._variables[name] = self._declared
+        return self._declared
+
+    def _number(self, name: str) -> int:
+        if name not in self._variables:
+            raise TemplateError(f"variable {name} is not declared; write {name} := ... before it")
+        return self._variables[name]
+
+    def _pipeline(self, words: list[tuple[str, str]], text: str) -> Render:
         made = self._commands(words, text)
         if words:
             raise TemplateError(f"{{{{ {text.strip()} }}}}: {words[0][1]!r} has no place there")
@@ -153,19 +195,19 @@ class _Reader:
                 raise TemplateError(f"{{{{ {text.strip()} }}}}: behind a | stands a function, not {word!r}")
             return self._operand(words, text)
         del words[0]
-        function = FUNCTIONS.get(word)
-        if function is None:
-            known = ", ".join(sorted(FUNCTIONS))
-            what = "variables are" if word.startswith("$") or word == ":=" else f"function {word!r} is"
-            raise TemplateError(f"{{{{ {text.strip()} }}}}: {what} not supported; there are {known}")
+        if word != "isSource" and word not in FUNCTIONS:
+            known = ", ".join(sorted([*FUNCTIONS, "isSource"]))
+            raise TemplateError(f"{{{{ {text.strip()} }}}}: function {word!r} is not supported; there are {known}")
         arguments: list[Render] = []
-        while words and words[0] not in (("mark", "|"), ("mark", ")")):
+        while words and words[0] not in _END_OF_COMMAND:
             arguments.append(self._operand(words, text))
         if last is not None:
             arguments.append(last)
-        least, most, call = function
+        least, most, call = FUNCTIONS.get(word, (1, 1, str))
         if not least <= len(arguments) <= most:
             raise TemplateError(f"{{{{ {text.strip()} }}}}: {word} takes {_count(least, most)}, not {len(arguments)}")
+        if word == "isSource":
+            return lambda scope: str(arguments[0](scope)).lower() == scope.source
         return lambda scope: call(*(argument(scope) for argument in arguments))
 
     def _operand(self, words: list[tuple[str, str]], text: str) -> Render:
@@ -181,30 +223,41 @@ class _Reader:
                 made = self._commands(words, text)
                 if not words or words.pop(0) != ("mark", ")"):
                     raise TemplateError(f'{{{{ {text.strip()} }}}}: a "(" is never closed')
+                if words and words[0][0] == "chain":
+                    chain = words.pop(0)[1]
+                    return _walk(made, chain.split(".")[1:], chain)
                 return made
             case "name" if word in ("true", "false"):
                 return _constant(word == "true")
         raise TemplateError(f"{{{{ {text.strip()} }}}}: {word!r} is not supported there")
 
     def _field(self, word: str) -> Render:
-        path = [part for part in word.removeprefix("$").split(".") if part]
-        of_root = word.startswith("$") or not self._inside
-        if of_root and path:
+        name, *path = word.split(".")
+        path = [part for part in path if part]
+        if name not in ("", "$"):
+            number = self._number(name)
+            return _walk(lambda scope: scope.variables.get(number, ""), path, word)
+        if path and (name == "$" or not self._inside):
             self.fields.add(".".join(path))
+        return _walk((lambda scope: scope.root) if name else (lambda scope: scope.dot), path, word)
 
-        def read(scope: Scope) -> Any:
-            value = scope.root if word.startswith("$") else scope.dot
-            for part in path:
-                if not isinstance(value, Mapping):
-                    raise TemplateError(f"{word}: there is no field {part}")
-                value = value.get(part, "")
-            return value
 
-        return read
+def _declared(words: list[tuple[str, str]], text: str) -> tuple[list[str], str]:
+    """Take `$a :=`, `$a, $b :=` or `$a =` off the front of `words`; return the names and the mark, if there are any."""
+    marks = [number for number, word in enumerate(words) if word in (("mark", ":="), ("mark", "="))]
+    if not marks:
+        return [], ""
+    names = [word for _, word in words[: marks[0] : 2]]
+    commas = words[1 : marks[0] : 2]
+    if not names or not all(re.fullmatch(r"\$\w+", name) for name in names) or set(commas) - {("mark", ",")}:
+        raise TemplateError(f"{{{{ {text.strip()} }}}}: before := and = stands a variable, such as $name")
+    mark = words[marks[0]][1]
+    del words[: marks[0] + 1]
+    return names, mark
 
 
 def _words(text: str) -> list[tuple[str, str]]:
-    """The words of an action, each with its kind: mark, text, number, field or name."""
+    """The words of an action, each with its kind: mark, text, number, field, chain or name."""
     words: list[tuple[str, str]] = []
     position, text = 0, text.rstrip()
     while position < len(text):
@@ -216,25 +269,51 @@ def _words(text: str) -> list[tuple[str, str]]:
     return words
 
 
-def _branch(word: str, test: Render, body: Sequence[Render], otherwise: Sequence[Render]) -> Render:
+def _walk(start: Render, path: Sequence[str], word: str) -> Render:
+    def read(scope: Scope) -> Any:
+        value = start(scope)
+        for part in path:
+            if not isinstance(value, Mapping):
+                raise TemplateError(f"{word}: there is no field {part}")
+            value = value.get(part, "")
+        return value
+
+    return read if path else start
+
+
+def _branch(
+    test: Render, numbers: Sequence[int], body: Sequence[Render], otherwise: Sequence[Render], moves: bool
+) -> Render:
+    def render(scope: Scope) -> str:
+        value = test(scope)
+        scope.variables.update(dict.fromkeys(numbers, value))
+        if not value:
+            return _all(otherwise, scope)
+        return _all(body, replace(scope, dot=value) if moves else scope)
+
+    return render
+
+
+def _range(test: Render, numbers: Sequence[int], body: Sequence[Render], otherwise: Sequence[Render]) -> Render:
     def render(scope: Scope) -> str:
         value = test(scope)
         if not value:
             return _all(otherwise, scope)
-        if word == "if":
-            return _all(body, scope)
-        if word == "with":
-            return _all(body, Scope(scope.root, value))
-        if isinstance(value, str | int):
+        if isinstance(value, str | int | float):
             raise TemplateError(f"range goes over lists, not {value!r}")
-        items = [value[key] for key in sorted(value)] if isinstance(value, Mapping) else value
-        return "".join(_all(body, Scope(scope.root, item)) for item in items)
+        items = sorted(value.items()) if isinstance(value, Mapping) else enumerate(value)
+        made: list[str] = []
+        for key, item in items:
+            # "If there is only one variable, it is assigned the element."
+            scope.variables.update(zip(numbers, (key, item)[-len(numbers) :] if numbers else (), strict=True))
+            made.append(_all(body, replace(scope, dot=item)))
+        return "".join(made)
 
     return render
 
 
 def _all(parts: Sequence[Render], scope: Scope) -> str:
-    return "".join(_text(part(scope)) for part in parts)
+    return "".join(text_of(part(scope)) for part in parts)
 
 
 def _constant(value: Any) -> Render:
@@ -247,67 +326,5 @@ def _unquote(word: str) -> str:
     return _ESCAPE.sub(lambda found: _ESCAPES.get(found[1], found[1]), word[1:-1])
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int):
-        return str(value)
-    raise TemplateError("a list or a map is no text: take one of its values")
-
-
 def _count(least: int, most: int) -> str:
     return f"{least} arguments" if least == most else f"{least} or more arguments"
-
-
-def _index(container: Any, *keys: Any) -> Any:
-    for key in keys:
-        if isinstance(container, Mapping):
-            container = container.get(key, "")
-        elif isinstance(container, Sequence) and isinstance(key, int) and 0 <= key < len(container):
-            container = container[key]
-        else:
-            raise TemplateError(f"index {key!r} is out of range, or not in a list or map")
-    return container
-
-
-def _and(*values: Any) -> Any:
-    return next((value for value in values if not value), values[-1])
-
-
-def _or(*values: Any) -> Any:
-    return next((value for value in values if value), values[-1])
-
-
-def _is_address(version: int) -> Callable[[Any], bool]:
-    def test(value: Any) -> bool:
-        try:
-            return ipaddress.ip_address(str(value)).version == version
-        except ValueError:
-            return False
-
-    return test
-
-
-_MANY = 9
-
-FUNCTIONS: Mapping[str, tuple[int, int, Callable[..., Any]]] = {
-    # Go's own.
-    "and": (1, _MANY, _and),
-    "or": (1, _MANY, _or),
-    "not": (1, 1, lambda value: not value),
-    "eq": (2, _MANY, lambda first, *others: first in others),
-    "ne": (2, 2, lambda left, right: left != right),
-    "index": (2, _MANY, _index),
-    "len": (1, 1, len),
-    # ExternalDNS's.
-    "contains": (2, 2, lambda text, part: part in text),
-    "hasKey": (2, 2, lambda values, key: key in values),
-    "isIPv4": (1, 1, _is_address(4)),
-    "isIPv6": (1, 1, _is_address(6)),
-    "replace": (3, 3, lambda old, new, text: text.replace(old, new)),
-    "toLower": (1, 1, lambda text: text.lower()),
-    "trim": (1, 1, lambda text: text.strip()),
-    "trimPrefix": (2, 2, lambda text, prefix: text.removeprefix(prefix)),
-    "trimSuffix": (2, 2, lambda text, suffix: text.removesuffix(suffix)),
-}
-"""By name: the least and most number of arguments, and what it does."""

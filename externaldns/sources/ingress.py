@@ -56,7 +56,7 @@ class IngressSource(ObjectSource[Ingress]):
             return make_endpoints(pairs, annotations, resource, chosen=bool(chosen))
 
         found = (endpoint for name in self._names(asking, annotations) for endpoint in named(name))
-        return self._selection.combine(asking, found, named)
+        return self._selection.combine(asking, found, named, resource)
 
     def _names(self, asking: Ingress, annotations: Annotations) -> tuple[str, ...]:
         origin = annotations.get("ingress-hostname-source")

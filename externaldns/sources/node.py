@@ -43,9 +43,12 @@ class NodeSource(ObjectSource[Node]):
         annotations = self._selection.annotations(asking)
         chosen = annotations.targets()
         targets = chosen or node_addresses.reachable([asking], internal_ipv6=self._options.expose_internal_ipv6)
-        template = self._selection.template
-        names = template(asking) if template is not None else ()
-        if template is None or self._selection.combine_template:
-            names = (*names, normalize_name(asking.name))
-        pairs = ((name, target) for name in names for target in targets)
-        yield from make_endpoints(pairs, annotations, f"node/{asking.name}", chosen=bool(chosen))
+        resource, selection = f"node/{asking.name}", self._selection
+
+        def named(name: str) -> Iterable[Endpoint]:
+            return make_endpoints(((name, target) for target in targets), annotations, resource, chosen=bool(chosen))
+
+        # Its own name stands where an annotation stands in other sources, but that templates replace it.
+        templates = selection.template is not None or selection.pair_template is not None
+        own = () if templates and not selection.combine_template else named(normalize_name(asking.name))
+        yield from selection.combine(asking, own, named, resource)

@@ -73,6 +73,7 @@ class PodSource(ObjectSource[Pod]):
             asking,
             endpoints(self._pairs(asking)),
             lambda name: endpoints((name, target) for target in chosen or asking.ips),
+            resource,
         )
 
     def _pairs(self, asking: Pod) -> Iterator[tuple[str, str]]:

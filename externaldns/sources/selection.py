@@ -1,7 +1,7 @@
 """Which objects are asked for records, and which annotations and templates name them: the same for every source.
 
-Flags: --namespace, --annotation-filter, --label-filter, --annotation-prefix, --fqdn-template,
---combine-fqdn-annotation and --ignore-hostname-annotation. No I/O, no clock.
+Flags: --namespace, --annotation-filter, --label-filter, --annotation-prefix, --fqdn-template, --target-template,
+--fqdn-target-template, --combine-fqdn-annotation and --ignore-hostname-annotation. No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ from clusterdns.kube.label_selector import LabelSelector
 from clusterdns.kube.objects import KubeObject
 from externaldns.record import Endpoint
 from externaldns.sources.annotations import DEFAULT_PREFIXES, Annotations
+from externaldns.sources.making import make_endpoints
 
-NameTemplate = Callable[[KubeObject], tuple[str, ...]]
-"""Gives the names that an object has by --fqdn-template."""
+Template = Callable[[KubeObject], tuple[str, ...]]
+"""Gives the names that an object has by --fqdn-template, or its targets by --target-template."""
+
+PairTemplate = Callable[[KubeObject], tuple[tuple[str, str], ...]]
+"""Gives the (name, target) pairs that an object has by --fqdn-target-template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,9 @@ class Selection:
     annotation_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
     annotation_filter: LabelSelector = field(default_factory=LabelSelector)
     label_filter: LabelSelector = field(default_factory=LabelSelector)
-    template: NameTemplate | None = None
+    template: Template | None = None
+    target_template: Template | None = None
+    pair_template: PairTemplate | None = None
     combine_template: bool = False
     ignore_hostname_annotation: bool = False
 
@@ -43,13 +49,20 @@ class Selection:
         )
 
     def combine(
-        self, asking: KubeObject, annotated: Iterable[Endpoint], named: Callable[[str], Iterable[Endpoint]]
+        self,
+        asking: KubeObject,
+        annotated: Iterable[Endpoint],
+        named: Callable[[str], Iterable[Endpoint]],
+        resource: str,
     ) -> list[Endpoint]:
-        """Return `annotated`, and what `named` gives for the names that the template makes of `asking`.
+        """Return `annotated`, what --fqdn-target-template makes of `asking`, and what `named` gives for its names.
 
-        The template counts only where the annotations led to nothing, unless both are to be combined.
+        Those are the names by --fqdn-template. Each of the three counts only where those before it led to nothing,
+        unless all are to be combined. `resource` is the label of `asking`.
         """
         endpoints = list(annotated)
+        if self.pair_template is not None and (self.combine_template or not endpoints):
+            endpoints += make_endpoints(self.pair_template(asking), self.annotations(asking), resource)
         if self.template is not None and (self.combine_template or not endpoints):
             endpoints += [endpoint for name in self.template(asking) for endpoint in named(name)]
         return endpoints

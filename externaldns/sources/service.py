@@ -89,6 +89,7 @@ class ServiceSource(ObjectSource[Service]):
             asking,
             () if self._selection.ignore_hostname_annotation else self._annotated(asking, annotations),
             lambda name: self._named(asking, annotations, name, internal=False),
+            _resource(asking),
         )
 
     def _annotated(self, asking: Service, annotations: Annotations) -> Iterator[Endpoint]:
@@ -98,7 +99,7 @@ class ServiceSource(ObjectSource[Service]):
 
     def _named(self, asking: Service, annotations: Annotations, name: str, *, internal: bool) -> Iterator[Endpoint]:
         """Return what `asking` wants under `name`, as `internal-hostname` if `internal`."""
-        resource = f"service/{asking.namespace}/{asking.name}"
+        resource = _resource(asking)
         targets = annotations.targets()
         if targets:
             yield from make_endpoints(((name, target) for target in targets), annotations, resource, chosen=True)
@@ -166,6 +167,10 @@ class ServiceSource(ObjectSource[Service]):
             nodes = [node for node in nodes if not node.unschedulable]
         access = annotations.get("access") or ""
         return node_addresses.reachable(nodes, access, internal_ipv6=self._options.expose_internal_ipv6)
+
+
+def _resource(asking: Service) -> str:
+    return f"service/{asking.namespace}/{asking.name}"
 
 
 def _best_nodes(endpoints: Iterable[PodEndpoint]) -> set[str]:

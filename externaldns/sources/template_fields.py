@@ -1,4 +1,4 @@
-"""What --fqdn-template can say about an object: its fields under the names of the Kubernetes API, as Go spells them.
+"""What templates can say about an object: its fields under the names of the Kubernetes API, as Go spells them.
 
 Only what stores keep of an object is here; another field is refused when the flags are read. Pure.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from clusterdns.kube.kinds import KINDS
 from clusterdns.kube.objects import Ingress, KubeObject, Node, Pod, Route, Service
 
 Fields = Mapping[str, Any]
 """Texts, numbers, booleans, lists (tuples), and maps of these. `Labels` and `Annotations` hold whatever there is."""
 
-OPEN_FIELDS = ("Labels", "Annotations")
+OPEN_FIELDS = ("Labels", "Annotations", "Selector")
 """Maps with keys that nobody can know beforehand; a key that is missing is an empty text, as in Go."""
 
 
@@ -26,7 +27,7 @@ def fields_of(kind: str, asking: KubeObject) -> Fields:
         "Labels": asking.labels,
         "Annotations": asking.annotations,
     }
-    return {"Kind": kind, **meta, "ObjectMeta": meta, **_SPECIFIC[kind](asking)}
+    return {"Kind": kind, "APIVersion": KINDS[kind].api_version, **meta, "ObjectMeta": meta, **_SPECIFIC[kind](asking)}
 
 
 def known_fields(kind: str) -> Fields:
@@ -39,6 +40,7 @@ def _of_service(service: Any) -> Fields:
     return {
         "Spec": {
             "Type": service.type,
+            "Selector": service.selector,
             "ClusterIP": service.cluster_ips[0] if service.cluster_ips else "None" if service.headless else "",
             "ClusterIPs": service.cluster_ips,
             "ExternalIPs": service.external_ips,

@@ -73,6 +73,7 @@ def test_defaults_are_externaldnss() -> None:
         (["--fqdn-template={{.Name}},x"], lambda config: config.source.template.render({"Name": "a"}), "a,x"),
         (["--fqdn-template=a,b", "--fqdn-template={{.Name}}"], lambda config: config.source.template.text,
          "a,b,{{.Name}}"),
+        (["--fqdn-target-template={{.Name}}:b"], lambda config: config.source.pair_template.text, "{{.Name}}:b"),
         (["--create-ptr"], lambda config: config.source.shaping.create_ptr, True),
         (["--default-targets=a.,192.0.2.1"], lambda config: config.source.shaping.default_targets, ("a", "192.0.2.1")),
         (["--force-default-targets"], lambda config: config.source.shaping.force_default_targets, True),
@@ -149,6 +150,7 @@ def test_every_flag_has_an_environment_variable_and_the_command_line_counts_more
         (["--service-type-filter=Headless"], "'Headless' is none of ClusterIP, NodePort"),
         (["--crd-source-kind=Record"], "'Record' is none of DNSEndpoint"),
         (["--fqdn-template={{.Name}"], '--fqdn-template: a "{{" without its "}}"'),
+        (["--fqdn-target-template={{.Foo}}:x"], "--fqdn-target-template: .Foo: Service has no field Foo here"),
         (
             ["--fqdn-template={{.Spec.Foo}}"],
             "--fqdn-template: .Spec.Foo: Service has no field Foo here; there are .Type",
@@ -230,6 +232,8 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         (["--create-ptr", "--managed-record-types=A,PTR"], ()),
         (["--combine-fqdn-annotation"], ("--combine-fqdn-annotation has no effect: there is no --fqdn-template",)),
         (["--combine-fqdn-annotation", "--fqdn-template=x"], ()),
+        (["--combine-fqdn-annotation", "--fqdn-target-template=x:y"], ()),
+        (["--force-default-targets"], ("--force-default-targets has no effect: there are no --default-targets",)),
         (
             [f"--txt-encrypt-aes-key={'k' * 32}"],
             ("--txt-encrypt-aes-key has no effect: it needs --txt-encrypt-enabled",),

@@ -1,4 +1,4 @@
-"""The Go templates of --fqdn-template: what they make of objects, and what is refused."""
+"""The Go templates of names and targets: what they make of objects, and what is refused."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from clusterdns.errors import ConfigError
 from clusterdns.kube.objects import Ingress, KubeObject, Node, Pod, Route, Service
-from externaldns.sources.go_template import TemplateError, parse
-from externaldns.sources.name_template import names_of, read_template
+from externaldns.sources.go_template import parse
+from externaldns.sources.go_template_functions import TemplateError
+from externaldns.sources.name_template import names_of, pairs_of, read_template, targets_of
 
 ROOT: dict[str, Any] = {
     "Name": "web",
@@ -34,7 +35,33 @@ ROOT: dict[str, Any] = {
         ('{{ index .Labels "ex.com/zone" | toLower }}', "a"),
         ("{{ .Labels.app | toLower }}", "front"),
         ("{{ toLower .Labels.app }}", "front"),
-        ("{{ (index .Status.Addresses 0).Address }}", None),
+        ("{{ (index .Status.Addresses 0).Address }}", "10.0.0.1"),
+        ("{{ (index .Status.Addresses 0).Address | len }}", "8"),
+        # Variables: those of a block end with it, and = changes the one outside.
+        ("{{ $a := .Name }}{{ $a }}-{{ $a | toLower }}", "web-web"),
+        ("{{ $a := index .Status.Addresses 0 }}{{ $a.Address }}", "10.0.0.1"),
+        ("{{$a:=1}}{{ if true }}{{ $a := 2 }}{{ $a }}{{ end }}{{ $a }}", "21"),
+        ("{{ $a := 1 }}{{ range .Spec.Ports }}{{ $a = . }}{{ end }}{{ $a }}", "443"),
+        ("{{ if $a := .Name }}{{ $a }}{{ end }}{{ with $a := .Name }}{{ $a }}{{ . }}{{ end }}", "webwebweb"),
+        ("{{ if $a := .Labels.no }}{{ else }}<{{ $a }}>{{ end }}", "<>"),
+        ("{{ range $key, $value := .Labels }}{{ $key }}={{ $value }},{{ end }}", "app=Front,ex.com/zone=a,"),
+        ("{{ range $i, $port := .Spec.Ports }}{{ $i }}:{{ $port }}:{{ . }} {{ end }}", "0:80:80 1:443:443 "),
+        ("{{ range $each := .Status.Addresses }}{{ $each.Address }} {{ end }}", "10.0.0.1 ::1 "),
+        ("{{ range $i, $x := .Labels.no }}a{{ else }}b{{ end }}", "b"),
+        ('{{range $k, $v := .Labels}}{{if contains $k "app"}}{{$.Name}}.{{$v}}{{printf ","}}{{end}}{{end}}',
+         "web.Front,"),
+        # Functions.
+        ('{{ printf "%s-%03d-%v-%t%% %q %x %.1f" .Name 7 "a" true "b" 255 }}', None),
+        ('{{ printf "%s-%03d-%v-%t%% %q %x" .Name 7 "a" true "b" 255 }}', 'web-007-a-true% "b" ff'),
+        ('{{ printf "%d" .Name }}', None),
+        ('{{ printf "a" .Name }}', None),
+        ('{{ print .Name "-" 5 }}', "web-5"),
+        ("{{ slice .Name 1 }}{{ slice .Name 0 1 }}{{ slice .Name }}", "ebwweb"),
+        ("{{ slice .Name 2 9 }}", None),
+        ("{{ if lt 1 2 }}a{{ end }}{{ if le 2 2 }}b{{ end }}{{ if gt 1 2 }}c{{ end }}{{ if ge 1 2 }}d{{ end }}", "ab"),
+        ("{{ range $each := fromJson `[{\"dns\": \"a\"}, {\"dns\": 5}]` }}{{ index $each \"dns\" }},{{ end }}", "a,5,"),
+        ("{{ fromJson `nonsense` }}{{ fromJson `null` }}{{ fromJson `1.5` }}", "1.5"),
+        ('{{ isSource "SERVICE" }}{{ isSource "node" }}', "truefalse"),
         ("{{ index .Spec.Ports 1 }}", "443"),
         ("{{ index .Status.Addresses 0 \"Address\" }}", "10.0.0.1"),
         ('{{ "a\\"b\\n" }}{{ `c\\d` }}{{ 5 }}{{ true }}', 'a"b\nc\\d5true'),
@@ -60,9 +87,9 @@ ROOT: dict[str, Any] = {
 def test_template(text: str, made: str | None) -> None:
     if made is None:
         with pytest.raises(TemplateError):
-            parse(text)
+            parse(text).render(ROOT)
     else:
-        assert parse(text).render(ROOT) == made
+        assert parse(text).render(ROOT, "service") == made
 
 
 @pytest.mark.parametrize(
@@ -75,8 +102,16 @@ def test_template(text: str, made: str | None) -> None:
         ("{{ end }}", "has no if, with or range before it"),
         ("{{ if .Name }}{{ else }}{{ else }}{{ end }}", "a second else"),
         ("{{ if .Name }}{{ else range .X }}{{ end }}", "write else, else if or else with"),
-        ("{{ $x := .Name }}", "variables are not supported"),
-        ("{{ printf .Name }}", "function 'printf' is not supported; there are and, contains"),
+        ("{{ $x }}", "variable $x is not declared; write $x := ... before it"),
+        ("{{ $x = 1 }}", "variable $x is not declared"),
+        ("{{ if true }}{{ $x := 1 }}{{ end }}{{ $x }}", "variable $x is not declared"),
+        ("{{ range $x := .A }}{{ end }}{{ $x }}", "variable $x is not declared"),
+        ("{{ $x, $y := .Name }}", "only range declares two variables"),
+        ("{{ if $x, $y := .Name }}{{ end }}", "too many variables"),
+        ("{{ range $x = .Name }}{{ end }}", "or no := behind them"),
+        ("{{ .Name := 1 }}", "before := and = stands a variable, such as $name"),
+        ("{{ := 1 }}", "before := and = stands a variable"),
+        ("{{ html .Name }}", "function 'html' is not supported; there are and, contains"),
         ("{{ define x }}", "{{ define }} is not supported"),
         ("{{ .Name .Namespace }}", "has no place there"),
         ("{{ .Name | .Namespace }}", "behind a | stands a function"),
@@ -103,9 +138,9 @@ def test_what_only_an_object_shows_to_be_wrong(text: str) -> None:
         parse(text).render(ROOT)
 
 
-@given(st.text(alphabet='{}.| "`()$-abNameindexrangeifwithelseend/*\\ ', max_size=60))
+@given(st.text(alphabet='{}.| "`()$-,:=%abNameindexrangeifwithelseendprintf/*\\ ', max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    with suppress(TemplateError, TypeError, AttributeError):
+    with suppress(TemplateError, TypeError, AttributeError, ValueError):
         parse(text).render(ROOT)
 
 
@@ -129,6 +164,8 @@ SERVICE = Service(namespace="shop", name="web", cluster_ips=("10.96.0.1",), load
         ("Ingress", Ingress(name="i", hosts=("a.b",)), "{{range .Spec.Rules}}x.{{.Host}}{{end}}", ("x.a.b",)),
         ("HTTPRoute", Route(name="r", hostnames=("a.b",)), "{{index .Spec.Hostnames 0}}", ("a.b",)),
         ("Service", SERVICE, "{{ if .Labels.no }}x{{ end }}", ()),
+        ("Service", Service(name="a", selector={"app": "x"}), '{{ index .Spec.Selector "app" }}', ("x",)),
+        ("Ingress", Ingress(name="a"), "{{ .APIVersion }}", ("networking.k8s.io/v1",)),
     ],
 )  # fmt: skip
 def test_names(kind: str, asking: KubeObject, text: str, names: tuple[str, ...]) -> None:
@@ -138,4 +175,11 @@ def test_names(kind: str, asking: KubeObject, text: str, names: tuple[str, ...])
 def test_an_object_for_which_it_cannot_be_made_is_told_and_has_no_names(caplog: pytest.LogCaptureFixture) -> None:
     template = read_template("{{ index .Spec.ClusterIPs 5 }}", ["Service"])
     assert names_of(template, "Service")(SERVICE) == ()
-    assert "service/shop/web: no names by --fqdn-template: index 5 is out of range" in caplog.text
+    assert "service/shop/web: nothing by --fqdn-template: index 5 is out of range" in caplog.text
+
+
+def test_targets_and_pairs() -> None:
+    targets = read_template("{{range .Status.LoadBalancer.Ingress}}{{.Hostname}}{{.IP}}., {{end}}", ["Service"])
+    assert targets_of(targets, "Service")(SERVICE) == ("192.0.2.1", "lb.ex.net")
+    pairs = read_template("A.{{.Name}}.:fd00::1,b:{{.Labels.no}},:c,d,A.web:fd00::1, e : lb.ex.net. ", ["Service"])
+    assert pairs_of(pairs, "Service")(SERVICE) == (("a.web", "fd00::1"), ("e", "lb.ex.net"))

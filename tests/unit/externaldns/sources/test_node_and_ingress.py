@@ -33,6 +33,13 @@ EXTERNAL = (*INTERNAL, ("ExternalIP", "192.0.2.1"), ("Hostname", "a"))
         ({"addresses": EXTERNAL}, {}, {"template": lambda node: (f"{node.name}.ex.com",)}, {"a.ex.com A 192.0.2.1"}),
         ({"addresses": EXTERNAL}, {}, {"template": lambda node: ("b",), "combine_template": True},
          {"a A 192.0.2.1", "b A 192.0.2.1"}),
+        ({"addresses": EXTERNAL}, {}, {"pair_template": lambda node: (("b", "192.0.2.7"),)}, {"b A 192.0.2.7"}),
+        ({"addresses": ()}, {}, {"pair_template": lambda node: (("b", "lb.ex.net"),), "template": lambda node: ("c",)},
+         {"b CNAME lb.ex.net"}),
+        ({"addresses": EXTERNAL}, {}, {"pair_template": lambda node: (), "template": lambda node: ("c",)},
+         {"c A 192.0.2.1"}),
+        ({"addresses": EXTERNAL}, {}, {"pair_template": lambda node: (("b", "192.0.2.7"),), "combine_template": True},
+         {"a A 192.0.2.1", "b A 192.0.2.7"}),
     ],
 )  # fmt: skip
 def test_node(node: dict[str, Any], options: dict[str, Any], selection: dict[str, Any], expected: set[str]) -> None:
@@ -75,6 +82,13 @@ R, T, H = "r.ex.com A 192.0.2.1", "t.ex.com A 192.0.2.1", f"{NAME} A 192.0.2.1"
         ({}, {"ignore_rules": True, "ignore_tls": True}, {"template": lambda ingress: ("x.ex.com",)},
          {"x.ex.com A 192.0.2.1"}),
         ({}, {}, {"template": lambda ingress: ("x.ex.com",), "combine_template": True}, {R, T, "x.ex.com A 192.0.2.1"}),
+        ({}, {}, {"pair_template": lambda ingress: (("x.ex.com", "192.0.2.7"),)}, {R, T}),
+        ({}, {"ignore_rules": True, "ignore_tls": True},
+         {"pair_template": lambda ingress: (("x.ex.com", "192.0.2.7"),), "template": lambda ingress: ("y.ex.com",)},
+         {"x.ex.com A 192.0.2.7"}),
+        ({}, {"ignore_tls": True},
+         {"pair_template": lambda ingress: (("x.ex.com", "192.0.2.7"),), "template": lambda ingress: ("y.ex.com",),
+          "combine_template": True}, {R, "x.ex.com A 192.0.2.7", "y.ex.com A 192.0.2.1"}),
         ({}, {}, {"namespace": "other"}, set()),
     ],
 )  # fmt: skip

@@ -65,6 +65,13 @@ def test_a_template_names_all_addresses_of_a_pod() -> None:
     assert found(annotated(internal_hostname=NAME), PodOptions(), selection) == {f"{NAME} A 10.244.0.1"}
 
 
+def test_a_template_of_pairs_has_its_own_targets() -> None:
+    selection = Selection(pair_template=lambda asking: ((f"{asking.name}.t.ex.com", "192.0.2.7"),))
+    assert found({}, PodOptions(), selection) == {"web-0.t.ex.com A 192.0.2.7"}
+    assert found(annotated(internal_hostname=NAME), PodOptions(), selection) == {f"{NAME} A 10.244.0.1"}
+    assert found({}, PodOptions(), selection, ips=()) == set()
+
+
 def test_a_record_says_which_pod_asked_for_it() -> None:
     cluster = Cluster()
     cluster.pods.replace([Pod(namespace="shop", name="p", ips=BOTH, annotations=annotated(internal_hostname=NAME))])
