@@ -66,6 +66,7 @@ def test_recorded_services() -> None:
         resource_version="303",
         cluster_ips=("10.96.143.60",),
         ports=(ServicePort("http", 80),),
+        selector={"app": "web"},
         created="2026-11-22T00:50:22Z",
     )
     assert isinstance(db, Service)
