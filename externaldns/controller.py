@@ -50,6 +50,12 @@ class NotSynced(ClusterDNSError):
         super().__init__(f"not synced yet: {', '.join(kinds)}; nothing is changed until they are")
 
 
+class ZoneUnread(ClusterDNSError):
+    """A zone could not be read; the others were."""
+
+    retryable = True
+
+
 class ApplyFailed(ClusterDNSError):
     """Some names could not be changed; the others were."""
 
@@ -73,6 +79,8 @@ class Outcome:
 
     changed: tuple[str, ...]
     failed: Mapping[str, Exception]
+    unread: Mapping[str, Exception] = field(default_factory=dict)
+    """Zones that could not be read, and were left alone."""
 
 
 class Controller:
@@ -216,7 +224,8 @@ class Controller:
         considered: Callable[[str], bool] | None = None if names is None else frozenset(names).__contains__
 
         def includes(name: str) -> bool:
-            return (considered is None or considered(name)) and rules.domains.match(name) and zones.find(name) != ""
+            zone = zones.find(name) if rules.domains.match(name) and (considered is None or considered(name)) else ""
+            return zone != "" and zone not in snapshot.unread
 
         scope = Scope(
             self._registry.owner_id, rules.record_types, includes, view.others, self._registry.migrate_from or ""
@@ -239,7 +248,9 @@ class Controller:
         self._kept = kept | {record.key: record for record in spared.kept}
         self.measured.kept, self.measured.left_out = len(self._kept), frozenset(left_out)
         self.measured.deletions_waiting = guarded.waiting
-        return await self._apply(attached.changes, changed_at, between)
+        outcome = await self._apply(attached.changes, changed_at, between)
+        unread = {name: error for name in names or () if (error := snapshot.unread.get(zones.find(name)))}
+        return Outcome(outcome.changed, {**outcome.failed, **unread}, snapshot.unread)
 
     async def _apply(
         self,

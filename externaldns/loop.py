@@ -15,12 +15,12 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.leader import Alone, Leadership, NotLeading
 from clusterdns.limits import EXTERNALDNS_HUNG_SECONDS
-from externaldns.controller import ApplyFailed, Controller, NotSynced, Outcome
+from externaldns.controller import ApplyFailed, Controller, NotSynced, Outcome, ZoneUnread
 from externaldns.queue import DirtyQueue
 from externaldns.schedule import Schedule
 
@@ -103,6 +103,9 @@ class ControlLoop:
         if outcome.failed:
             self._tell_failed(ApplyFailed(f"{len(outcome.failed)} names could not be changed"))
             return outcome
+        if outcome.unread:
+            self._tell_failed(ZoneUnread("; ".join(_say_unread(outcome.unread))))
+            return outcome
         measured.run_succeeded(self._wall_clock(), changed=bool(outcome.changed))
         if outcome.changed:
             logger.info("names that differed: %d", len(outcome.changed))
@@ -121,7 +124,8 @@ class ControlLoop:
         except Exception as error:
             self._tell_failed(error)
             return False
-        return await self.run_full() is not None
+        outcome = await self.run_full()
+        return outcome is not None and not outcome.unread
 
     async def _come_round(self) -> None:
         """Between two batches of a full run: what is urgent overtakes it."""
@@ -201,3 +205,7 @@ class ControlLoop:
         measured.last_error = str(error)
         # Anything but our own errors is a bug; its place in the code is needed to mend it.
         logger.error("run failed: %s", error, exc_info=not isinstance(error, ClusterDNSError))
+
+
+def _say_unread(zones: Mapping[str, Exception]) -> list[str]:
+    return [f"zone {name} can't be read, and stays as it is: {error}" for name, error in sorted(zones.items())]

@@ -157,6 +157,9 @@ async def serve_webhook(config: Config, stop: asyncio.Event) -> int:
 async def serve_takeover(request: Request, config: Config, stop: asyncio.Event) -> int:
     """`externaldns adopt` or `transfer`: tell what is taken over, and do it if asked to; return the exit code."""
     cluster = Cluster()
+    # A zone that is missing would be made before anything is told.
+    dry_run = config.control.dry_run or not request.apply
+    config = replace(config, control=replace(config.control, dry_run=dry_run))
     async with AsyncExitStack() as cleanup:
         calls = build_calls(config)
         cleanup.callback(calls.close)
@@ -174,7 +177,7 @@ async def serve_takeover(request: Request, config: Config, stop: asyncio.Event) 
                     raise NotSynced(missing)
                 wanted = collect(sources, config.source.shaping).endpoints
                 reach = Reach(domains_of(config), config.plan.record_types)
-                asked = replace(request, apply=request.apply and not config.control.dry_run)
+                asked = replace(request, apply=not dry_run)
                 done = await take_over(asked, config.registry, wanted, provider, reach, _print)
             except ConfigError:
                 raise
@@ -247,7 +250,8 @@ async def _run_once(controller: Controller, loop: ControlLoop) -> int:
         async with asyncio.timeout(ONCE_SYNC_SECONDS):
             await controller.wait_synced()
     outcome = await loop.run_full()
-    return 0 if outcome is not None and not outcome.failed and not controller.left_out() else 1
+    whole = outcome is not None and not (outcome.failed or outcome.unread)
+    return 0 if whole and not controller.left_out() else 1
 
 
 async def _first_of(

@@ -87,6 +87,7 @@ async def take_over(
     """Tell what is taken over, and do it if asked to; return False if some of it could not be done."""
     registry = build_taking_registry(config, request)
     snapshot = await provider.read()
+    snapshot.require_whole()
     zones = Zones(snapshot.zones)
     view = registry.read(snapshot.records, zones.find)
     desired = await provider.adjust(wanted)

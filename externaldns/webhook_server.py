@@ -74,6 +74,8 @@ class WebhookServer:
         _require_accept(request)
         async with self._lock:
             snapshot = await self._provider.read()
+            # Whoever asks would take records that are not in the answer for missing ones.
+            snapshot.require_whole()
             self._read = True
         self.measured.registry_endpoints = len(snapshot.records)
         return _answer(encode_endpoints(record for record in snapshot.records if self._domains.match(record.dns_name)))

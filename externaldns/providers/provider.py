@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from externaldns.changes import ChangeResult, NameChange
@@ -17,13 +17,20 @@ class Snapshot:
     records: tuple[Endpoint, ...]
     zones: tuple[str, ...]
     """The normalized names of the zones that records can go into."""
+    unread: Mapping[str, Exception] = field(default_factory=dict)
+    """Those of `zones` that could not be read, and why: what they hold is not known, so nothing of them is changed."""
+
+    def require_whole(self) -> None:
+        """Raise what kept a zone from being read."""
+        for error in self.unread.values():
+            raise error
 
 
 class Provider(Protocol):
     """A DNS service."""
 
     async def read(self) -> Snapshot:
-        """Return the zones and their records; ClusterDNSError if they can't be read whole."""
+        """Return the zones and their records; ClusterDNSError if no zone can be read."""
 
     async def changed(self) -> bool:
         """Tell whether `read` may find other records than those that are known, by something cheaper than `read`.
@@ -35,7 +42,7 @@ class Provider(Protocol):
 
     async def look(self, names: Iterable[str]) -> Snapshot:
         """Return the zones, and the records of `names` (normalized) alone: as the last `read` found them, and as what
-        was applied since has left them. ClusterDNSError if what is in doubt can't be read again.
+        was applied since has left them. A zone of which something in doubt can't be read again is unread.
         """
 
     async def adjust(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:

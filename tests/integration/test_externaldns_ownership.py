@@ -52,7 +52,7 @@ def test_adopt_tells_first_and_then_takes_what_nobody_owns(world: World) -> None
     world.emulator.add("web", "A", "192.0.2.1")
     world.emulator.add("db", "A", "192.0.2.7")
     before = world.emulator.everything()
-    code, told = command(world, "adopt")
+    code, told = command(world, "adopt", "--privatezone-create-zones=new.internal")
     assert code == 0
     assert any(line.startswith("take web.") for line in told)
     assert any(line.endswith("192.0.2.7: no object asks for it") for line in told)

@@ -4,6 +4,7 @@
      "name": "web", "type": "A", "value": "192.0.2.2", "ttl": 60, ..., "was": "192.0.2.1", "why": "update",
      "resource": "service/shop/web", "error": null}
 
+A zone that is made or bound has its name and VPCs in place of a record.
 Lines are appended and flushed one by one. A log that can't be written stops no record: that is said, and counted.
 """
 
@@ -19,7 +20,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from clusterdns.errors import ConfigError
-from externaldns.providers.privatezone.gateway import Cause
+from externaldns.providers.privatezone.gateway import Cause, ZoneWrite
 from externaldns.providers.privatezone.operations import (
     AddRow,
     DeleteRow,
@@ -60,24 +61,16 @@ class AuditLog:
         except OSError as error:
             raise ConfigError(f"can't be written: {error.strerror}", source=f"--audit-log {file}") from error
 
-    def __call__(self, operation: Operation, cause: Cause, error: Exception | None) -> None:
+    def __call__(self, operation: Operation | ZoneWrite, cause: Cause, error: Exception | None) -> None:
         """Write the line of one write."""
-        row = operation.row
         moment = datetime.fromtimestamp(self._wall_clock(), UTC)
         line = {
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "who": self._who,
             "owner": self._owner,
-            "action": _ACTIONS[type(operation)],
+            "action": operation.action if isinstance(operation, ZoneWrite) else _ACTIONS[type(operation)],
             "zone": operation.zone_id,
-            "name": row.rr,
-            "type": row.type,
-            "value": row.value,
-            "ttl": row.ttl,
-            "line": row.line,
-            "weight": row.weight,
-            "remark": row.remark,
-            "was": operation.old.value if isinstance(operation, UpdateRow) else None,
+            **_describe(operation),
             "why": cause.verb,
             "resource": cause.resource,
             "error": str(error) if error else None,
@@ -96,3 +89,19 @@ class AuditLog:
             # What could not be written is counted already.
             with suppress(OSError):
                 self._out.close()
+
+
+def _describe(operation: Operation | ZoneWrite) -> dict[str, object]:
+    if isinstance(operation, ZoneWrite):
+        return {"name": operation.name, "vpcs": operation.vpcs}
+    row = operation.row
+    return {
+        "name": row.rr,
+        "type": row.type,
+        "value": row.value,
+        "ttl": row.ttl,
+        "line": row.line,
+        "weight": row.weight,
+        "remark": row.remark,
+        "was": operation.old.value if isinstance(operation, UpdateRow) else None,
+    }

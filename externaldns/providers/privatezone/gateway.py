@@ -42,11 +42,23 @@ class Cause:
     resource: str = ""
 
 
-Audit = Callable[[Operation, Cause, Exception | None], None]
+@dataclass(frozen=True, slots=True)
+class ZoneWrite:
+    """A zone was made (`action` "add zone"), or bound to exactly `vpcs` ("bind zone"); "" is an ID not known yet."""
+
+    action: str
+    zone_id: str
+    name: str
+    vpcs: tuple[str, ...] = ()
+
+
+Audit = Callable[[Operation | ZoneWrite, Cause, Exception | None], None]
 """Called after each write that was tried: what, why, and the error if it failed."""
 
+_ZONE_CAUSE = Cause("--privatezone-create-zones")
 
-def tell_nobody(operation: Operation, cause: Cause, error: Exception | None) -> None:
+
+def tell_nobody(operation: Operation | ZoneWrite, cause: Cause, error: Exception | None) -> None:
     """No audit log."""
 
 
@@ -94,25 +106,34 @@ class WriteGateway:
 
     async def add_zone(self, name: str, vpcs: Sequence[Vpc]) -> str:
         """Make a zone and bind it to `vpcs`; return its ID, "" in a dry run."""
-        if self._dry_run:
-            logger.info("dry run, not done: add zone %s", name)
-            return ""
         token = _token()
-        zone_id = await self._call(lambda: self._api.add_zone(name, token), "zone")
-        logger.info("add zone %s: %s", name, zone_id)
-        if vpcs:
-            await self.bind_zone(zone_id, vpcs)
+        made = await self._write_zone(ZoneWrite("add zone", "", name), lambda: self._api.add_zone(name, token))
+        zone_id = made or ""
+        if vpcs and not self._dry_run:
+            await self.bind_zone(zone_id, name, vpcs)
         return zone_id
 
-    async def bind_zone(self, zone_id: str, vpcs: Sequence[Vpc]) -> None:
+    async def bind_zone(self, zone_id: str, name: str, vpcs: Sequence[Vpc]) -> None:
         """Bind the zone to exactly `vpcs`."""
-        described = " ".join(vpc.vpc_id for vpc in vpcs)
-        if self._dry_run:
-            logger.info("dry run, not done: bind zone %s to %s", zone_id, described)
-            return
         token = _token()
-        await self._call(lambda: self._api.bind_vpcs(zone_id, vpcs, token), "zone")
-        logger.info("bind zone %s to %s", zone_id, described)
+        write = ZoneWrite("bind zone", zone_id, name, tuple(vpc.vpc_id for vpc in vpcs))
+        await self._write_zone(write, lambda: self._api.bind_vpcs(zone_id, vpcs, token))
+
+    async def _write_zone(self, write: ZoneWrite, call: Callable[[], T]) -> T | None:
+        """Do what `write` says by `call`; None in a dry run."""
+        described = " ".join((write.action, write.name, *(("to", *write.vpcs) if write.vpcs else ())))
+        if self._dry_run:
+            logger.info("dry run, not done: %s", described)
+            return None
+        try:
+            result = await self._call(call, "zone")
+        except Exception as error:
+            self._audit(write, _ZONE_CAUSE, error)
+            raise
+        zone_id = result if isinstance(result, str) else write.zone_id
+        self._audit(replace(write, zone_id=zone_id), _ZONE_CAUSE, None)
+        logger.info("%s: %s", described, zone_id)
+        return result
 
     async def _carry_out(self, operation: Operation) -> Row | None:
         token = _token()

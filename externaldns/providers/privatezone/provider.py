@@ -1,7 +1,7 @@
 """PrivateZone as a provider: its zones read into record sets, and changes of record sets carried out row by row.
 
     read    DescribeZones (by VPC, zone ID and domain), then DescribeZoneRecords of each zone that is not mirrored,
-            or has changed without us, 100 at a time
+            or has changed without us, 100 at a time; a zone that can't be read is in no other one's way
     look    the records of some names, from the mirror; names that a failed write left in doubt are read again
     apply   for each name, in its own order: `operations` decides the calls, `gateway` makes them
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.limits import PRIVATEZONE_THREADS
@@ -56,17 +56,27 @@ class PrivateZoneProvider:
         self._full_read_seconds = full_read_seconds
         self._clock = clock
         self._mirrors: dict[str, ZoneMirror] = {}
+        self._unread: dict[str, Exception] = {}
+        """Zones that could not be read: a name of theirs must not be taken for one of the zone above."""
         self._breakers: dict[str, Breaker] = {}
 
     async def read(self) -> Snapshot:
-        """Return all chosen zones and their records; PrivateZoneError if one of them can't be read whole."""
+        """Return all chosen zones and their records, and which zones could not be read; PrivateZoneError if none of
+        them could.
+        """
         zones = await self._zones.read()
-        mirrors = await asyncio.gather(*(self._read_zone(zone) for zone in zones))
-        self._mirrors = {mirror.zone.name: mirror for mirror in mirrors}
-        await self._settle([name for mirror in mirrors for name in sorted(mirror.doubtful)])
+        found = await asyncio.gather(*(self._read_zone(zone) for zone in zones), return_exceptions=True)
+        outcomes = {zone.name: outcome for zone, outcome in zip(zones, found, strict=True)}
+        self._mirrors = {name: each for name, each in outcomes.items() if isinstance(each, ZoneMirror)}
+        self._unread = {name: each for name, each in outcomes.items() if isinstance(each, PrivateZoneError)}
+        for outcome in found:
+            # All that is not one zone's own trouble, such as the end of the program, or a bug.
+            if isinstance(outcome, BaseException) and not (isinstance(outcome, PrivateZoneError) and self._mirrors):
+                raise outcome
+        doubted = await self._settle([name for mirror in self._mirrors.values() for name in sorted(mirror.doubtful)])
         held = self._mirrors.values()
         records = [record for mirror in held for name in sorted(mirror.names) for record in mirror.endpoints(name)]
-        return Snapshot(tuple(records), tuple(self._mirrors))
+        return self._snapshot(records, doubted)
 
     async def changed(self) -> bool:
         """Tell by one list of the zones whether one of them has changed without us, or is due to be read whole."""
@@ -80,15 +90,21 @@ class PrivateZoneProvider:
 
     def forget(self) -> None:
         self._mirrors = {}
+        self._unread = {}
 
     async def look(self, names: Iterable[str]) -> Snapshot:
         """Return the records of `names` (normalized) as the last `read`, and our own writes since, have left them."""
         names = sorted(set(names))
-        await self._settle(names)
-        zones = Zones(self._mirrors)
-        held = [self._mirrors[zone].endpoints(name) for name in names if (zone := zones.find(name))]
-        records = [record for endpoints in held for record in endpoints]
-        return Snapshot(tuple(records), tuple(self._mirrors))
+        doubted = await self._settle(names)
+        zones = self._all_zones()
+        held = [mirror.endpoints(name) for name in names if (mirror := self._mirrors.get(zones.find(name)))]
+        return self._snapshot([record for endpoints in held for record in endpoints], doubted)
+
+    def _snapshot(self, records: Sequence[Endpoint], doubted: Mapping[str, Exception]) -> Snapshot:
+        return Snapshot(tuple(records), (*self._mirrors, *self._unread), {**self._unread, **doubted})
+
+    def _all_zones(self) -> Zones:
+        return Zones((*self._mirrors, *self._unread))
 
     async def adjust(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         """Return `endpoints` as PrivateZone will give them back; see `row_sets.adjust`."""
@@ -97,7 +113,7 @@ class PrivateZoneProvider:
     async def apply(self, changes: Sequence[NameChange]) -> list[ChangeResult]:
         """Carry `changes` out against the zones as `read` and our own writes have left them; see the protocol."""
         room = asyncio.Semaphore(PRIVATEZONE_THREADS.default_int)
-        zones = Zones(self._mirrors)
+        zones = self._all_zones()
 
         async def carry_out(change: NameChange) -> ChangeResult:
             async with room:
@@ -143,23 +159,35 @@ class PrivateZoneProvider:
             if not self._gateway.dry_run:
                 mirror.done(operation, row)
 
-    async def _settle(self, names: Iterable[str]) -> None:
-        """Read those of `names` again that a write that failed has left in doubt."""
-        zones = Zones(self._mirrors)
+    async def _settle(self, names: Iterable[str]) -> dict[str, Exception]:
+        """Read those of `names` again that a failed write left in doubt; return the zones where that failed as well."""
+        zones = self._all_zones()
         doubtful: dict[str, list[str]] = {}
         for name in names:
             mirror = self._mirrors.get(zones.find(name))
             if mirror is not None and name in mirror.doubtful:
                 doubtful.setdefault(mirror.zone.name, []).append(name)
+        failed: dict[str, Exception] = {}
         for zone_name, some in doubtful.items():
-            mirror = self._mirrors[zone_name]
-            if len(some) > 1 + len(mirror) // PAGE_SIZE:
-                # The whole zone is fewer calls than these names one by one.
-                now = self._clock()
-                self._mirrors[zone_name] = ZoneMirror(mirror.zone, await self._list_rows(mirror.zone), now)
-                continue
-            for name in some:
-                mirror.replace(name, await self._list_rows(mirror.zone, mirror.relative(name)))
+            try:
+                await self._read_again(self._mirrors[zone_name], some)
+            except PrivateZoneError as error:
+                failed[zone_name] = error
+        return failed
+
+    async def _read_again(self, mirror: ZoneMirror, names: Sequence[str]) -> None:
+        # The whole zone may be fewer calls than these names one by one.
+        if len(names) <= 1 + len(mirror) // PAGE_SIZE:
+            try:
+                for name in names:
+                    mirror.replace(name, await self._list_rows(mirror.zone, mirror.relative(name)))
+                return
+            except PrivateZoneError as error:
+                # A name that may not be asked for, as it may not be written: it must not hold up its zone.
+                if error.retryable:
+                    raise
+        now = self._clock()
+        self._mirrors[mirror.zone.name] = ZoneMirror(mirror.zone, await self._list_rows(mirror.zone), now)
 
     async def _read_zone(self, zone: Zone) -> ZoneMirror:
         mirror, now = self._mirrors.get(zone.name), self._clock()

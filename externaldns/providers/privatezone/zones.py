@@ -72,7 +72,7 @@ class ZoneList:
         if not unbound:
             await self._gateway.add_zone(name, ours)
         elif ours:
-            await self._gateway.bind_zone(unbound[0].zone_id, ours)
+            await self._gateway.bind_zone(unbound[0].zone_id, name, ours)
 
     async def _vpcs(self, zone: Zone) -> Sequence[Vpc]:
         return await self._calls.read(lambda: self._api.list_vpcs(zone.zone_id))

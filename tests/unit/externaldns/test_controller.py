@@ -36,18 +36,22 @@ class MemoryProvider:
         self.asked = 0
         self.forgotten = 0
         self.looked: list[set[str]] = []
+        self.unread: dict[str, Exception] = {}
+        """Zones besides, that can't be read."""
+        self._missed = False
 
     async def read(self) -> Snapshot:
         self.read_at.append(asyncio.get_running_loop().time())
         if self.away is not None:
             raise self.away
-        return Snapshot(tuple(self.records.values()), ("ex.com",))
+        self._missed = bool(self.unread)
+        return Snapshot(tuple(self.records.values()), ("ex.com", *self.unread), self.unread)
 
     async def changed(self) -> bool:
         self.asked += 1
         if self.away is not None:
             raise self.away
-        return self.moved
+        return self.moved or self._missed
 
     def forget(self) -> None:
         self.forgotten += 1
@@ -58,7 +62,7 @@ class MemoryProvider:
             raise self.away
         self.looked.append(wanted)
         records = [record for record in self.records.values() if record.dns_name in wanted]
-        return Snapshot(tuple(records), ("ex.com",))
+        return Snapshot(tuple(records), ("ex.com", *self.unread), self.unread)
 
     async def adjust(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         return [replace(endpoint, ttl=endpoint.ttl or 60) for endpoint in endpoints]

@@ -83,8 +83,8 @@ class Scene:
         return {key[0]: " ".join(record.targets) for key, record in self.provider.records.items() if key[1] == "A"}
 
 
-def put(cluster: Cluster, name: str, target: str = "192.0.2.1") -> Callable[[], object]:
-    return lambda: cluster.services.put(service(name, target=target))
+def put(cluster: Cluster, name: str, target: str = "192.0.2.1", hostname: str | None = None) -> Callable[[], object]:
+    return lambda: cluster.services.put(service(name, hostname, target))
 
 
 def test_each_interval_asks_whether_a_full_run_could_find_anything() -> None:
@@ -198,6 +198,24 @@ def test_the_same_failure_is_said_once_another_one_again(caplog: pytest.LogCaptu
     said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert said == ["run failed: wrong keys", "run failed: away", "run failed: wrong keys"]
     assert (scene.measured.consecutive_errors, scene.measured.last_error) == (7, "wrong keys")
+
+
+def test_a_zone_that_can_not_be_read_is_in_no_other_ones_way(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = cluster_of(service("web"), service("deep", "deep.sub.ex.com"))
+    scene = Scene(cluster)
+    scene.provider.unread = {"sub.ex.com": ClusterDNSError("not allowed")}
+    seen: list[dict[str, str]] = []
+
+    def heal() -> None:
+        seen.append(scene.targets())
+        scene.provider.unread = {}
+
+    scene.play([(2, put(cluster, "new")), (2, put(cluster, "more", hostname="more.sub.ex.com")), (10, heal)], until=50)
+    # Nothing of it goes into the zone above.
+    assert seen == [{"web.ex.com": "192.0.2.1", "new.ex.com": "192.0.2.1"}]
+    assert scene.targets().keys() == {"web.ex.com", "new.ex.com", "deep.sub.ex.com", "more.sub.ex.com"}
+    words = "run failed: zone sub.ex.com can't be read, and stays as it is: not allowed"
+    assert words in [record.getMessage() for record in caplog.records]
 
 
 def test_a_name_that_fails_is_tried_again_on_its_own_and_is_in_nobodys_way() -> None:

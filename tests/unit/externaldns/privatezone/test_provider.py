@@ -156,11 +156,58 @@ def test_a_list_that_never_comes_to_rest_is_an_error() -> None:
         virtual_time.run(list_all(page))
 
 
-def test_a_zone_that_cannot_be_read_fails_the_whole_read() -> None:
+def test_a_zone_that_cannot_be_read_is_in_no_other_ones_way() -> None:
+    api = MemoryApi("ex.com", "sub.ex.com")
+    api.hold("ex.com", "web A 60 192.0.2.1")
+    api.before_read = fail("Forbidden.RAM", "rows id-sub.ex.com", status=403)
+    with provider_of(api) as provider:
+        snapshot = virtual_time.run(provider.read())
+        assert [each.dns_name for each in snapshot.records] == ["web.ex.com"]
+        assert (sorted(snapshot.zones), list(snapshot.unread)) == (["ex.com", "sub.ex.com"], ["sub.ex.com"])
+        with pytest.raises(PrivateZoneError, match=r"Forbidden\.RAM"):
+            snapshot.require_whole()
+        # Its names do not go into the zone above.
+        [result] = virtual_time.run(provider.apply([change(None, record("web.sub.ex.com", "A", "192.0.2.1"))]))
+        assert "no zone that is managed here holds web.sub.ex.com" in str(result.error)
+    assert api.calls == []
+
+
+def test_where_no_zone_can_be_read_that_is_the_error() -> None:
     api = MemoryApi("ex.com", "ex.net")
-    api.before_read = fail("Forbidden.RAM", "rows id-ex.net", status=403)
+    api.before_read = fail("Forbidden.RAM", "rows", status=403)
     with pytest.raises(PrivateZoneError, match=r"Forbidden\.RAM"):
         read(api)
+
+
+def test_a_name_in_doubt_that_can_not_be_read_again_stands_in_for_its_zone_alone() -> None:
+    api = MemoryApi("ex.com", "ex.net")
+
+    async def body(provider: PrivateZoneProvider) -> None:
+        await provider.read()
+        api.before = fail("System.Busy", "add")
+        await provider.apply([change(None, record("web.ex.com", "A", "192.0.2.1"))])
+        api.before_read = fail("System.Busy", "rows id-ex.com")
+        snapshot = await provider.look(["web.ex.com", "web.ex.net"])
+        assert snapshot.unread.keys() == {"ex.com"}
+        api.before_read = api.before = lambda line: None
+        assert (await provider.look(["web.ex.com"])).unread == {}
+
+    with provider_of(api) as provider:
+        virtual_time.run(body(provider))
+
+
+def test_a_name_that_may_not_be_asked_for_does_not_hold_up_its_zone() -> None:
+    api = MemoryApi("ex.com")
+
+    async def body(provider: PrivateZoneProvider) -> None:
+        await provider.read()
+        api.before = fail("Record.Invalid.Rr", "add")
+        await provider.apply([change(None, record("b!d.ex.com", "A", "192.0.2.1"))])
+        api.before_read = fail("InvalidKeyword", "b!d")
+        assert (await provider.read()).unread == {}
+
+    with provider_of(api) as provider:
+        virtual_time.run(body(provider))
 
 
 def test_adjusting_gives_every_record_the_ttl_that_it_will_have() -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from externaldns.providers.privatezone.audit import AuditLog
+from externaldns.providers.privatezone.calls import Calls
 from externaldns.providers.privatezone.failure import PrivateZoneError
+from externaldns.providers.privatezone.gateway import WriteGateway
+from externaldns.providers.privatezone.provider import PrivateZoneProvider
 from externaldns.providers.privatezone.zones import ZoneChoice
 from tests.support import virtual_time
-from tests.unit.externaldns.privatezone.memory_api import MemoryApi
+from tests.unit.externaldns.privatezone.memory_api import MemoryApi, fail
 from tests.unit.externaldns.privatezone.test_provider import provider_of, read
 
 CHOICE = ZoneChoice("vpc-1", create=("10.in-addr.arpa", "ex.com"), region_id="cn-hangzhou")
@@ -52,6 +59,31 @@ def test_without_a_vpc_a_zone_is_made_and_bound_to_none() -> None:
     api = MemoryApi()
     assert read(api, ZoneChoice(create=("ex.com",))).zones == ("ex.com",)
     assert api.calls == ["add zone ex.com"]
+
+
+def test_the_audit_log_has_zones_too(tmp_path: Path) -> None:
+    api = MemoryApi("10.in-addr.arpa")
+    api.add_empty_zone("left.over")
+    choice = ZoneChoice("vpc-1", create=("ex.com", "left.over"), region_id="cn-hangzhou")
+    log, calls = AuditLog(str(tmp_path / "log"), "pod-0", "me", wall_clock=lambda: 1e9), Calls(dice=lambda: 0.0)
+    provider = PrivateZoneProvider(api, calls, WriteGateway(api, api, calls, dry_run=False, audit=log), choice)
+    virtual_time.run(provider.read())
+    api.before = fail("Forbidden.RAM", "add zone")
+    api.zones.clear()
+    with pytest.raises(PrivateZoneError, match="Forbidden"):
+        virtual_time.run(provider.read())
+    calls.close()
+    log.close()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert lines[0] == {
+        "time": "2001-09-09T01:46:40.000Z", "who": "pod-0", "owner": "me", "action": "add zone", "zone": "id-ex.com",
+        "name": "ex.com", "vpcs": [], "why": "--privatezone-create-zones", "resource": "", "error": None,
+    }  # fmt: skip
+    assert [(line["action"], line["zone"], line["vpcs"], bool(line["error"])) for line in lines[1:]] == [
+        ("bind zone", "id-ex.com", ["vpc-1"], False),
+        ("bind zone", "id-left.over", ["vpc-1"], False),
+        ("add zone", "", [], True),
+    ]
 
 
 def test_a_dry_run_makes_and_binds_nothing(caplog: pytest.LogCaptureFixture) -> None:
