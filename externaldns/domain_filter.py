@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from clusterdns.directives.config.pattern import Pattern
+from clusterdns.directives.config.pattern import Pattern, compile_pattern
 from externaldns.record import normalize_name
 
 
@@ -54,6 +54,25 @@ class DomainFilter:
         if any(_covers(domain, zone) for domain in self.excludes):
             return False
         return self.match(zone) or any(_covers(zone, domain.removeprefix(".")) for domain in self.includes)
+
+    def within(self, zones: Iterable[str]) -> DomainFilter | None:
+        """Return what is let through and lies in one of `zones`, None if nothing can; a pattern of includes stays as
+        it is.
+        """
+        zones = sorted(zones)
+        if ROOT in zones:
+            return self
+        if self.include is not None or not zones:
+            return self if zones else None
+        if self.exclude is not None:
+            # Beside a pattern, lists do not count.
+            inside = "|".join(zone.replace(".", "[.]") for zone in zones)
+            return replace(self, include=compile_pattern(rf"(^|[.])({inside})$"))
+        if not self.includes:
+            return replace(self, includes=tuple(zones))
+        narrow = {domain for domain in self.includes if any(_covers(zone, domain.removeprefix(".")) for zone in zones)}
+        narrow |= {zone for zone in zones if any(_covers(domain, zone) for domain in self.includes)}
+        return replace(self, includes=tuple(sorted(narrow))) if narrow else None
 
     @property
     def _has_pattern(self) -> bool:

@@ -119,7 +119,7 @@ def decode_filter(body: bytes) -> DomainFilter:
 def _read(body: bytes, shape: Any) -> Any:
     try:
         return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadPayload(f"not the webhook protocol's JSON: {error}") from None
 
 

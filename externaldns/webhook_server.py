@@ -1,6 +1,6 @@
 """`externaldns webhook`: a provider of ours, served to an ExternalDNS of others by its webhook protocol.
 
-    GET  /                  the domain filter                                  200
+    GET  /                  the domains: our filter's, as far as zones go      200
     GET  /records           all records of the provider                        200
     POST /adjustendpoints   wanted endpoints, as the provider would store them 200
     POST /records           changes; all of them are made                      204
@@ -32,6 +32,11 @@ from externaldns.webhook_protocol import (
 )
 
 logger = logging.getLogger(__name__)
+
+
+class NoZones(ClusterDNSError):
+    """There is no zone that records could go into."""
+
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -68,7 +73,11 @@ class WebhookServer:
 
     async def _negotiate(self, request: web.Request) -> web.Response:
         _require_accept(request)
-        return _answer(encode_filter(self._domains))
+        domains = self._domains.within(await self._provider.zones())
+        if domains is None:
+            # An empty filter would mean all domains there are.
+            raise NoZones("no zone is managed here that the domain filter lets through")
+        return _answer(encode_filter(domains))
 
     async def _records(self, request: web.Request) -> web.Response:
         _require_accept(request)

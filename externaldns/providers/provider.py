@@ -37,6 +37,9 @@ class Provider(Protocol):
         ClusterDNSError if that can't be told.
         """
 
+    async def zones(self) -> Sequence[str]:
+        """Return the normalized names of the zones alone; ClusterDNSError if they can't be told."""
+
     def forget(self) -> None:
         """Nothing that was read may be believed any more: the next `read` reads everything."""
 

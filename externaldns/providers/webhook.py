@@ -90,6 +90,10 @@ class WebhookProvider:
     async def changed(self) -> bool:
         return True
 
+    async def zones(self) -> Sequence[str]:
+        self._domains = self._domains or await self._negotiate()
+        return self._zones()
+
     def forget(self) -> None:
         self._doubtful = True
 
@@ -184,8 +188,10 @@ class WebhookProvider:
                     if len(answer) > WEBHOOK_BODY_BYTES.default:
                         raise WebhookError(f"{what}: the answer is longer than {WEBHOOK_BODY_BYTES.default} bytes")
                 return bytes(answer)
+        except TimeoutError:
+            raise WebhookError(f"{what}: no answer in {timeout.total:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise WebhookError(f"{what}: {error or type(error).__name__}") from error
+            raise WebhookError(f"{what}: {str(error) or type(error).__name__}") from error
 
 
 def _decoded(decode: Callable[[bytes], T], body: bytes) -> T:

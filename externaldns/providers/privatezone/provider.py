@@ -88,6 +88,9 @@ class PrivateZoneProvider:
                 changed = True
         return changed
 
+    async def zones(self) -> Sequence[str]:
+        return [zone.name for zone in await self._zones.read()]
+
     def forget(self) -> None:
         self._mirrors = {}
         self._unread = {}

@@ -30,6 +30,7 @@ class MemoryProvider:
         self.records = {record.key: record for record in records}
         self.refuses: set[str] = set()
         self.away: Exception | None = None
+        self.zone_names: tuple[str, ...] = ("ex.com",)
         self.read_at: list[float] = []
         self.writes = 0
         self.moved = False
@@ -52,6 +53,11 @@ class MemoryProvider:
         if self.away is not None:
             raise self.away
         return self.moved or self._missed
+
+    async def zones(self) -> Sequence[str]:
+        if self.away is not None:
+            raise self.away
+        return self.zone_names
 
     def forget(self) -> None:
         self.forgotten += 1
