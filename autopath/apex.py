@@ -34,10 +34,14 @@ class Apex:
         self._ttl = ttl
         self.servers = servers
 
-    def authority(self, name: bytes) -> Record:
-        """The SOA, with the timers of CoreDNS, as the authority of `name`: at or below the zone, in any spelling."""
+    def authority(self, name: bytes, serial: int | None = None) -> Record:
+        """The SOA, with the timers of CoreDNS, as the authority of `name`: at or below the zone, in any spelling.
+
+        `serial` is that of the zone, unless one is given.
+        """
         zone, ttl = self._zone, self._ttl
-        rdata = soa_rdata(b"\x02ns\x03dns" + zone, b"\x0ahostmaster" + zone, self._index.serial, 7200, 1800, 86400, ttl)
+        serial = self._index.serial if serial is None else serial
+        rdata = soa_rdata(b"\x02ns\x03dns" + zone, b"\x0ahostmaster" + zone, serial, 7200, 1800, 86400, ttl)
         return Record(name[len(name) - len(zone) :], numbers.SOA, min(ttl, _SOA_MAXIMUM_TTL), rdata)
 
     def decide(self, name: bytes, qtype: int) -> Decision:

@@ -19,15 +19,16 @@ from clusterdns.wire.records import Record
 _ADDRESSES = (numbers.A, numbers.AAAA)
 
 
-def contents_of(zone: ClusterZone) -> Contents:
-    """The zone as it is now."""
+def contents_of(zone: ClusterZone, now: float) -> Contents:
+    """The zone as it is at Unix time `now`."""
+    serial = zone.serial(now)
     frozen, index = zone.as_of_now()
     own = (
         record
         for stem, qtypes in ((b"", (numbers.NS,)), (b"\x0bdns-version", (numbers.TXT,)), (b"\x02ns\x03dns", _ADDRESSES))
         for record in _answers(frozen, stem + frozen.name, *qtypes)
     )
-    return Contents(frozen.apex.authority(zone.name), index.serial, chain(own, service_records(frozen, index)))
+    return Contents(frozen.apex.authority(zone.name, serial), serial, chain(own, service_records(frozen, index)))
 
 
 def service_records(zone: ClusterZone, index: ClusterIndex) -> Iterator[Record]:

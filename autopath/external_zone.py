@@ -20,6 +20,7 @@ from autopath.decision import NODATA, Decision
 from autopath.imports import follow
 from autopath.index import ClusterIndex
 from autopath.name_servers import NameServers
+from autopath.serial import serial_handed_out
 from autopath.zone import ClusterZone
 from clusterdns.directives.transfer import Contents
 from clusterdns.kube.addresses import pack
@@ -69,10 +70,11 @@ class ExternalApex:
         self._index = index
         self._name_servers = name_servers
 
-    def authority(self, name: bytes) -> Record:
-        """The SOA, as the authority of `name`: at or below the zone, in any spelling."""
+    def authority(self, name: bytes, serial: int | None = None) -> Record:
+        """The SOA, as the authority of `name`: at or below the zone, in any spelling; `serial` as in `Apex`."""
         zone, ttl = self._zone, self._ttl
-        rdata = soa_rdata(self.server, b"\x0ahostmaster" + zone, self._index.serial, 14400, 3600, 604800, ttl)
+        serial = self._index.serial if serial is None else serial
+        rdata = soa_rdata(self.server, b"\x0ahostmaster" + zone, serial, 14400, 3600, 604800, ttl)
         return Record(name[len(name) - len(zone) :], numbers.SOA, ttl, rdata)
 
     def decide(self, name: bytes, qtype: int) -> Decision:
@@ -102,6 +104,7 @@ class ExternalZone:
         self.name = name
         self._label = name_from_text(label)[:-1]
         self._ttl = ttl
+        self._index = index
         self.apex = ExternalApex(name, self._label, ttl, index, name_servers)
         self._services = ClusterZone(name, index, ttl=ttl, bare=True)
 
@@ -115,11 +118,16 @@ class ExternalZone:
             return answers.addresses(name, qtype, self._ttl, self.apex.addresses())
         return self._services.decide(name, folded, qtype)
 
-    def contents(self) -> Contents:
-        """The whole zone as it is now."""
+    def serial(self, now: float) -> int:
+        """With which the zone is handed out at Unix time `now`."""
+        return serial_handed_out(self._index.serial, now)
+
+    def contents(self, now: float) -> Contents:
+        """The whole zone as it is at Unix time `now`."""
+        serial = self.serial(now)
         frozen, index = self._services.as_of_now()
         own = [
             Record(self.name, numbers.NS, self._ttl, self.apex.server),
             *(address_record(self.apex.server, address, self._ttl) for address in self.apex.addresses()),
         ]
-        return Contents(self.apex.authority(self.name), index.serial, chain(own, service_records(frozen, index)))
+        return Contents(self.apex.authority(self.name, serial), serial, chain(own, service_records(frozen, index)))

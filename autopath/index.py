@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from autopath.addresses import dashed
+from autopath.serial import serial_after
 from clusterdns.histogram import Histogram
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import Endpoint, EndpointSlice, Namespace, Service
@@ -185,8 +186,8 @@ class ClusterIndex:
     """The indexes over one cluster's stores; they follow the stores from their making on.
 
     `services` is keyed by Service and namespace as wire labels and also holds names of which only slices are known
-    (`service` is None); `namespaces` holds labels without their length byte. `serial` is the time of the last change
-    in Unix seconds.
+    (`service` is None); `namespaces` holds labels without their length byte. `serial` is that of the last
+    change (`autopath.serial`).
     """
 
     def __init__(
@@ -207,7 +208,7 @@ class ClusterIndex:
         self.namespaces: set[bytes] = set()
         self.services_at: AddressOwners[IndexedService] = AddressOwners()
         self.slices_at: AddressOwners[IndexedSlice] = AddressOwners()
-        self.serial = int(wall_clock())
+        self.serial = serial_after(wall_clock())
         self._wall_clock = wall_clock
         self._exposed = frozenset(namespaces)
         self._chosen = chosen_namespaces
@@ -290,7 +291,7 @@ class ClusterIndex:
         return row
 
     def _changed(self, row: IndexedService) -> None:
-        self.serial = int(self._wall_clock())
+        self.serial = max(self.serial, serial_after(self._wall_clock()))
         row.changed()
         if row.service is None and not row.slices:
             del self.services[row.key]

@@ -11,7 +11,7 @@ from autopath.external_zone import ExternalZone, external_stores
 from autopath.index import ClusterIndex
 from autopath.kubernetes import Kubernetes, index_over
 from autopath.reverse import ReverseZone
-from autopath.zones import Zones
+from autopath.zones import Whole, Zones
 from clusterdns.directives.chain import Handler
 from clusterdns.directives.config import kubernetes as kubernetes_config
 from clusterdns.directives.config.k8s_external import Config
@@ -60,7 +60,7 @@ class K8sExternal(Zones):
         super().__init__(
             "k8s_external",
             (*forward, *reverse),
-            whole={zone.name: zone.contents for zone in forward},
+            whole={zone.name: Whole(zone.serial, zone.contents) for zone in forward},
             synced=lambda: kubernetes.synced,
             fallthrough=config.fallthrough,
             resolve=resolve,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -11,7 +12,7 @@ from autopath.index import ClusterIndex
 from autopath.name_servers import NameServers
 from autopath.reverse import ReverseZone
 from autopath.zone import ClusterZone
-from autopath.zones import Zones
+from autopath.zones import Whole, Zones
 from clusterdns.directives.chain import Handler
 from clusterdns.directives.config.kubernetes import Config, PodMode, is_reverse
 from clusterdns.kube.pod_index import PodIndex
@@ -50,12 +51,13 @@ class Kubernetes(Zones):
         own: Iterable[str] = (),
         resolve: Handler,
         following: Handler,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """Answers from `cluster`, whose stores of `config.kinds` somebody fills.
 
         `index` is over the same stores (`index_over` makes one that fits), and so is `imported`, which `multicluster`
         needs. `pods` is asked for verified pods. `own` are this server's addresses, canonical text, for NS records.
-        `resolve` answers any name through the whole server.
+        `resolve` answers any name through the whole server; `wall_clock` gives Unix seconds.
         """
         self.config = config
         self.name_servers = NameServers(index, own)
@@ -68,11 +70,12 @@ class Kubernetes(Zones):
         super().__init__(
             "kubernetes",
             (*forward, *reverse),
-            whole={zone.name: partial(contents_of, zone) for zone in forward},
+            whole={zone.name: Whole(zone.serial, partial(contents_of, zone)) for zone in forward},
             synced=lambda: all(store.synced for store in stores),
             fallthrough=config.fallthrough,
             resolve=resolve,
             following=following,
+            wall_clock=wall_clock,
         )
 
     def _reverse_zone(self, zone: str) -> ReverseZone:

@@ -24,6 +24,7 @@ from autopath.answers import Port, Target, address_set, addresses, matches, srv,
 from autopath.apex import Apex, Servers, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
 from autopath.index import ClusterIndex, IndexedService, IndexedSlice, ServiceKind
+from autopath.serial import serial_handed_out
 from clusterdns.directives.config.kubernetes import PodMode
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import PodClaim
@@ -84,6 +85,10 @@ class ClusterZone:
         servers = self.apex.servers()
         made.apex = Apex(self.name, made._index, self._ttl, lambda: servers)
         return made, made._index
+
+    def serial(self, now: float) -> int:
+        """With which the zone is handed out at Unix time `now`."""
+        return serial_handed_out(self._index.serial, now)
 
     def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """The decision on a name at or below the zone; `name` is in the client's spelling."""

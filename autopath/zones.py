@@ -12,7 +12,9 @@ the next change.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import NamedTuple
 
 from autopath.external_names import Chase, Zone
 from autopath.reverse import ReverseZone
@@ -20,6 +22,13 @@ from clusterdns.directives.chain import Handler, Reply, Request, reply_with
 from clusterdns.directives.transfer import Contents
 from clusterdns.wire import numbers
 from clusterdns.wire.names import is_at_or_below, name_from_text
+
+
+class Whole(NamedTuple):
+    """A zone that can be handed out: with which serial, and what is in it, at a Unix time."""
+
+    serial: Callable[[float], int]
+    contents: Callable[[float], Contents]
 
 
 class Zones:
@@ -30,21 +39,23 @@ class Zones:
         source: str,
         zones: Iterable[Zone],
         *,
-        whole: Mapping[bytes, Callable[[], Contents]],
+        whole: Mapping[bytes, Whole],
         synced: Callable[[], bool],
         fallthrough: Iterable[str],
         resolve: Handler,
         following: Handler,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """`source` is the directive's name; `whole` has the zones that may be transferred, by folded name.
 
         Until `synced` there are no answers. `fallthrough` are the zones (text) whose denials go to `following`.
-        `resolve` answers any name through the whole server.
+        `resolve` answers any name through the whole server; `wall_clock` gives Unix seconds.
         """
         self._source = source
         # "longest match" wins where zones lie in each other, as it does between server blocks.
         self._zones = sorted(zones, key=lambda zone: len(zone.name), reverse=True)
         self._whole = dict(whole)
+        self._wall_clock = wall_clock
         self._are_synced = synced
         self._is_synced = False
         self._fallthrough = tuple(map(name_from_text, fallthrough))
@@ -58,13 +69,18 @@ class Zones:
             self._is_synced = self._are_synced()
         return self._is_synced
 
-    def has_zone(self, zone: bytes) -> bool:
+    @property
+    def whole_zones(self) -> Collection[bytes]:
         """See `clusterdns.directives.transfer.Transferable`."""
-        return zone in self._whole
+        return self._whole.keys()
+
+    def serial(self, zone: bytes) -> int:
+        """See `clusterdns.directives.transfer.Transferable`."""
+        return self._whole[zone].serial(self._wall_clock())
 
     def contents(self, zone: bytes) -> Contents:
         """See `clusterdns.directives.transfer.Transferable`."""
-        return self._whole[zone]()
+        return self._whole[zone].contents(self._wall_clock())
 
     async def handle(self, request: Request) -> Reply:
         query = request.query

@@ -9,7 +9,7 @@ is all there is to tell, or the whole zone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import chain
@@ -35,14 +35,18 @@ class Contents(NamedTuple):
 
 
 class Transferable(Protocol):
-    """A directive that can hand out zones whole."""
+    """A directive that can hand out zones whole; `autopath.serial` says what serials promise."""
 
     @property
     def synced(self) -> bool:
         """False while it does not know its zones yet."""
 
-    def has_zone(self, zone: bytes) -> bool:
-        """Whether it has the zone of this name (folded wire)."""
+    @property
+    def whole_zones(self) -> Collection[bytes]:
+        """The names of its zones (folded wire)."""
+
+    def serial(self, zone: bytes) -> int:
+        """The serial with which it would hand out that zone now."""
 
     def contents(self, zone: bytes) -> Contents:
         """The zone as it is now, for one that it has."""
@@ -90,7 +94,7 @@ class Transfer:
         query = request.query
         if query.qtype not in (numbers.AXFR, numbers.IXFR):
             return await self.following(request)
-        source = next((each for each in self._sources if each.has_zone(query.folded)), None)
+        source = next((each for each in self._sources if query.folded in each.whole_zones), None)
         # "AXFR sessions over UDP transport are not defined" (RFC 5936 section 4.2).
         over_udp = request.transport == "udp"
         if source is None or not self._may_have(request) or (over_udp and query.qtype == numbers.AXFR):
@@ -100,7 +104,7 @@ class Transfer:
         contents = source.contents(query.folded)
         reply = reply_with(request, SOURCE, flags=numbers.AA, answer=(contents.soa,), cacheable=False)
         # "the server should include only its current SOA" where UDP is too small (RFC 1995 section 2).
-        if not over_udp and not (query.qtype == numbers.IXFR and _is_current(query.serial, contents.serial)):
+        if not over_udp and not (query.qtype == numbers.IXFR and is_current(query.serial, contents.serial)):
             records = chain(contents.records, (contents.soa,))
             reply.more = compose_many(records, flags=numbers.AA, size=TRANSFER_MESSAGE_BYTES.default_int)
         return reply
@@ -114,6 +118,6 @@ class Transfer:
         return any(address in network for length, rule in fitting if length == longest for network in rule.networks)
 
 
-def _is_current(known: int | None, current: int) -> bool:
-    """ "the same or newer version number than that of the server" (RFC 1995 section 2), by RFC 1982's arithmetic."""
+def is_current(known: int | None, current: int) -> bool:
+    """Whether who knows that serial has the zone, or a later one (RFC 1995 section 2), by RFC 1982's arithmetic."""
     return known is not None and (known - current) & 0xFFFFFFFF < 0x80000000

@@ -90,9 +90,9 @@ def directive(
     made = Kubernetes(
         configured,
         cluster,
-        index_over(cluster, configured, wall_clock=lambda: SERIAL),
+        index_over(cluster, configured, wall_clock=lambda: SERIAL - 1),
         PodIndex(cluster.pod_claims),
-        imported=imported_index_over(cluster, configured, wall_clock=lambda: SERIAL),
+        imported=imported_index_over(cluster, configured, wall_clock=lambda: SERIAL - 1),
         own=own,
         resolve=resolve or whole_chain,
         following=following or Elsewhere().handle,

@@ -263,17 +263,17 @@ def test_objects_that_no_question_can_name_are_left_out() -> None:
     assert ask(handler, "bad.shop.svc.cluster.local A").rdata() == ["A 10.244.0.3"]
 
 
-def test_the_serial_is_the_time_of_the_last_change() -> None:
+def test_the_serial_is_the_second_behind_the_last_change() -> None:
     now = [1000.5]
     stores = stores_before()
     index = ClusterIndex(stores, wall_clock=lambda: now[0])
-    assert index.serial == 1000
+    assert index.serial == 1001
     for second, change in enumerate(
         (put(service("shop/new", "10.1.1.1")), delete("EndpointSlice", ("data", "db-a"))), 2
     ):
         now[0] = second * 1000
         change(stores)
-        assert index.serial == second * 1000
+        assert index.serial == second * 1000 + 1
 
 
 TRIGGERED = msgspec.structs.replace(DB_SLICE, triggered=995.0)

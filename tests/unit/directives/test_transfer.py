@@ -33,8 +33,12 @@ class Source:
         self.read = 0
         self._names = names
 
-    def has_zone(self, zone: bytes) -> bool:
-        return zone == name_from_text(ZONE)
+    @property
+    def whole_zones(self) -> tuple[bytes, ...]:
+        return (name_from_text(ZONE),)
+
+    def serial(self, zone: bytes) -> int:
+        return SERIAL
 
     def contents(self, zone: bytes) -> Contents:
         return Contents(SOA, SERIAL, self._records())
