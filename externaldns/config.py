@@ -49,7 +49,10 @@ class SourceConfig:
     sources: tuple[str, ...]
     selection: Selection
     template: GoTemplate | None
+    target_template: GoTemplate | None
     pair_template: GoTemplate | None
+    resources: tuple[str, ...]
+    """Names of the resources that --source=unstructured reads: `certificates.v1.cert-manager.io`."""
     service: ServiceOptions
     pod: PodOptions
     node: NodeOptions

@@ -46,12 +46,13 @@ def environment_variable(flag: str) -> str:
 
 SOURCES = (
     "service", "pod", "node", "ingress", "crd", "gateway-httproute", "gateway-grpcroute", "fake", "empty",
+    "unstructured",
 )  # fmt: skip
 
 _REFUSED_SOURCES = (
     "gateway-tlsroute", "gateway-tcproute", "gateway-udproute", "istio-gateway", "istio-virtualservice",
     "ambassador-host", "contour-httpproxy", "gloo-proxy", "traefik-proxy", "openshift-route", "connector",
-    "skipper-routegroup", "kong-tcpingress", "f5-virtualserver", "f5-transportserver", "unstructured",
+    "skipper-routegroup", "kong-tcpingress", "f5-virtualserver", "f5-transportserver",
 )  # fmt: skip
 _SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 _LOG_LEVELS = ("panic", "debug", "info", "warning", "error", "fatal")
@@ -74,6 +75,7 @@ FLAGS = (
         "",
         "Go template of names, with commas between them, for objects without annotation",
     ),
+    Flag("target-template", "template", "", "Go template of targets for --fqdn-template, with --source=unstructured"),
     Flag("fqdn-target-template", "template", "", "Go template of NAME:TARGET pairs, with commas between them"),
     Flag("combine-fqdn-annotation", "switch", False, "names by annotation and by template, not just the first"),
     Flag("ignore-hostname-annotation", "switch", False, "no names by annotation"),
@@ -101,6 +103,7 @@ FLAGS = (
     Flag("default-targets", "list", (), "targets of records whose object gives none"),
     Flag("force-default-targets", "switch", False, "--default-targets for all but the annotation `target`"),
     Flag("nat64-networks", "list", (), "an A record for each AAAA target in this network, a /96"),
+    Flag("unstructured-resource", "list", (), "what --source=unstructured reads: RESOURCE.VERSION.GROUP"),
     Flag("target-net-filter", "list", (), "only targets in this network"),
     Flag("exclude-target-net", "list", (), "no targets in this network"),
     Flag("create-ptr", "switch", False, "a PTR record for each address; needs PTR in --managed-record-types"),
@@ -170,8 +173,6 @@ FLAGS = (
 )
 
 REFUSED_FLAGS = {
-    "target-template": "annotate the objects with `target`",
-    "unstructured-resource": "write DNSEndpoints, for --source=crd",
     "resolve-service-load-balancer-hostname": "annotate the Services with `target`, or let the CNAME stand",
     "compatibility": "annotate the Services with `hostname`",
     "gateway-listener-sets": "attach the routes to listeners of the Gateway itself",

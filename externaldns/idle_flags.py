@@ -18,7 +18,8 @@ _OF_SOURCES = (
     (("gateway-httproute", "gateway-grpcroute"), ("gateway-name", "gateway-namespace", "gateway-label-filter")),
     (("service", "pod", "node"), ("expose-internal-ipv6",)),
     (("service", "node"), ("exclude-unschedulable",)),
-    (("service", "pod", "node", "ingress"), ("fqdn-target-template",)),
+    (("service", "pod", "node", "ingress", "unstructured"), ("fqdn-target-template",)),
+    (("unstructured",), ("target-template", "unstructured-resource")),
 )  # fmt: skip
 """Sources, and the flags that only they read."""
 

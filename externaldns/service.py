@@ -196,7 +196,7 @@ def _print(line: str) -> None:
 async def fill(config: Config, cluster: Cluster) -> None:
     """Keep the stores of `cluster` filled until cancelled; ConfigError if there is nothing to fill them from."""
     if config.cluster.manifests is not None:
-        folder = ManifestFolder(config.cluster.manifests, cluster)
+        folder = ManifestFolder(config.cluster.manifests, cluster, custom=config.source.resources)
         folder.load()
         await folder.watch()
     else:

@@ -6,6 +6,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from clusterdns.errors import ConfigError
+from clusterdns.kube.kinds import read_resource
 from externaldns.config import SourceConfig
 from externaldns.flag_values import Values
 from externaldns.record import normalize_name
@@ -14,7 +15,7 @@ from externaldns.sources.build import TEMPLATE_KINDS
 from externaldns.sources.gateway import GatewayOptions
 from externaldns.sources.go_template import GoTemplate
 from externaldns.sources.ingress import IngressOptions
-from externaldns.sources.name_template import NAMES, PAIRS, read_template
+from externaldns.sources.name_template import NAMES, PAIRS, TARGETS, read_template
 from externaldns.sources.node import NodeOptions
 from externaldns.sources.pod import PodOptions
 from externaldns.sources.selection import Selection
@@ -39,7 +40,9 @@ def configure_sources(values: Values) -> SourceConfig:
             ignore_hostname_annotation=values.switch("ignore-hostname-annotation"),
         ),
         template=_template(values, NAMES),
+        target_template=_template(values, TARGETS),
         pair_template=_template(values, PAIRS),
+        resources=_resources(values),
         service=ServiceOptions(
             values.texts("service-type-filter"),
             values.switch("publish-internal-services"),
@@ -81,5 +84,12 @@ def _template(values: Values, flag: str) -> GoTemplate | None:
     text = values.text(flag.removeprefix("--"))
     if not text:
         return None
-    kinds = [TEMPLATE_KINDS[name] for name in values.texts("source") if name in TEMPLATE_KINDS]
-    return read_template(text, kinds, flag)
+    sources = values.texts("source") if flag != TARGETS else ()
+    return read_template(text, [TEMPLATE_KINDS[name] for name in sources if name in TEMPLATE_KINDS], flag)
+
+
+def _resources(values: Values) -> tuple[str, ...]:
+    found = tuple(kind.name for kind in values.each("unstructured-resource", read_resource))
+    if "unstructured" in values.texts("source") and not found:
+        raise ConfigError("is required with --source=unstructured", source="--unstructured-resource")
+    return found

@@ -8,14 +8,15 @@ Pure: no I/O, no clock. The only error is MalformedObject, whatever the input.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from clusterdns.errors import ClusterDNSError
-from clusterdns.kube.kinds import KINDS, Kind
+from clusterdns.kube.custom import CustomChangeDecoder, CustomDecoder, RawCustomObject, trim_custom
+from clusterdns.kube.kinds import KINDS, Kind, find_kind, is_custom, resource_of
 from clusterdns.kube.objects import Key, KubeObject, Named
 from clusterdns.kube.raw import (
     RawBookmark,
@@ -108,8 +109,8 @@ class _Codec(Struct):
 
     raw: type[Any]
     trim: Callable[[Any, Note], KubeObject]
-    one: msgspec.json.Decoder[Any]
-    change: msgspec.json.Decoder[Any]
+    one: msgspec.json.Decoder[Any] | CustomDecoder
+    change: msgspec.json.Decoder[Any] | CustomChangeDecoder
 
 
 def _codec(raw: Any, trim: Callable[[Any, Note], KubeObject]) -> _Codec:
@@ -130,6 +131,7 @@ _CODECS: dict[str, _Codec] = {
     "HTTPRoute": _codec(RawRoute, trim_route),
     "GRPCRoute": _codec(RawRoute, trim_route),
 }
+_CUSTOM = _Codec(RawCustomObject, trim_custom, CustomDecoder(), CustomChangeDecoder())
 _PAGE = msgspec.json.Decoder(RawList)
 _EVENT = msgspec.json.Decoder(RawEvent)
 _BOOKMARK = msgspec.json.Decoder(RawBookmark)
@@ -149,14 +151,20 @@ def decode_page(kind: str, body: bytes, note: Note, trim: Trim | None = None) ->
         page = _PAGE.decode(body)
     except _UNDECODABLE as error:
         raise MalformedObject(f"list of {kind}: {_explain(error)}") from None
-    objects = _decode_items(kind, page.items or (), note, trim)
+    codec = _codec_of(kind)
+    if is_custom(kind):
+        codec = structs.replace(codec, one=CustomDecoder(page.kind.removesuffix("List"), page.api_version))
+    objects = _decode_items(kind, codec, page.items or (), note, trim)
     return Page(objects, page.metadata.resource_version, page.metadata.continue_token)
 
 
+def _codec_of(kind: str) -> _Codec:
+    return _CUSTOM if is_custom(kind) else _CODECS[kind]
+
+
 def _decode_items(
-    kind: str, items: Iterable[msgspec.Raw], note: Note, trim: Trim | None
+    kind: str, codec: _Codec, items: Iterable[msgspec.Raw], note: Note, trim: Trim | None
 ) -> Iterator[Named | Unreadable]:
-    codec = _CODECS[kind]
     for raw in items:
         try:
             item = codec.one.decode(raw)
@@ -171,7 +179,7 @@ def _decode_items(
 
 def decode_event(kind: str, line: bytes, note: Note, trim: Trim | None = None) -> Event:
     """Decode one line of a watch of `kind`. Raises MalformedObject if the line is no watch event at all."""
-    codec = _CODECS[kind]
+    codec = _codec_of(kind)
     try:
         # Changes, in one pass over the line. Bookmarks, errors and what is broken get a second look.
         change = codec.change.decode(line)
@@ -230,9 +238,10 @@ def decode_status(body: bytes) -> RawStatus | None:
         return None
 
 
-def decode_document(document: object, note: Note) -> list[tuple[Kind, KubeObject]]:
+def decode_document(document: object, note: Note, custom: Collection[str] = ()) -> list[tuple[Kind, KubeObject]]:
     """One manifest document, as YAML or JSON gave it, to its objects: none for kinds that are not read, several for
-    a `kind: List`. A namespaced object without a namespace is in `default`, as kubectl has it.
+    a `kind: List`. A namespaced object without a namespace is in `default`, as kubectl has it. `custom` are names of
+    resources whose objects are taken whole, too.
 
     Raises MalformedObject saying which field of which object is wrong.
     """
@@ -240,7 +249,13 @@ def decode_document(document: object, note: Note) -> list[tuple[Kind, KubeObject
         raise MalformedObject(f"expected an object with apiVersion and kind, got {_type_name(document)}")
     api_version, name = _required_text(document, "apiVersion"), _required_text(document, "kind")
     if name.removesuffix("List") in ("", *KINDS) and name.endswith("List"):
-        return _list_document(document, api_version, name.removesuffix("List"), note)
+        return _list_document(document, api_version, name.removesuffix("List"), note, custom)
+    resource = resource_of(name, api_version)
+    whole = [(find_kind(resource), _convert_custom(document))] if resource in custom else []
+    return whole + _decode_listed(document, name, api_version, note)
+
+
+def _decode_listed(document: dict[Any, Any], name: str, api_version: str, note: Note) -> list[tuple[Kind, KubeObject]]:
     kind = KINDS.get(name)
     group, _, version = api_version.rpartition("/")
     if kind is None or group != kind.group:
@@ -258,7 +273,7 @@ def _required_text(document: dict[Any, Any], key: str) -> str:
 
 
 def _list_document(
-    document: dict[Any, Any], api_version: str, item_kind: str, note: Note
+    document: dict[Any, Any], api_version: str, item_kind: str, note: Note, custom: Collection[str]
 ) -> list[tuple[Kind, KubeObject]]:
     """`kind: List`, whose items say what they are, or `kind: PodList`, whose items need not."""
     items = document.get("items")
@@ -272,7 +287,7 @@ def _list_document(
             if str(item.get("kind")).endswith("List"):
                 raise MalformedObject(f"items[{number}]: a list inside a list; write its items one level up")
         try:
-            found += decode_document(item, note)
+            found += decode_document(item, note, custom)
         except MalformedObject as error:
             raise MalformedObject(f"items[{number}]: {error}") from None
     return found
@@ -291,6 +306,17 @@ def _convert(kind: Kind, document: dict[Any, Any], note: Note) -> KubeObject:
     if kind.namespaced and not raw.metadata.namespace:
         raw.metadata.namespace = "default"
     return _trimmed(kind.name, codec.trim, raw, note)
+
+
+def _convert_custom(document: dict[Any, Any]) -> KubeObject:
+    """A document of a kind that is taken whole. Whether it is in namespaces is not known: it gets none."""
+    try:
+        raw = CustomDecoder().convert(document)
+    except _UNDECODABLE as error:
+        raise MalformedObject(f"{document['kind']}: metadata: {_explain(error)}") from None
+    if not raw.metadata.name:
+        raise MalformedObject(f"{document['kind']}: metadata.name is missing")
+    return trim_custom(raw, lambda text: None)
 
 
 Made = TypeVar("Made", bound=Named)

@@ -1,11 +1,17 @@
 """The kinds of object that the suite reads: where the API serves each, and which store holds it.
 
+Any other kind can be read, too, whole: it goes by its resource's name, `certificates.v1.cert-manager.io`.
 Source: Kubernetes API reference; the paths are those that an API server lists under /api/v1 and /apis/GROUP/v1.
 """
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 import msgspec
+
+_RESOURCE = re.compile(r"([a-z][a-z0-9-]*)\.(v[0-9]+(?:(?:alpha|beta)[0-9]+)?)(?:\.([a-z0-9][a-z0-9.-]*))?\.?")
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -48,3 +54,39 @@ KINDS: dict[str, Kind] = {
         Kind("GRPCRoute", "grpcroutes", group="gateway.networking.k8s.io"),
     )
 }
+
+
+@cache
+def read_resource(text: str) -> Kind:
+    """Return the kind of `RESOURCE.VERSION.GROUP`, or `RESOURCE.VERSION` of the core group; ValueError for others."""
+    found = _RESOURCE.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            f"{text!r} is no resource: write RESOURCE.VERSION.GROUP, such as certificates.v1.cert-manager.io"
+        )
+    plural, version, group = found.groups()
+    return Kind(text.removesuffix("."), plural, group or "", version)
+
+
+def find_kind(name: str) -> Kind:
+    """Return the kind of that name, listed or not; ValueError if it is neither."""
+    return KINDS.get(name) or read_resource(name)
+
+
+def is_custom(name: str) -> bool:
+    """Tell whether a kind of that name is one that is read whole."""
+    return "." in name
+
+
+def resource_of(kind: str, api_version: str) -> str:
+    """Return the resource's name of a document, as the API server would have it if nobody chose another plural."""
+    plural = kind.lower()
+    # Kubernetes, apimachinery: UnsafeGuessKindToResource.
+    if plural.endswith("s"):
+        plural += "es"
+    elif plural.endswith("y"):
+        plural = f"{plural[:-1]}ies"
+    else:
+        plural += "s"
+    group, _, version = api_version.rpartition("/")
+    return f"{plural}.{version}.{group}" if group else f"{plural}.{version}"

@@ -13,7 +13,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,7 @@ import yaml
 
 from clusterdns.errors import ConfigError
 from clusterdns.kube.decode import MalformedObject, decode_document
-from clusterdns.kube.kinds import KINDS
+from clusterdns.kube.kinds import KINDS, find_kind
 from clusterdns.kube.label_selector import LabelSelector
 from clusterdns.kube.objects import Key, KubeObject, Namespace, Pod
 from clusterdns.kube.store import Cluster
@@ -65,7 +65,7 @@ class ManifestFolder:
     """The manifests of one folder (not of folders inside it), and the stores that they fill.
 
     Of a kind in `selectors` only the objects that match are taken, as an API server would send them; with `node`, only
-    the pods of that node.
+    the pods of that node. `custom` are names of resources whose objects are taken whole, too.
     """
 
     def __init__(
@@ -75,11 +75,13 @@ class ManifestFolder:
         *,
         selectors: Mapping[str, LabelSelector] = MappingProxyType({}),
         node: str = "",
+        custom: Collection[str] = (),
     ) -> None:
         self._path = path
         self._cluster = cluster
         self._selectors = selectors
         self._node = node
+        self._custom = custom
         self._seen: Signature | None = None
 
     def load(self) -> None:
@@ -124,13 +126,13 @@ class ManifestFolder:
         return [self._path / name for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
 
     def _read(self) -> Contents:
-        contents: Contents = {kind: [] for kind in KINDS}
+        contents: Contents = {kind: [] for kind in (*KINDS, *self._custom)}
         places: dict[tuple[str, Key], str] = {}
         for file in self._files():
             for line, document in _documents(file):
                 place = f"{file}:{line}"
                 try:
-                    found = decode_document(document, _warn_at(place))
+                    found = decode_document(document, _warn_at(place), self._custom)
                 except MalformedObject as error:
                     raise ConfigError(str(error), source=str(file), line=line, column=1) from None
                 for kind, each in found:
@@ -232,4 +234,4 @@ def _add_implied_namespaces(contents: Contents) -> None:
 
 
 def _summary(contents: Contents) -> str:
-    return ", ".join(f"{len(objects)} {KINDS[kind].plural}" for kind, objects in contents.items() if objects)
+    return ", ".join(f"{len(objects)} {find_kind(kind).plural}" for kind, objects in contents.items() if objects)

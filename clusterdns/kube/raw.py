@@ -188,6 +188,8 @@ class RawList(Struct, gc=False):
 
     metadata: RawListMetadata
     items: list[msgspec.Raw] | None = None
+    kind: str = ""
+    api_version: str = field(default="", name="apiVersion")
 
 
 class RawStatus(Struct, gc=False):

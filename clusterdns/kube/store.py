@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, Generic, TypeVar
 
+from clusterdns.kube.kinds import is_custom
 from clusterdns.kube.lean import CLAIMS, NAMES, Form, ready_endpoints
 from clusterdns.kube.objects import (
     DNSEndpoint,
@@ -183,5 +184,10 @@ class Cluster:
         self._by_kind["Pod"] = self.pod_claims if lean else self.pods
 
     def store(self, kind: str) -> Store[Any]:
-        """The store of the objects of that kind: `Service`, `Pod` ... KeyError for a kind that is not kept."""
+        """The store of the objects of that kind: `Service`, `Pod` ... KeyError for a kind that is not kept.
+
+        A kind that goes by its resource's name has a store from the first time that it is asked for.
+        """
+        if is_custom(kind):
+            return self._by_kind.setdefault(kind, Store(kind))
         return self._by_kind[kind]

@@ -20,7 +20,7 @@ from clusterdns.errors import KubeApiError
 from clusterdns.kube.access import Access
 from clusterdns.kube.api import ApiServer
 from clusterdns.kube.decode import MalformedObject, Unreadable, decode_event, decode_page
-from clusterdns.kube.kinds import KINDS, Kind
+from clusterdns.kube.kinds import Kind, find_kind
 from clusterdns.kube.lean import Form
 from clusterdns.kube.pace import Pace
 from clusterdns.kube.reflector import ListPage, Pause, Reflector, WatchFrom
@@ -76,11 +76,11 @@ class ClusterWatch:
         pace = Pace(access)
         self._watches = [
             _KindWatch(
-                KINDS[name],
+                find_kind(name),
                 cluster.store(name).form,
-                Reflector(cluster.store(name), dice, optional=KINDS[name].optional),
+                Reflector(cluster.store(name), dice, optional=find_kind(name).optional),
                 ApiServer(access, pace, self.requests),
-                KINDS[name].path(namespace),
+                find_kind(name).path(namespace),
                 _selection(field_selectors.get(name, ""), label_selectors.get(name, "")),
                 self._listed,
             )

@@ -45,11 +45,15 @@ Render = Callable[[Scope], Any]
 
 @dataclass(frozen=True, slots=True)
 class GoTemplate:
-    """A template that was read. `fields` are the paths that it takes of the object itself: `Spec.Type`."""
+    """A template that was read. `fields` are the paths that it takes of the object itself: `Spec.Type`.
+
+    `distinguishes`: it asks for the object's kind or source, and may hold what only some objects have.
+    """
 
     text: str
     parts: tuple[Render, ...] = field(repr=False, compare=False)
     fields: frozenset[str]
+    distinguishes: bool = False
 
     def render(self, root: Mapping[str, Any], source: str = "") -> str:
         """Return the text for the object `root` of `source`, a value of --source."""
@@ -61,7 +65,8 @@ def parse(text: str) -> GoTemplate:
     reader = _Reader(text)
     parts, end = reader.block(outermost=True)
     assert end == "", "an outermost block ends with the text"
-    return GoTemplate(text, tuple(parts), frozenset(reader.fields))
+    distinguishes = bool(reader.fields & {"Kind", "APIVersion"}) or reader.asks_for_source
+    return GoTemplate(text, tuple(parts), frozenset(reader.fields), distinguishes)
 
 
 class _Reader:
@@ -69,6 +74,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.fields: set[str] = set()
+        self.asks_for_source = False
         self._pieces: list[tuple[bool, str]] = []
         self._inside = 0
         """How many `range` and `with` are open: in them the dot is something else than the object."""
@@ -207,6 +213,7 @@ class _Reader:
         if not least <= len(arguments) <= most:
             raise TemplateError(f"{{{{ {text.strip()} }}}}: {word} takes {_count(least, most)}, not {len(arguments)}")
         if word == "isSource":
+            self.asks_for_source = True
             return lambda scope: str(arguments[0](scope)).lower() == scope.source
         return lambda scope: call(*(argument(scope) for argument in arguments))
 

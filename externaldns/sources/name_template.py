@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from clusterdns.errors import ConfigError
+from clusterdns.kube.custom import CustomObject
 from clusterdns.kube.objects import KubeObject
 from externaldns.record import normalize_name
 from externaldns.sources import go_template
@@ -27,14 +28,27 @@ Texts = Callable[[KubeObject], tuple[str, ...]]
 
 
 def read_template(text: str, kinds: Iterable[str], flag: str = NAMES) -> GoTemplate:
-    """Read the text of `flag`; ConfigError says what is wrong with it, or which kind has no such field."""
+    """Read the text of `flag`; ConfigError says what is wrong with it, or which kind has no such field.
+
+    Of the kind "" nobody knows what fields it has.
+    """
     try:
         template = go_template.parse(text)
     except TemplateError as error:
         raise ConfigError(str(error), source=flag) from None
-    for kind in kinds:
+    kinds = tuple(kinds)
+    listed = [kind for kind in kinds if kind]
+    faults: dict[str, list[ConfigError]] = {}
+    for kind in listed:
         for path in sorted(template.fields):
-            _check(known_fields(kind), path, kind, flag)
+            try:
+                _check(known_fields(kind), path, kind, flag)
+            except ConfigError as error:
+                faults.setdefault(path, []).append(error)
+    for found in faults.values():
+        # A template that asks for the kind may well say something of one kind only.
+        if not template.distinguishes or len(found) == len(kinds):
+            raise found[0]
     return template
 
 
@@ -74,7 +88,8 @@ def _texts_of(template: GoTemplate, kind: str, source: str, flag: str) -> Texts:
             text = template.render(fields_of(kind, asking), source)
         except (TemplateError, TypeError, AttributeError, ValueError) as error:
             # A function that got a list where it takes a text, for one: the template is wrong for this object.
-            where = "/".join(part for part in (kind.lower(), asking.namespace, asking.name) if part)
+            word = asking.kind if isinstance(asking, CustomObject) else kind
+            where = "/".join(part for part in (word.lower(), asking.namespace, asking.name) if part)
             logger.error("%s: nothing by %s: %s", where, flag, error)
             return ()
         return _once(part.strip() for part in text.split(","))

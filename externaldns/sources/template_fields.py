@@ -1,6 +1,7 @@
 """What templates can say about an object: its fields under the names of the Kubernetes API, as Go spells them.
 
-Only what stores keep of an object is here; another field is refused when the flags are read. Pure.
+Only what stores keep of an object is here; another field is refused when the flags are read. What --source=unstructured
+reads is here whole. Pure.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from clusterdns.kube.custom import CustomObject
 from clusterdns.kube.kinds import KINDS
 from clusterdns.kube.objects import Ingress, KubeObject, Node, Pod, Route, Service
 
@@ -20,6 +22,8 @@ OPEN_FIELDS = ("Labels", "Annotations", "Selector")
 
 def fields_of(kind: str, asking: KubeObject) -> Fields:
     """Return the fields of `asking`, which is of that kind."""
+    if isinstance(asking, CustomObject):
+        return _of_custom(asking)
     meta = {
         "Name": asking.name,
         "Namespace": asking.namespace,
@@ -85,6 +89,21 @@ def _of_ingress(ingress: Any) -> Fields:
 
 def _of_route(route: Any) -> Fields:
     return {"Spec": {"Hostnames": route.hostnames}}
+
+
+def _of_custom(asking: CustomObject) -> Fields:
+    """All that there is, as the server writes it; sections that are missing are empty."""
+    sections = {name.capitalize(): asking.content.get(name) or {} for name in ("metadata", "spec", "status")}
+    return {
+        "Kind": asking.kind,
+        "APIVersion": asking.api_version,
+        "Name": asking.name,
+        "Namespace": asking.namespace,
+        "Labels": asking.labels,
+        "Annotations": asking.annotations,
+        "Object": asking.content,
+        **sections,
+    }
 
 
 def _balanced(target: str) -> Fields:

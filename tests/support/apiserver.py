@@ -20,7 +20,7 @@ from aiohttp import web
 
 from clusterdns.kube.kinds import KINDS, Kind
 from tests.support.object_history import Object, ObjectHistory, Watch, line
-from tests.support.written_objects import WRITTEN, WrittenObjects
+from tests.support.written_objects import WrittenObjects
 
 BOOKMARK_SECONDS = 60.0
 """How often a watch gets a bookmark; a real server's is about this."""
@@ -201,7 +201,7 @@ class ApiServerDouble(ObjectHistory):
         await self._tell()
         if "/leases/" in request.path:
             return await self._one_lease(request)
-        found = _collection(request.path)
+        found = self._collection(request.path)
         if found is None or found[0].plural in self.without:
             return web.Response(status=404, text="404 page not found\n")
         kind, namespace = found
@@ -238,6 +238,16 @@ class ApiServerDouble(ObjectHistory):
         return web.json_response(
             {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": metadata, "items": page}
         )
+
+    def _collection(self, path: str) -> tuple[Kind, str] | None:
+        """The kind and namespace that a collection's path names."""
+        for kind in self.kinds:
+            if path == kind.path():
+                return kind, ""
+            parts = path.split("/")
+            if len(parts) > 2 and path == kind.path(parts[-2]):
+                return kind, parts[-2]
+        return None
 
     async def _one_lease(self, request: web.BaseRequest) -> web.Response:
         if refusal := self.refusals.get("", 0) or self.refusals.get("leases", 0):
@@ -302,17 +312,6 @@ class ApiServerDouble(ObjectHistory):
                 return None
             bookmark = {"kind": watch.kind.name, "apiVersion": watch.kind.api_version}
             return line("BOOKMARK", {**bookmark, "metadata": {"resourceVersion": str(self.version)}})
-
-
-def _collection(path: str) -> tuple[Kind, str] | None:
-    """The kind and namespace that a collection's path names."""
-    for kind in (*KINDS.values(), *WRITTEN):
-        if path == kind.path():
-            return kind, ""
-        parts = path.split("/")
-        if len(parts) > 2 and path == kind.path(parts[-2]):
-            return kind, parts[-2]
-    return None
 
 
 def _status_object(code: int, message: str) -> Object:

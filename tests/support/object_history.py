@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clusterdns.kube.kinds import KINDS, Kind
+from clusterdns.kube.kinds import KINDS, Kind, find_kind
 from clusterdns.kube.label_selector import read_label_selector
+from tests.support.written_objects import WRITTEN
 
 Object = dict[str, Any]
 
@@ -49,6 +50,8 @@ class ObjectHistory:
         self.snapshots: dict[int, list[Object]] = {}
         """What paged lists continue with, by version."""
         self.watches: list[Watch] = []
+        self.kinds = {*KINDS.values(), *WRITTEN}
+        """Those that the server has; a custom resource from its first object on."""
         self._objects: dict[tuple[str, str, str], Object] = {}
         self._history: list[Change] = []
 
@@ -67,13 +70,14 @@ class ObjectHistory:
         metadata["resourceVersion"] = str(self.version)
         new = {"metadata": metadata, **parts}
         self._objects[key] = new
-        self._publish(Change(self.version, KINDS[kind], old, new))
+        self.kinds.add(find_kind(kind))
+        self._publish(Change(self.version, find_kind(kind), old, new))
 
     def delete(self, kind: str, name: str, namespace: str = "") -> None:
         """Delete an object."""
         old = self._objects.pop((kind, namespace, name))
         self.version += 1
-        self._publish(Change(self.version, KINDS[kind], old, None))
+        self._publish(Change(self.version, find_kind(kind), old, None))
 
     def lose(self, kind: str, name: str, namespace: str = "") -> None:
         """Delete an object without any event: how a window of changes that was lost looks to a watch."""

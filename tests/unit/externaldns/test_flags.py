@@ -73,6 +73,17 @@ def test_defaults_are_externaldnss() -> None:
         (["--fqdn-template={{.Name}},x"], lambda config: config.source.template.render({"Name": "a"}), "a,x"),
         (["--fqdn-template=a,b", "--fqdn-template={{.Name}}"], lambda config: config.source.template.text,
          "a,b,{{.Name}}"),
+        # A template that tells kinds apart may hold what only some of them have.
+        (["--source=node", '--fqdn-template={{if eq .Kind "Service"}}{{.Spec.Type}}{{end}}'],
+         lambda config: config.source.template.distinguishes, True),
+        (["--source=node", '--fqdn-template={{if isSource "service"}}{{.Spec.Type}}{{end}}'],
+         lambda config: config.source.template.distinguishes, True),
+        (["--source=unstructured", "--unstructured-resource=a.v1", "--fqdn-template={{if .Kind}}{{.Object.a}}{{end}}"],
+         lambda config: config.source.template.distinguishes, True),
+        (["--source=unstructured", "--unstructured-resource=configmaps.v1.,a.v1.b"],
+         lambda config: config.source.resources, ("configmaps.v1", "a.v1.b")),
+        (["--target-template={{.Object.data.target}}"],
+         lambda config: config.source.target_template.fields, {"Object.data.target"}),
         (["--fqdn-target-template={{.Name}}:b"], lambda config: config.source.pair_template.text, "{{.Name}}:b"),
         (["--create-ptr"], lambda config: config.source.shaping.create_ptr, True),
         (["--default-targets=a.,192.0.2.1"], lambda config: config.source.shaping.default_targets, ("a", "192.0.2.1")),
@@ -150,6 +161,14 @@ def test_every_flag_has_an_environment_variable_and_the_command_line_counts_more
         (["--service-type-filter=Headless"], "'Headless' is none of ClusterIP, NodePort"),
         (["--crd-source-kind=Record"], "'Record' is none of DNSEndpoint"),
         (["--fqdn-template={{.Name}"], '--fqdn-template: a "{{" without its "}}"'),
+        (["--source=unstructured"], "--unstructured-resource: is required with --source=unstructured"),
+        (["--unstructured-resource=configmaps"], "--unstructured-resource: 'configmaps' is no resource: write"),
+        (["--target-template={{"], "--target-template: "),
+        (
+            ["--source=unstructured", "--unstructured-resource=a.v1", "--fqdn-template={{.Object.a}}"],
+            "--fqdn-template: .Object.a: Service has no field Object",
+        ),
+        (["--source=node", "--fqdn-template={{.Kind}}{{.Spec.Foo}}"], ".Spec.Foo: Service has no field Foo"),
         (["--fqdn-target-template={{.Foo}}:x"], "--fqdn-target-template: .Foo: Service has no field Foo here"),
         (
             ["--fqdn-template={{.Spec.Foo}}"],
@@ -196,7 +215,7 @@ TEXTS = {
     "target-net-filter": "10.0.0.0/8", "exclude-target-net": "10.0.0.0/8", "nat64-networks": "64:ff9b::/96",
     "metrics-address": "127.0.0.1:1",
     "webhook-address": "127.0.0.1:1", "webhook-provider-url": "http://127.0.0.1:1", "propagation-check": "192.0.2.1",
-    "txt-encrypt-aes-key": "k" * 32,
+    "txt-encrypt-aes-key": "k" * 32, "unstructured-resource": "configmaps.v1",
 }  # fmt: skip
 
 
@@ -204,6 +223,8 @@ TEXTS = {
 def test_each_flag_means_the_same_in_the_environment(flag: Flag) -> None:
     value = flag.choices[-1] if flag.choices else SAMPLES.get(flag.kind) or TEXTS.get(flag.name, "some.text")
     rest = [argument for argument in REQUIRED if not argument.startswith(f"--{flag.name}=")]
+    if flag.name == "source":
+        rest.append("--unstructured-resource=configmaps.v1")
     if flag.name == "txt-encrypt-enabled":
         rest.append(f"--txt-encrypt-aes-key={TEXTS['txt-encrypt-aes-key']}")
     assert flags.parse([*rest, f"--{flag.name}={value}"], {}) == flags.parse(rest, {flag.environment: value})
