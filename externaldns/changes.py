@@ -16,12 +16,13 @@ class RecordChange:
     """One record set on its way from `old` to `new`: without `old` it is created, without `new` deleted.
 
     `others` are values under the same name and type that belong to somebody else: they stay as they are, and count
-    neither as `old` nor as `new`.
+    neither as `old` nor as `new`. `why` is for the audit log, where it is more than what is wanted and what is not.
     """
 
     old: Endpoint | None
     new: Endpoint | None
     others: tuple[str, ...] = ()
+    why: str = ""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -71,3 +72,5 @@ class ChangeResult:
 
     change: NameChange
     error: Exception | None = None
+    written: tuple[Endpoint, ...] = ()
+    """The rows that were added or changed, also before an error; none where rows have no IDs."""

@@ -14,18 +14,19 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.leader import Alone, Leadership
 from clusterdns.limits import EXTERNALDNS_BATCH_NAMES, EXTERNALDNS_HUNG_SECONDS
-from externaldns.changes import ChangeResult, NameChange
+from externaldns.changes import ChangeResult, NameChange, RecordChange
 from externaldns.domain_filter import DomainFilter, Zones
 from externaldns.guard import DeleteGuard, DeleteLimits
 from externaldns.measurements import Measurements, count_types
 from externaldns.mistakes import Mistakes
-from externaldns.ownership import Registry
-from externaldns.plan import DEFAULT_MANAGED_TYPES, Outdone, Scope, Skipped, calculate
+from externaldns.own_rows import OwnRows, SortedOut, remove
+from externaldns.ownership import Registry, View
+from externaldns.plan import DEFAULT_MANAGED_TYPES, Plan, Scope, Skipped, calculate
 from externaldns.policy import Policy, sync
 from externaldns.providers.provider import Provider, Snapshot
 from externaldns.record import Endpoint, RecordKey
@@ -60,6 +61,15 @@ class ApplyFailed(ClusterDNSError):
     """Some names could not be changed; the others were."""
 
     retryable = True
+
+
+class Unowned(ClusterDNSError):
+    """A record that is wanted is there already, and nobody owns it: it is neither changed nor deleted."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("nobody owns the record that is there; `externaldns adopt` takes it over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,7 @@ class Controller:
         self._report = report
         self._clock = clock
         self._guard = DeleteGuard(self._rules.deletions)
+        self._own_rows = OwnRows(registry.marks)
         self._zones = Zones(())
         self._owned: Counter[str] = Counter()
         self._told: frozenset[str] = frozenset()
@@ -178,7 +189,8 @@ class Controller:
 
     async def warm_up(self) -> None:
         """Keep the mirror of the zones warm without changing anything: what a standby does."""
-        await self._provider.read()
+        snapshot = await self._provider.read()
+        self._look(snapshot, Zones(snapshot.zones), full=True)
 
     async def wait_synced(self, look: Callable[[], None] = lambda: None) -> None:
         """Return as soon as there is enough to go on; `look` is called now and then until there is."""
@@ -217,7 +229,7 @@ class Controller:
     ) -> Outcome:
         rules, full = self._rules, names is None
         zones = self._zones = Zones(snapshot.zones)
-        view = self._registry.read(snapshot.records, zones.find)
+        view, strays = self._look(snapshot, zones, full=full)
         left_out = self.left_out()
         wanted = self._wanted.endpoints(names, left_out)
         desired = await self._provider.adjust(wanted.endpoints)
@@ -234,13 +246,18 @@ class Controller:
         if full:
             self._owned = self._count_owned(view.endpoints, scope)
         spared = spare(plan.changes, self._doubts())
-        guarded = self._guard.check(spared.changes, zones.find, self._owned, self._clock(), considered)
-        attached = view.attach(guarded.changes, sweep=scope if full and rules.policy is sync else None)
+        asked = replace(spared.changes, delete=spared.changes.delete + strays)
+        guarded = self._guard.check(asked, zones.find, self._owned, self._clock(), considered)
+        moved, allowed = set(map(id, strays)), guarded.changes.delete
+        planned = replace(guarded.changes, delete=tuple(old for old in allowed if id(old) not in moved))
+        attached = view.attach(planned, sweep=scope if full and rules.policy is sync else None)
         skipped = plan.skipped + attached.skipped
+        self._report([_unowned(wish) for wish in plan.unowned], changed_at)
         if full:
             self._measure(view.endpoints, wanted, zones, skipped)
             outside = [each.dns_name for each in desired if not zones.find(each.dns_name)]
-            self._tell_left_out(skipped, plan.outdone, outside, {*guarded.stopped.values(), *_say(left_out)})
+            self.measured.unowned = len(plan.unowned)
+            self._tell_left_out(skipped, plan, outside, {*guarded.stopped.values(), *_say(left_out)})
         else:
             for words in guarded.stopped.values():
                 self._warn_once(words)
@@ -248,9 +265,23 @@ class Controller:
         self._kept = kept | {record.key: record for record in spared.kept}
         self.measured.kept, self.measured.left_out = len(self._kept), frozenset(left_out)
         self.measured.deletions_waiting = guarded.waiting
-        outcome = await self._apply(attached.changes, changed_at, between)
+        changes = remove([old for old in allowed if id(old) in moved], attached.changes)
+        outcome = await self._apply(changes, changed_at, between)
         unread = {name: error for name in names or () if (error := snapshot.unread.get(zones.find(name)))}
         return Outcome(outcome.changed, {**outcome.failed, **unread}, snapshot.unread)
+
+    def _look(self, snapshot: Snapshot, zones: Zones, *, full: bool) -> tuple[View, tuple[Endpoint, ...]]:
+        """Return the view of what was read, and what of ours in it was moved by hand and is to be deleted."""
+        rules = self._rules
+        found = self._own_rows.sort_out(snapshot.records) if rules.policy is sync else SortedOut(snapshot.records)
+        view = self._registry.read(found.records, zones.find, self._own_rows.recall)
+        managed = (*rules.record_types, "TXT")
+        own = (each for each in view.own if each.record_type in managed and rules.domains.match(each.dns_name))
+        self._own_rows.learn(own, view.theirs)
+        if full and not snapshot.unread:
+            self._own_rows.forget_all_but(snapshot.records)
+        known = (each for each in found.strays if zones.find(each.dns_name) not in snapshot.unread)
+        return view, tuple(each for each in known if rules.domains.match(each.dns_name))
 
     async def _apply(
         self,
@@ -276,6 +307,7 @@ class Controller:
                 else:
                     logger.error("%s: %s", result.change.name, result.error)
                     failed[result.change.name] = result.error
+            self._own_rows.learn((row for result in results for row in result.written), ())
             self.measured.count_results(results)
             self._report(results, changed_at)
         return Outcome(tuple(changed), failed)
@@ -307,16 +339,20 @@ class Controller:
     def _tell_left_out(
         self,
         skipped: Sequence[Skipped],
-        outdone: Sequence[Outdone],
+        plan: Plan,
         outside: Sequence[str],
         besides: Collection[str],
     ) -> None:
         """Warn of what is wanted and not done; once, not in every run."""
         reasons = {*besides, *(f"{name} is left out: no zone that is managed here holds it" for name in outside)}
+        unowned = {(wish.dns_name, wish.record_type) for wish in plan.unowned}
+        reasons |= {f"{name} {record_type} is left alone: {Unowned()}" for name, record_type in unowned}
         for skip in skipped:
+            if (skip.name, skip.record_type) in unowned:
+                continue
             holder = f"{skip.foreign_owner!r} owns it" if skip.foreign_owner else "no controller made it"
             reasons.add(f"{skip.name} {skip.record_type} is left alone: {holder}")
-        for lost in outdone:
+        for lost in plan.outdone:
             wish, winner = lost.wish, lost.winner
             reasons.add(
                 f"{wish.resource} does not get {wish.dns_name} {wish.record_type}: {winner.resource} has the name"
@@ -333,3 +369,7 @@ class Controller:
 
 def _say(left_out: Mapping[str, str]) -> set[str]:
     return {f"source {name} can't be read, and its records stay as they are: {why}" for name, why in left_out.items()}
+
+
+def _unowned(wish: Endpoint) -> ChangeResult:
+    return ChangeResult(NameChange(wish.dns_name, (RecordChange(None, wish),)), Unowned())

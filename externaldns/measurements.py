@@ -47,6 +47,8 @@ class Measurements:
     """Endpoints that can't be DNS records, by (record type, source)."""
     duplicates: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Endpoints that say nothing that another one does not, by (record type, source)."""
+    unowned: int = 0
+    """Wanted records that are there already, of nobody, as of the last full run."""
     deletions_waiting: int = 0
     """Deletions that the guard holds back."""
     kept: int = 0
@@ -155,6 +157,13 @@ def export(registry: CollectorRegistry, measured: Measurements) -> None:
             "Wanted records that can't be DNS records.",
             ("record_type", "source_type"),
             by_labels(lambda: measured.invalid),  # type: ignore[arg-type, return-value]
+        ),
+        Source(
+            "gauge",
+            "clusterdns_externaldns_unowned_records",
+            "Wanted records that are there already and that nobody owns.",
+            (),
+            one(lambda: measured.unowned),
         ),
         Source(
             "gauge",

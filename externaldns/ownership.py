@@ -9,7 +9,8 @@ that survives a crash between any two writes:
     update   the record, then ownership record      the owner is the same before and after
 
 A record without owner is never made, so none is ever left behind; an ownership record of ours without its record is
-removed by the next run. No I/O, no clock.
+removed by the next run. A record whose ownership record somebody has taken away is still ours to `OwnRows`, and gets a
+new one. No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -22,10 +23,20 @@ from externaldns.changes import Changes, NameChange, RecordChange
 from externaldns.ownership_codec import OwnershipCodec
 from externaldns.ownership_names import OwnershipNames
 from externaldns.plan import Scope, Skipped
-from externaldns.record import OWNER_LABEL, RECORD_TYPES, RESOURCE_LABEL, Endpoint, RecordKey
+from externaldns.record import LOST_LABEL, OWNER_LABEL, RECORD_TYPES, RESOURCE_LABEL, Endpoint, RecordKey
 
 ZoneOf = Callable[[str], str]
 """The zone that holds a name; "" if none is known."""
+
+Recall = Callable[[Endpoint, str], str | None]
+"""The resource for which a value of a record was made, if it is known to be ours; None if that is not known."""
+
+RESTORED = "its ownership was taken away"
+"""Why ownership alone is written, for the audit log."""
+
+
+def remember_nothing(record: Endpoint, target: str) -> None:
+    """Know no value to be ours, but by what the zone says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,14 @@ class View(Protocol):
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The records without ownership records, each with the labels that it was found to have."""
+
+    @property
+    def own(self) -> Iterable[Endpoint]:
+        """What is ours, ownership records as well: each record with those of its values that are."""
+
+    @property
+    def theirs(self) -> Iterable[Endpoint]:
+        """What other owners have, in the same way. What nobody owns is in neither."""
 
     @property
     def others(self) -> Mapping[RecordKey, Mapping[str, str]] | None:
@@ -69,8 +88,14 @@ class Registry(Protocol):
     def migrate_from(self) -> str | None:
         """An owner whose records become ours as far as they are wanted; None for none."""
 
-    def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
-        """Return the view of `records`: everything that the provider holds, or some names and what is beside them."""
+    def read(self, records: Iterable[Endpoint], zone_of: ZoneOf, recall: Recall = remember_nothing) -> View:
+        """Return the view of `records`: everything that the provider holds, or some names and what is beside them.
+
+        What nobody owns by what the zone says, and `recall` knows, is ours, with LOST_LABEL.
+        """
+
+    def marks(self, text: str) -> bool:
+        """Tell whether `text` of a TXT record says whose another record is."""
 
     def beside(self, name: str, zone: str) -> Iterable[str]:
         """Return the names, others than `name`, whose records say whose the records of `name` in `zone` are."""
@@ -83,8 +108,11 @@ class NoRegistry:
     owner_id: str = ""
     migrate_from: str | None = None
 
-    def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
+    def read(self, records: Iterable[Endpoint], zone_of: ZoneOf, recall: Recall = remember_nothing) -> View:
         return _PlainView(tuple(records))
+
+    def marks(self, text: str) -> bool:
+        return False
 
     def beside(self, name: str, zone: str) -> Iterable[str]:
         return ()
@@ -93,6 +121,8 @@ class NoRegistry:
 @dataclass(frozen=True, slots=True)
 class _PlainView:
     endpoints: tuple[Endpoint, ...]
+    own: tuple[Endpoint, ...] = ()
+    theirs: tuple[Endpoint, ...] = ()
 
     @property
     def others(self) -> None:
@@ -119,7 +149,7 @@ class TxtRegistry:
     codec: OwnershipCodec = field(default_factory=OwnershipCodec)
     migrate_from: str | None = None
 
-    def read(self, records: Iterable[Endpoint], zone_of: ZoneOf) -> View:
+    def read(self, records: Iterable[Endpoint], zone_of: ZoneOf, recall: Recall = remember_nothing) -> View:
         ownership: dict[str, Endpoint] = {}
         data: list[Endpoint] = []
         for record in records:
@@ -128,7 +158,10 @@ class TxtRegistry:
                 data.append(record)
             else:
                 ownership[record.dns_name] = replace(record, labels=labels)
-        return TxtView(self, tuple(data), ownership, zone_of)
+        return TxtView(self, tuple(data), ownership, zone_of, recall)
+
+    def marks(self, text: str) -> bool:
+        return self.codec.read(text) is not None
 
     def beside(self, name: str, zone: str) -> Iterable[str]:
         found = (self.names.readable(name, record_type, zone) for record_type in RECORD_TYPES)
@@ -154,12 +187,32 @@ class TxtView:
     """The records of a zone with the labels that their ownership records give them."""
 
     def __init__(
-        self, registry: TxtRegistry, data: tuple[Endpoint, ...], ownership: dict[str, Endpoint], zone_of: ZoneOf
+        self,
+        registry: TxtRegistry,
+        data: tuple[Endpoint, ...],
+        ownership: dict[str, Endpoint],
+        zone_of: ZoneOf,
+        recall: Recall,
     ) -> None:
         self._registry = registry
         self._ownership = ownership
         self._zone_of = zone_of
+        self._recall = recall
         self.endpoints = tuple(self._with_labels(record) for record in data)
+
+    @property
+    def own(self) -> Iterable[Endpoint]:
+        owner_id = self._registry.owner_id
+        yield from (record for record in self.endpoints if record.owner == owner_id)
+        for record in self._ownership.values():
+            if record.owner == owner_id:
+                others = self._registry.other_texts(record)
+                yield replace(record, targets=tuple(text for text in record.targets if text not in others))
+
+    @property
+    def theirs(self) -> Iterable[Endpoint]:
+        found = (*self.endpoints, *self._ownership.values())
+        return (record for record in found if record.owner not in ("", self._registry.owner_id))
 
     def attach(self, changes: Changes, sweep: Scope | None = None) -> Attached:
         """Return `changes` with their ownership records, grouped by name (see `View.attach`).
@@ -184,8 +237,9 @@ class TxtView:
         deleted = [old for old in changes.delete if old.dns_name not in blocked]
         steps += [(old.dns_name, RecordChange(old, None)) for old in deleted]
         for old, new in changes.update:
-            steps.append((old.dns_name, RecordChange(old, new)))
-            steps += [(old.dns_name, step) for step in self._claim(new)]
+            why = RESTORED if LOST_LABEL in old.labels else ""
+            steps.append((old.dns_name, RecordChange(old, new, why=why)))
+            steps += [(old.dns_name, replace(step, why=why)) for step in self._claim(new)]
         steps += [(new.dns_name, RecordChange(None, new)) for new in created]
         used = self._used_names(deleted, created)
         for old in deleted:
@@ -209,8 +263,17 @@ class TxtView:
     def _with_labels(self, record: Endpoint) -> Endpoint:
         for name in self._readable_names(record):
             if name in self._ownership:
-                return replace(record, labels={**record.labels, **self._ownership[name].labels})
-        return record
+                record = replace(record, labels={**record.labels, **self._ownership[name].labels})
+                break
+        return record if record.owner else self._recalled(record)
+
+    def _recalled(self, record: Endpoint) -> Endpoint:
+        """Return `record` as ours, if all of its values are known to be: a record has one owner for all of them."""
+        resources = [self._recall(record, target) for target in record.targets]
+        if not resources or None in resources:
+            return record
+        found = {OWNER_LABEL: self._registry.owner_id, RESOURCE_LABEL: resources[0] or "", LOST_LABEL: "true"}
+        return replace(record, labels={**record.labels, **{key: text for key, text in found.items() if text}})
 
     def _used_names(self, deleted: Iterable[Endpoint], created: Iterable[Endpoint]) -> set[str]:
         """Return the names at which the ownership records of all records, less `deleted`, plus `created`, may be."""

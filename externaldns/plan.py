@@ -14,6 +14,7 @@
     web A 1.1.1.1 (other)      web A 2.2.2.2                nothing; skipped, because `other` owns it
     web A 1.1.1.1 (other)      web AAAA ::1                 nothing; skipped, because `other` owns the name
     web A 1.1.1.1 (nobody)     web A 2.2.2.2                nothing; skipped, because nobody owns it
+    web A 1.1.1.1 (me, lost)   web A 1.1.1.1                update: the zone does not say any more that it is `me`'s
     -                          web A 1.1.1.1, CNAME lb      create web A 1.1.1.1 (RFC 1034: a CNAME stands alone)
     -                          web A 2.2.2.2, A 1.1.1.1     create web A 1.1.1.1 (of two objects, the lesser)
     web A 2.2.2.2 (me, svc/b)  web A 2.2.2.2 of svc/b,      nothing (the object that made it keeps it)
@@ -23,7 +24,8 @@
                                                             --migrate-from-txt-owner=old; nothing else of `old`'s is
 
 What is wanted and not done is in the plan, too: `skipped` for records that are somebody else's, `outdone` for wishes
-that another object's wish has won against, and `withheld` for what the policy forbids. A second plan, made from the
+that another object's wish has won against, `unowned` for records that are nobody's, and `withheld` for what the policy
+forbids. A second plan, made from the
 outcome of the first, has no changes. Unlike ExternalDNS's, it compares all targets, has one order, and takes a TTL back
 to its default when the annotation goes (the provider says what the default is).
 """
@@ -37,6 +39,7 @@ from externaldns.changes import Changes
 from externaldns.conflict import choose_for_create, choose_for_update, drop_conflicting_types, rank
 from externaldns.policy import Policy, sync
 from externaldns.record import (
+    LOST_LABEL,
     OWNER_LABEL,
     SHARED_LABEL,
     Endpoint,
@@ -91,6 +94,8 @@ class Plan:
     skipped: tuple[Skipped, ...] = ()
     outdone: tuple[Outdone, ...] = ()
     withheld: Changes = field(default_factory=Changes)
+    unowned: tuple[Endpoint, ...] = ()
+    """Wishes for which there is a record already that nobody owns."""
 
 
 @dataclass(slots=True)
@@ -117,7 +122,7 @@ def calculate(
         _plan_row(row, _strangers(row, name, set_identifier, scope), scope, found)
     wished = Changes(tuple(found.create), tuple(found.update), tuple(found.delete))
     allowed = policy(wished)
-    return Plan(allowed, tuple(found.skipped), tuple(found.outdone), _without(wished, allowed))
+    return Plan(allowed, tuple(found.skipped), tuple(found.outdone), _without(wished, allowed), tuple(found.unowned))
 
 
 @dataclass(slots=True)
@@ -129,6 +134,7 @@ class _Found:
     delete: list[Endpoint] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     outdone: list[Outdone] = field(default_factory=list)
+    unowned: list[Endpoint] = field(default_factory=list)
 
 
 def _plan_row(row: _Row, strangers: Mapping[str, str], scope: Scope, found: _Found) -> None:
@@ -154,8 +160,11 @@ def _plan_row(row: _Row, strangers: Mapping[str, str], scope: Scope, found: _Fou
         elif foreign:
             if record_type in moving:
                 found.update.append((old, new.with_label(OWNER_LABEL, scope.owner_id)))
-            elif differs(old, new):
+                continue
+            if differs(old, new):
                 found.skipped.append(Skipped(old.dns_name, record_type, old.owner))
+            if not old.owner:
+                found.unowned.append(new)
         elif not (rest := _beside_others(new, scope)).targets:
             found.delete.append(old)
         elif differs(old, rest):
@@ -249,7 +258,8 @@ def _in_scope(endpoints: Iterable[Endpoint], scope: Scope) -> Iterable[Endpoint]
 def differs(old: Endpoint, new: Endpoint) -> bool:
     """Tell whether a record that is `old` must be written to be `new`."""
     return (
-        (new.ttl is not None and new.ttl != old.ttl)
+        LOST_LABEL in old.labels
+        or (new.ttl is not None and new.ttl != old.ttl)
         or not same_targets(old.targets, new.targets)
         or dict(old.provider_specific) != dict(new.provider_specific)
         or any(old.remarks.get(target, "") != remark for target, remark in new.remarks.items())

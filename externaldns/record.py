@@ -23,6 +23,9 @@ RESOURCE_LABEL = "resource"
 SHARED_LABEL = "shared"
 """Label of wanted records, `true`: their targets may stand beside other owners' under the same name."""
 
+LOST_LABEL = "lost"
+"""Label of current records, `true`: ours by what this process has seen, though the zone does not say so any more."""
+
 PTR_LABEL = "ptr"
 """Label of wanted records, `true`: their addresses are to point back at them; `false`: they are not, in any case."""
 
@@ -48,6 +51,7 @@ class Endpoint:
     `ttl` is in seconds; None leaves the choice to the provider. `labels` say whose the record is and why it is
     there; `provider_specific` carries what only one provider understands (a weight, a line). `remarks` is the note
     that the provider keeps with each target (PrivateZone's Remark); a target without one is left with what it has.
+    `row_ids` is what the provider that holds the record calls each target, for as long as that exists.
     """
 
     dns_name: str
@@ -58,6 +62,7 @@ class Endpoint:
     labels: Mapping[str, str] = field(default_factory=dict)
     provider_specific: Mapping[str, str] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
+    row_ids: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     @property
     def key(self) -> RecordKey:

@@ -228,7 +228,7 @@ def test_foreign_records_stay_as_they_are(world: World) -> None:
     code, log = world.once()
     assert code == 0
     assert f"theirs.{ZONE} A is left alone: 'them' owns it" in log
-    assert f"hand.{ZONE} A is left alone: no controller made it" in log
+    assert f"hand.{ZONE} A is left alone: nobody owns the record that is there" in log
     assert [row for row in world.emulator.everything() if row in foreign] == foreign
     assert set(records("web", "192.0.2.1")) < set(world.emulator.rows())
     for name in ("theirs", "hand", "web"):

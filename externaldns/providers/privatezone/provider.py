@@ -14,6 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.limits import PRIVATEZONE_THREADS
@@ -26,8 +27,8 @@ from externaldns.providers.privatezone.failure import PrivateZoneError
 from externaldns.providers.privatezone.gateway import Cause, WriteGateway
 from externaldns.providers.privatezone.listing import list_all
 from externaldns.providers.privatezone.mirror import ZoneMirror
-from externaldns.providers.privatezone.operations import operations
-from externaldns.providers.privatezone.row_sets import adjust, line_of
+from externaldns.providers.privatezone.operations import AddRow, RemarkRow, UpdateRow, operations
+from externaldns.providers.privatezone.row_sets import adjust, line_of, target_of
 from externaldns.providers.privatezone.zones import ZoneChoice, ZoneList
 from externaldns.providers.provider import Snapshot
 from externaldns.record import Endpoint
@@ -119,28 +120,30 @@ class PrivateZoneProvider:
         zones = self._all_zones()
 
         async def carry_out(change: NameChange) -> ChangeResult:
+            written: list[Endpoint] = []
             async with room:
                 try:
                     for step in change.steps:
-                        await self._take(step, zones)
+                        await self._take(step, zones, written)
                 except ClusterDNSError as error:
-                    return self._failed(change, error, zones)
+                    return self._failed(change, error, zones, written)
                 except Exception as error:
                     logger.exception("unexpected error while changing %s", change.name)
-                    return self._failed(change, error, zones)
-                return ChangeResult(change)
+                    return self._failed(change, error, zones, written)
+                return ChangeResult(change, written=tuple(written))
 
         return list(await asyncio.gather(*(carry_out(change) for change in changes)))
 
-    def _failed(self, change: NameChange, error: Exception, zones: Zones) -> ChangeResult:
+    def _failed(self, change: NameChange, error: Exception, zones: Zones, written: Sequence[Endpoint]) -> ChangeResult:
         for step in change.steps:
             name = step.endpoint.dns_name
             mirror = self._mirrors.get(zones.find(name))
             if mirror is not None:
                 mirror.doubtful.add(name)
-        return ChangeResult(change, error)
+        return ChangeResult(change, error, tuple(written))
 
-    async def _take(self, step: RecordChange, zones: Zones) -> None:
+    async def _take(self, step: RecordChange, zones: Zones, written: list[Endpoint]) -> None:
+        """Take one step; the rows that it adds or changes become part of `written`."""
         name, record_type = step.endpoint.dns_name, step.endpoint.record_type
         mirror = self._mirrors.get(zones.find(name))
         if mirror is None:
@@ -150,7 +153,7 @@ class PrivateZoneProvider:
         held = mirror.rows(name)
         rows = [row for row in held if (row.type, row.line) == (record_type, line_of(step.endpoint))]
         rr = held[0].rr if held else mirror.relative(name)
-        cause = Cause(step.verb, step.endpoint.resource)
+        cause = Cause(step.why or step.verb, step.endpoint.resource)
         for operation in operations(zone.zone_id, rr, rows, step):
             breaker.require_closed(self._clock())
             try:
@@ -161,6 +164,9 @@ class PrivateZoneProvider:
             breaker.succeeded()
             if not self._gateway.dry_run:
                 mirror.done(operation, row)
+            if row is not None and isinstance(operation, AddRow | UpdateRow | RemarkRow):
+                target = target_of(row)
+                written.append(replace(step.endpoint, targets=(target,), row_ids={target: row.record_id}))
 
     async def _settle(self, names: Iterable[str]) -> dict[str, Exception]:
         """Read those of `names` again that a failed write left in doubt; return the zones where that failed as well."""

@@ -114,6 +114,7 @@ def _to_endpoint(name: str, record_type: str, line: str, rows: Sequence[Row]) ->
         ttl=ttls.pop() if len(ttls) == 1 else _DISAGREEING_ROWS_TTL,
         provider_specific=properties,
         remarks={target_of(row): row.remark for row in rows if row.remark},
+        row_ids={target_of(row): row.record_id for row in rows},
     )
 
 

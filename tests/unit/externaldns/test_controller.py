@@ -142,7 +142,9 @@ def test_foreign_records_are_left_alone_and_that_is_said_once(caplog: pytest.Log
 
     virtual_time.run(twice())
     assert provider.writes == 0
-    assert caplog.messages == ["web.ex.com A is left alone: no controller made it"]
+    assert caplog.messages == [
+        "web.ex.com A is left alone: nobody owns the record that is there; `externaldns adopt` takes it over"
+    ]
     assert measured.skipped == {("a", "me", "", "ex.com"): 1}
 
 

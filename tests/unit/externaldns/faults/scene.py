@@ -16,7 +16,8 @@ from externaldns.loop import ControlLoop
 from externaldns.measurements import Measurements
 from externaldns.ownership import Registry, TxtRegistry
 from externaldns.providers.privatezone.calls import Calls, Family
-from externaldns.providers.privatezone.gateway import WriteGateway
+from externaldns.providers.privatezone.gateway import Cause, WriteGateway, ZoneWrite, describe
+from externaldns.providers.privatezone.operations import Operation
 from externaldns.providers.privatezone.provider import PrivateZoneProvider
 from externaldns.providers.privatezone.zones import ZoneChoice
 from externaldns.schedule import Schedule
@@ -42,6 +43,8 @@ class Scene:
         """Seconds by which the monotonic clock has jumped ahead, as after a machine was suspended."""
         self.wall = 0.0
         """What the wall clock says."""
+        self.causes: list[tuple[str, str]] = []
+        """Each write that was tried, and why."""
         self.cluster = Cluster()
         for store in ServiceSource(self.cluster).stores:
             store.replace(())
@@ -82,7 +85,7 @@ class Scene:
 
         calls = Calls(rates=rates, threads=InlineExecutor(), clock=clock, dice=random.Random(1).random)
         fence = leadership.require if leadership else lambda: None
-        gateway = WriteGateway(self.api, self.api, calls, dry_run=False, fence=fence)
+        gateway = WriteGateway(self.api, self.api, calls, dry_run=False, fence=fence, audit=self._audit)
         provider = PrivateZoneProvider(
             self.api, calls, gateway, ZoneChoice(VPC), full_read_seconds=full_read_seconds, clock=clock
         )
@@ -112,6 +115,10 @@ class Scene:
             yield process
         finally:
             await process.stop()
+
+    def _audit(self, operation: Operation | ZoneWrite, cause: Cause, error: Exception | None) -> None:
+        if not isinstance(operation, ZoneWrite):
+            self.causes.append((describe(operation).partition(" TTL")[0], cause.verb))
 
     def run(self, body: Coroutine[Any, Any, None]) -> None:
         """Run `body` on virtual time, and close everything."""

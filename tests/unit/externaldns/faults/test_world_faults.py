@@ -1,4 +1,4 @@
-"""What goes wrong around externaldns: rows edited by hand, clocks that jump, empty lists, mass deletion."""
+"""What goes wrong around externaldns: clocks that jump, empty lists, mass deletion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from clusterdns.kube.objects import Service
 from externaldns.controller import Rules
 from externaldns.guard import DeleteLimits
-from tests.unit.externaldns.faults.scene import PREFIX, ZONE, Scene
+from tests.unit.externaldns.faults.scene import PREFIX, Scene
 
 WANTED = {
     "web": "192.0.2.1",
@@ -18,74 +18,6 @@ WANTED = {
     "alias": "lb.example.net",
     **{f"h{number}": f"192.0.2.{number}" for number in range(40)},
 }
-
-
-def edit(action: str, rr: str, **fields: object) -> Callable[[Scene], None]:
-    """An edit of the first row of `rr` at the console."""
-
-    def do(scene: Scene) -> None:
-        scene.api.by_hand(action, ZONE, RecordId=scene.api.record_ids(ZONE, rr)[0], **fields)
-
-    return do
-
-
-def add(**fields: object) -> Callable[[Scene], None]:
-    return lambda scene: scene.api.by_hand("AddZoneRecord", ZONE, **fields)
-
-
-EDITS: dict[str, Callable[[Scene], None]] = {
-    "a record deleted": edit("DeleteZoneRecord", "web"),
-    "an ownership record deleted": edit("DeleteZoneRecord", "cname-alias"),
-    "a value changed": edit("UpdateZoneRecord", "web", Rr="web", Type="A", Value="203.0.113.1"),
-    "a TTL changed": edit("UpdateZoneRecord", "web", Rr="web", Type="A", Value="192.0.2.1", Ttl=3600),
-    "one TTL of a set changed": edit("UpdateZoneRecord", "pair", Rr="pair", Type="A", Value="192.0.2.1", Ttl=5),
-    "a value added to a set": add(Rr="pair", Type="A", Value="203.0.113.1"),
-    "one value of a set deleted": edit("DeleteZoneRecord", "pair"),
-    "a record moved to another name": edit("UpdateZoneRecord", "web", Rr="elsewhere", Type="A", Value="192.0.2.1"),
-}
-
-
-@pytest.mark.parametrize("what", EDITS)
-def test_rows_edited_by_hand_are_put_right(what: str) -> None:
-    scene = Scene()
-
-    async def body() -> None:
-        scene.want(**WANTED)
-        async with scene.process():
-            await scene.settled(600)
-            await asyncio.sleep(130)
-            EDITS[what](scene)
-            if what == "an ownership record deleted":
-                # Then it is nobody's, and left alone; as it was before we came, for all that anybody can tell.
-                await asyncio.sleep(180)
-                assert "alias CNAME 60 lb.example.net" in scene.rows()
-                return
-            if what == "a record moved to another name":
-                # The moved row is nobody's now, and the name that lost it gets it back.
-                await scene.until(lambda: "web A 60 192.0.2.1" in scene.rows(), 180)
-                assert "elsewhere A 60 192.0.2.1" in scene.rows()
-                return
-            assert await scene.settled(180) <= 61
-
-    scene.run(body())
-
-
-def test_a_disabled_row_answers_again() -> None:
-    scene = Scene()
-
-    async def body() -> None:
-        scene.want(**WANTED)
-        async with scene.process():
-            await scene.settled(600)
-            await asyncio.sleep(130)
-            edit("SetZoneRecordStatus", "web", Status="DISABLE")(scene)
-            await scene.until(lambda: _statuses(scene) == {"ENABLE"}, 180)
-
-    scene.run(body())
-
-
-def _statuses(scene: Scene) -> set[str]:
-    return {row[0] for row in scene.api.store.connection.execute("SELECT DISTINCT status FROM records")}
 
 
 @pytest.mark.parametrize("hours", [0.01, 1, 1000])
