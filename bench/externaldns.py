@@ -27,9 +27,9 @@ from alibabacloud_pvtz20180101 import models
 from alibabacloud_pvtz20180101.client import Client
 from alibabacloud_tea_openapi.utils_models import Config
 
+from bench.large_cluster import running, wait_for
 from bench.latency import percentile, question
 from bench.processes import Server
-from bench.scale import running, wait_for
 from bench.table import print_table
 from clusterdns.demo.processes import fetch, free_ports
 from clusterdns.limits import PRIVATEZONE_RATE

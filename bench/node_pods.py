@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from bench.large_cluster import ask, ask_for_changes, running, wait_for, write_kubeconfig
 from bench.processes import start
-from bench.scale import ask, running, wait_for, write_kubeconfig
 from bench.synthetic_cluster import Size, SyntheticCluster
 from bench.table import print_table
 from clusterdns.demo.processes import free_ports
@@ -67,7 +67,7 @@ def _measure(folder: Path, size: Size) -> tuple[str, ...]:
             time.sleep(1)
             known = server.cpu_seconds()
             rate = max(1, round(size.nodes * _CHANGES_PER_NODE))
-            ask(api, f"changes?first=0&rate={rate}&seconds={_SECONDS}")
+            ask_for_changes(api, 0, rate * _SECONDS, rate)
             time.sleep(_SECONDS)
             here, _ = SyntheticCluster(size).objects("pods", "node-0000")
             return (

@@ -15,9 +15,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.large_cluster import (
+    ask_for_changes,
+    load,
+    render_changes,
+    render_lists,
+    running,
+    running_api,
+    wait_until_ready,
+    write_corefile,
+    write_names,
+)
 from bench.processes import Server
-from bench.scale import ask_for_changes, load, running, wait_for, wait_until_ready, write_corefile
-from bench.synthetic_cluster import Size, SyntheticCluster
+from bench.synthetic_cluster import Size
 from bench.table import print_table
 from clusterdns.demo.processes import free_ports
 
@@ -47,22 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(folder: Path, size: Size, count: int) -> tuple[float, float]:
     api, dns, ready = free_ports(3)
-    cluster = SyntheticCluster(size)
-    names = folder / "names"
-    names.write_text(
-        "".join(f"service-{each:05d}.{cluster.namespace_of(each)}.svc.cluster.local\n" for each in range(size.services))
-    )
+    names = write_names(folder, size)
+    changes = _RATE * (_SECONDS - 2)
     corefile = Path(write_corefile(folder, api, dns, ready))
     several = f"    multisocket {count}\n" if count > 1 else ""
     corefile.write_text(corefile.read_text().replace("    errors\n", f"    errors\n{several}"))
-    with running(folder, "api", "bench.synthetic_api", str(api), str(size.pods), str(size.services), f"{folder}/times"):
-        wait_for(api)
+    with running_api(folder, api, size):
+        render_lists(api)
+        render_changes(api, 0, changes)
         with running(folder, "autopath", "autopath.service", "-conf", str(corefile)) as process:
             wait_until_ready(Server("autopath", dns, process), ready, folder / "autopath.log")
             time.sleep(8)
             before = _proportional_mb(process.pid)
-            with load(folder, dns, _SECONDS, names, []):
-                ask_for_changes(api, 0, _RATE, _SECONDS - 2)
+            with load(dns, _SECONDS, names, []):
+                ask_for_changes(api, 0, changes, _RATE)
             return before, _proportional_mb(process.pid)
 
 

@@ -2,10 +2,11 @@
 
     python -m bench.synthetic_api PORT PODS SERVICES TIMES [NODES]
 
-It answers lists (paged) and watches (with initial events), as fast as one thread per connection can send, also of the
-pods of one node (spec.nodeName). GET /changes?first=N&rate=R&seconds=S sends R changes a second, from number N on: a
-pod gets another address, and so does its endpoint. When change n was sent (monotonic seconds) is double n of the file
-TIMES. GET /expire makes every watch start over with a list; GET /lists says how many have been streamed.
+It answers lists (paged) and watches (with initial events), also of the pods of one node (spec.nodeName). What it sends
+is made before, by GET /render, or else when it is first needed: with ?first=N&count=C changes number N to N + C - 1,
+without that all lists. GET /changes?first=N&count=C&rate=R sends changes, R a second: a pod gets another address, and
+so does its endpoint. When change n was sent (monotonic seconds) is double n of the file TIMES. GET /expire makes every
+watch start over with a list; GET /lists says how many have been streamed.
 """
 
 from __future__ import annotations
@@ -20,23 +21,25 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from bench.synthetic_cluster import NOWHERE, Size, SyntheticCluster
+from bench.synthetic_events import (
+    EXPIRED,
+    KINDS,
+    VERSION,
+    Change,
+    RenderedList,
+    changes,
+    chunk,
+    initial_events,
+)
 
 MOST_CHANGES = 100_000
-_BUFFER = 1 << 18
-_KINDS = {"namespaces": "Namespace", "services": "Service", "endpointslices": "EndpointSlice", "pods": "Pod"}
-_VERSION = b"2000000"
-
-
-def changed_pod(change: int, pods: int) -> tuple[int, int]:
-    """Which pod change `change` is about, and its generation after that. Spread over the cluster, 7919 is prime."""
-    return change * 7919 % pods, change // pods + 1
 
 
 class Watchers:
     """The open watches by plural, each of all objects or of those of one node; events go to those that they are for."""
 
     def __init__(self) -> None:
-        self._sockets: dict[str, list[tuple[socket.socket, str]]] = {kind: [] for kind in _KINDS}
+        self._sockets: dict[str, list[tuple[socket.socket, str]]] = {kind: [] for kind in KINDS}
         self._lock = threading.Lock()
 
     def add(self, kind: str, connection: socket.socket, node: str = "") -> None:
@@ -44,13 +47,13 @@ class Watchers:
             self._sockets[kind].append((connection, node))
 
     def send(self, kind: str, event: bytes, node: str | None = "") -> None:
-        """Send an event of an object, which is on `node` if it is a pod; None: it is for every watch."""
+        """Send an event, as a chunk, of an object, which is on `node` if it is a pod; None: it is for every watch."""
         with self._lock:
             for each in list(self._sockets[kind]):
                 connection, wanted = each
                 try:
                     if node is None or wanted in ("", node):
-                        connection.sendall(_chunk(event))
+                        connection.sendall(event)
                 except OSError:
                     self._sockets[kind].remove(each)
 
@@ -62,7 +65,9 @@ class SyntheticApi:
         self._cluster = cluster
         self._times = times
         self._watchers = Watchers()
-        self._generations: dict[int, int] = {}
+        self._rendering = threading.Lock()
+        self._rendered: dict[tuple[str, str], RenderedList] = {}
+        self._changes: dict[int, Change] = {}
         self._lists = 0
 
     def serve(self, port: int) -> None:
@@ -94,80 +99,72 @@ class SyntheticApi:
         fields = dict(each.split("=", 1) for each in query.get("fieldSelector", "").split(",") if "=" in each)
         # Lists of one namespace are asked for by those who look for something in kube-system, where nothing is.
         node = NOWHERE if "/namespaces/" in path else fields.get("spec.nodeName", "")
-        if kind == "changes":
-            arguments = (int(query["first"]), int(query["rate"]), float(query["seconds"]))
+        if kind == "render":
+            if "first" in query:
+                self._render_changes(int(query["first"]), int(query["count"]))
+            else:
+                for each in KINDS:
+                    self._list(each, "")
+            connection.sendall(_body(b""))
+        elif kind == "changes":
+            arguments = (int(query["first"]), int(query["count"]), int(query["rate"]))
             threading.Thread(target=self._change, args=arguments, daemon=True).start()
             connection.sendall(_body(b""))
         elif kind == "expire":
-            for each in _KINDS:
-                self._watchers.send(each, _EXPIRED, None)
+            for each in KINDS:
+                self._watchers.send(each, chunk(EXPIRED), None)
             connection.sendall(_body(b""))
         elif kind == "lists":
             connection.sendall(_body(b"%d" % self._lists))
-        elif kind not in _KINDS:
+        elif kind not in KINDS:
             connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
         elif query.get("watch") == "true":
             connection.sendall(_HEAD)
             if query.get("sendInitialEvents") == "true":
-                self._send_all(connection, kind, node)
+                self._list(kind, node).send(connection)
+                self._lists += 1
             self._watchers.add(kind, connection, node)
             return True
         else:
             self._send_page(connection, kind, node, int(query.get("limit", "0")), int(query.get("continue", "0")))
         return False
 
-    def _send_all(self, connection: socket.socket, kind: str, node: str) -> None:
-        number, make = self._cluster.objects(kind, node)
-        parts: list[bytes] = []
-        size = 0
-        for each in range(number):
-            parts += (b'{"type":"ADDED","object":', make(each), b"}\n")
-            size += len(parts[-2])
-            if size > _BUFFER:
-                connection.sendall(_chunk(b"".join(parts)))
-                parts, size = [], 0
-        parts.append(
-            b'{"type":"BOOKMARK","object":{"kind":"%s","metadata":{"resourceVersion":"%s",'
-            b'"annotations":{"k8s.io/initial-events-end":"true"}}}}\n' % (_KINDS[kind].encode(), _VERSION)
-        )
-        connection.sendall(_chunk(b"".join(parts)))
-        self._lists += 1
+    def _list(self, kind: str, node: str) -> RenderedList:
+        with self._rendering:
+            if (kind, node) not in self._rendered:
+                self._rendered[kind, node] = RenderedList(initial_events(self._cluster, kind, node))
+            return self._rendered[kind, node]
 
     def _send_page(self, connection: socket.socket, kind: str, node: str, limit: int, start: int) -> None:
         number, make = self._cluster.objects(kind, node)
         end = min(number, start + limit) if limit else number
         more = b',"continue":"%d"' % end if end < number else b""
         body = b'{"kind":"%sList","apiVersion":"v1","metadata":{"resourceVersion":"%s"%s},"items":[%s]}' % (
-            _KINDS[kind].encode(), _VERSION, more, b",".join(make(each) for each in range(start, end)),
+            KINDS[kind].encode(), VERSION, more, b",".join(make(each) for each in range(start, end)),
         )  # fmt: skip
         connection.sendall(_body(body))
 
-    def _change(self, first: int, rate: int, seconds: float) -> None:
-        cluster, generations = self._cluster, self._generations
+    def _render_changes(self, first: int, count: int) -> None:
+        """Make those that are not there yet; what was made before is not sent again, and goes."""
+        if not all(each in self._changes for each in range(first, first + count)):
+            self._changes = dict(enumerate(changes(self._cluster, first, count), first))
+
+    def _change(self, first: int, count: int, rate: int) -> None:
+        self._render_changes(first, count)
         started = time.monotonic()
-        for change in range(first, first + int(rate * seconds)):
-            time.sleep(max(0.0, started + (change - first) / rate - time.monotonic()))
-            pod, generation = changed_pod(change, cluster.size.pods)
-            generations[pod] = generation
-            struct.pack_into("d", self._times, change * 8, time.monotonic())
-            event = b'{"type":"MODIFIED","object":%s}\n'
-            self._watchers.send("pods", event % cluster.pod(pod, generation), cluster.node_of(pod))
-            slice_event = event % cluster.endpoint_slice(cluster.service_of(pod), lambda each: generations.get(each, 0))
-            self._watchers.send("endpointslices", slice_event)
+        for number in range(first, first + count):
+            change = self._changes[number]
+            time.sleep(max(0.0, started + (number - first) / rate - time.monotonic()))
+            struct.pack_into("d", self._times, number * 8, time.monotonic())
+            self._watchers.send("pods", change.pod, change.node)
+            self._watchers.send("endpointslices", change.endpoint_slice)
 
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-_EXPIRED = b'{"type":"ERROR","object":{"code":410,"reason":"Expired","message":"too old resource version"}}\n'
-
-
 def _body(data: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(data), data)
-
-
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 def main() -> None:

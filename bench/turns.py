@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 
 from autopath.index import ClusterIndex
+from bench.large_cluster import ask_for_changes, list_again, render_changes, render_lists, running_api, write_kubeconfig
 from bench.latency import percentile
-from bench.scale import ask, list_again, running, wait_for, write_kubeconfig
+from bench.synthetic_cluster import Size
 from clusterdns.daemon.lifecycle import settle_memory
 from clusterdns.demo.processes import free_ports
 from clusterdns.kube.access import Access
@@ -25,6 +26,7 @@ from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import ClusterWatch
 
 _KINDS = frozenset({"Namespace", "Service", "EndpointSlice", "Pod"})
+_CHANGES_PER_SECOND = 500
 _CHANGES_SECONDS = 10
 
 
@@ -48,11 +50,13 @@ class Turns:
         return f"| {what} | {len(busy):,} | " + " | ".join(f"{each * 1e3:.2f} ms" for each in figures) + " |"
 
 
-async def measure(folder: Path, pods: str, services: str) -> None:
+async def measure(folder: Path, size: Size) -> None:
     """Read everything, take changes, then read everything again; one row each."""
     (api,) = free_ports(1)
-    with running(folder, "api", "bench.synthetic_api", str(api), pods, services, f"{folder}/times"):
-        await asyncio.to_thread(wait_for, api)
+    changes = _CHANGES_PER_SECOND * _CHANGES_SECONDS
+    with running_api(folder, api, size):
+        await asyncio.to_thread(render_lists, api)
+        await asyncio.to_thread(render_changes, api, 0, changes)
         cluster = Cluster(lean=True)
         indexes = PodIndex(cluster.pod_claims), ClusterIndex(cluster, wall_clock=time.time)
         watch = ClusterWatch(cluster, Access(write_kubeconfig(folder, api)), _KINDS, on_list=settle_memory)
@@ -61,11 +65,11 @@ async def measure(folder: Path, pods: str, services: str) -> None:
         while not all(cluster.store(kind).synced for kind in _KINDS):  # noqa: ASYNC110 (a benchmark)
             await asyncio.sleep(0.05)
         await asyncio.sleep(1)
-        print(f"| {int(pods):,} pods and endpoints | turns | p50 | p99 | p99.9 | longest |\n|---|---|---|---|---|---|")
+        print(f"| {size.pods:,} pods and endpoints | turns | p50 | p99 | p99.9 | longest |\n|---|---|---|---|---|---|")
         print(turns.row("first list, before anything is answered"))
-        await asyncio.to_thread(ask, api, f"changes?first=0&rate=500&seconds={_CHANGES_SECONDS}")
+        await asyncio.to_thread(ask_for_changes, api, 0, changes, _CHANGES_PER_SECOND)
         await asyncio.sleep(_CHANGES_SECONDS)
-        print(turns.row("500 changes a second"))
+        print(turns.row(f"{_CHANGES_PER_SECOND} changes a second"))
         await asyncio.to_thread(list_again, api)
         print(turns.row("all lists again"))
         for task in tasks:
@@ -75,9 +79,9 @@ async def measure(folder: Path, pods: str, services: str) -> None:
 
 
 def main() -> None:
-    pods, services = sys.argv[1:] or ("150000", "10000")
+    size = Size(*map(int, sys.argv[1:] or (150_000, 10_000)))
     with tempfile.TemporaryDirectory(prefix="clusterdns-turns-") as folder:
-        asyncio.run(measure(Path(folder), pods, services))
+        asyncio.run(measure(Path(folder), size))
 
 
 if __name__ == "__main__":

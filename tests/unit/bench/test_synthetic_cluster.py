@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bench.latency import percentile, question
-from bench.synthetic_api import changed_pod
 from bench.synthetic_cluster import NOWHERE, POD_BYTES, Size, SyntheticCluster, pod_address
+from bench.synthetic_events import changed_pod
 from clusterdns.kube.decode import Put, decode_event
 from clusterdns.kube.objects import EndpointSlice, KubeObject, Pod, Service
 from clusterdns.wire.query import read_query
