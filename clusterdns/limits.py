@@ -242,6 +242,13 @@ WEBHOOK_BODY_BYTES = Limit(
     "webhook body", 33554432, 1024, 1073741824, "bytes", "ExternalDNS --webhook-provider-max-body-size"
 )
 WEBHOOK_TRIES = Limit("tries to reach a webhook provider at first", 5, 1, 100, "tries", "ExternalDNS")
+EXTERNALDNS_HOST_SECONDS = Limit(
+    "time for which a load balancer's addresses are kept, if their TTL is longer", 60, 5, 60, "seconds", "this project"
+)
+EXTERNALDNS_HOST_LOOK_UPS = Limit("load balancers' hosts looked up at once", 10, 1, 1000, "hosts", "this project")
+EXTERNALDNS_HOST_WAIT_SECONDS = Limit(
+    "longest wait for all load balancers' hosts at the start", 10, 0, 600, "seconds", "this project"
+)
 PROPAGATION_NAMES = Limit("names whose propagation is checked at once", 100, 1, 100000, "names", "this project")
 PROPAGATION_SECONDS = Limit("longest wait for a new answer", 60, 1, 3600, "seconds", "this project: the default TTL")
 PROPAGATION_PAUSE_SECONDS = Limit("pause between two questions for it", 0.1, 0.1, 5, "seconds", "doubles each time")

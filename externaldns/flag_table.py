@@ -83,6 +83,12 @@ FLAGS = (
     Flag("publish-internal-services", "switch", False, "publish the cluster IPs of ClusterIP Services with `hostname`"),
     Flag("publish-host-ip", "switch", False, "publish the host's address for the pods of headless Services"),
     Flag("always-publish-not-ready-addresses", "switch", False, "publish pods that are not ready, too"),
+    Flag(
+        "resolve-service-load-balancer-hostname",
+        "switch",
+        False,
+        "addresses that a load balancer's host has in DNS, not a CNAME",
+    ),
     Flag("listen-endpoint-events", "switch", False, "follow EndpointSlices", no_effect="they always are followed"),
     Flag("expose-internal-ipv6", "switch", False, "nodes' internal IPv6 addresses count as external ones"),
     Flag("exclude-unschedulable", "switch", True, "leave out nodes that take no pods"),
@@ -173,7 +179,6 @@ FLAGS = (
 )
 
 REFUSED_FLAGS = {
-    "resolve-service-load-balancer-hostname": "annotate the Services with `target`, or let the CNAME stand",
     "compatibility": "annotate the Services with `hostname`",
     "gateway-listener-sets": "attach the routes to listeners of the Gateway itself",
     "server": "name a kubeconfig that has the server's URL with --kubeconfig",

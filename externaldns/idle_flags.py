@@ -12,7 +12,7 @@ from externaldns.flag_values import Values
 
 _OF_SOURCES = (
     (("service",), ("service-type-filter", "publish-internal-services", "publish-host-ip",
-                    "always-publish-not-ready-addresses")),
+                    "always-publish-not-ready-addresses", "resolve-service-load-balancer-hostname")),
     (("pod",), ("pod-source-domain", "ignore-non-host-network-pods", "pod-hostname-address", "pod-ready-only")),
     (("ingress",), ("ingress-class", "ignore-ingress-tls-spec", "ignore-ingress-rules-spec")),
     (("gateway-httproute", "gateway-grpcroute"), ("gateway-name", "gateway-namespace", "gateway-label-filter")),

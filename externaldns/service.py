@@ -33,6 +33,7 @@ from clusterdns.daemon import lifecycle, logs
 from clusterdns.daemon.http import HttpServer
 from clusterdns.daemon.metrics import exposition, new_registry
 from clusterdns.errors import ClusterDNSError, ConfigError
+from clusterdns.forward.host_names import CAresLookUp
 from clusterdns.kube.api import ApiServer
 from clusterdns.kube.events import EventRecorder
 from clusterdns.kube.leader import Alone, Leader
@@ -63,6 +64,7 @@ from externaldns.providers.webhook import WebhookProvider
 from externaldns.quota_metrics import export_calls, export_propagation, export_webhook
 from externaldns.schedule import Schedule
 from externaldns.sources.build import build_sources, kinds_of
+from externaldns.sources.load_balancer_hosts import LoadBalancerHosts
 from externaldns.sources.source import collect
 from externaldns.takeover_command import COMMANDS, Reach, Request, read_request, take_over
 from externaldns.webhook_server import WebhookServer
@@ -195,6 +197,14 @@ def _print(line: str) -> None:
 
 async def fill(config: Config, cluster: Cluster) -> None:
     """Keep the stores of `cluster` filled until cancelled; ConfigError if there is nothing to fill them from."""
+    work = [_fill_from_cluster(config, cluster)]
+    if config.source.service.resolve_hosts:
+        admits = config.source.selection.admits
+        work.append(LoadBalancerHosts(cluster.services, cluster.host_addresses, CAresLookUp(), admits).run())
+    await asyncio.gather(*work)
+
+
+async def _fill_from_cluster(config: Config, cluster: Cluster) -> None:
     if config.cluster.manifests is not None:
         folder = ManifestFolder(config.cluster.manifests, cluster, custom=config.source.resources)
         folder.load()

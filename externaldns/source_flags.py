@@ -49,6 +49,7 @@ def configure_sources(values: Values) -> SourceConfig:
             values.switch("publish-host-ip"),
             values.switch("always-publish-not-ready-addresses"),
             exclude_unschedulable=values.switch("exclude-unschedulable"),
+            resolve_hosts=values.switch("resolve-service-load-balancer-hostname"),
             **for_nodes,
         ),
         pod=PodOptions(

@@ -65,6 +65,12 @@ class Service(KubeObject, frozen=True, gc=False, kw_only=True):
     """metadata.creationTimestamp, RFC 3339."""
 
 
+class HostAddresses(Named, frozen=True, gc=False, kw_only=True):
+    """What DNS said of the host `name` that an object names: canonical addresses of both families, at least one."""
+
+    addresses: tuple[str, ...]
+
+
 class Endpoint(msgspec.Struct, frozen=True, gc=False):
     """One endpoint of a slice. A missing `ready` condition means ready (EndpointSlice API)."""
 

@@ -16,6 +16,7 @@ from clusterdns.kube.objects import (
     DNSEndpoint,
     EndpointSlice,
     Gateway,
+    HostAddresses,
     Ingress,
     Key,
     KubeObject,
@@ -178,6 +179,8 @@ class Cluster:
         self.gateways: Store[Gateway] = Store("Gateway")
         self.http_routes: Store[Route] = Store("HTTPRoute")
         self.grpc_routes: Store[Route] = Store("GRPCRoute")
+        self.host_addresses: Store[HostAddresses] = Store("HostAddresses")
+        """Not from the cluster, but from DNS: whoever wants them fills it."""
         self._by_kind: dict[str, Store[Any]] = {
             store.kind: store for store in vars(self).values() if isinstance(store, Store)
         }

@@ -3,7 +3,7 @@
     Service                       annotation hostname              annotation internal-hostname
     ----------------------------  -------------------------------  ----------------------------
     LoadBalancer                  spec.externalIPs, else the       the cluster IPs
-                                  load balancer's addresses
+                                  load balancer's addresses (1)
     ClusterIP                     nothing, or the cluster IPs      the cluster IPs
                                   with --publish-internal-services
     headless                      the ready endpoints, under the name and, for pods that have a
@@ -15,6 +15,10 @@
 
 The annotation `target` replaces all of these. IPv4 targets make A records, IPv6 AAAA, anything else a CNAME; unlike
 ExternalDNS, all cluster IPs of a dual-stack Service count. Reads stores; no I/O, no clock.
+
+(1) With --resolve-service-load-balancer-hostname a host among them stands for the addresses that it has in DNS, as
+`externaldns.sources.load_balancer_hosts` keeps them. While they are not known, what is asked for can't be a record, so
+that records stay as they are.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from clusterdns.kube.store import Cluster, Store
 from externaldns.record import Endpoint
 from externaldns.sources import node_addresses
 from externaldns.sources.annotations import Annotations
+from externaldns.sources.load_balancer_hosts import hosts_of
 from externaldns.sources.making import make_endpoints
 from externaldns.sources.objects import ObjectSource
 from externaldns.sources.selection import Selection
@@ -45,6 +50,7 @@ class ServiceOptions:
     always_publish_not_ready_addresses: bool = False
     expose_internal_ipv6: bool = False
     exclude_unschedulable: bool = True
+    resolve_hosts: bool = False
 
 
 class ServiceSource(ObjectSource[Service]):
@@ -63,7 +69,8 @@ class ServiceSource(ObjectSource[Service]):
     @property
     def stores(self) -> tuple[Store[Any], ...]:
         cluster = self._cluster
-        return (cluster.services, cluster.endpoint_slices, cluster.pods, cluster.nodes)
+        resolved = (cluster.host_addresses,) if self._options.resolve_hosts else ()
+        return (cluster.services, cluster.endpoint_slices, cluster.pods, cluster.nodes, *resolved)
 
     def _concerned_by_other(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
         changed = new or old
@@ -75,6 +82,8 @@ class ServiceSource(ObjectSource[Service]):
                 return {(each.namespace, each.service) for each in named}
             case "Pod":
                 return self._slices.services_of_pod(changed.key)
+            case "HostAddresses":
+                return [each.key for each in self._primary if changed.name in each.load_balancer]
             case "Node" if node_addresses.differ(old, new):
                 return [each.key for each in self._primary if each.headless or each.type == "NodePort"]
             case _:
@@ -112,7 +121,14 @@ class ServiceSource(ObjectSource[Service]):
                 yield from make_endpoints(_service_locations(asking, name), annotations, resource, "SRV")
         else:
             own = self._own_targets(asking, internal=internal)
-            yield from make_endpoints(((name, target) for target in own), annotations, resource)
+            hosts = set(hosts_of(asking)) & set(own) if self._options.resolve_hosts else ()
+            known = [target for target in own if target not in hosts]
+            unknown: list[str] = []
+            for host in hosts:
+                resolved = self._cluster.host_addresses.get("", host)
+                (known.extend(resolved.addresses) if resolved else unknown.append(host))
+            yield from make_endpoints(((name, target) for target in known), annotations, resource)
+            yield from make_endpoints(((name, host) for host in unknown), annotations, resource, "A")
 
     def _own_targets(self, asking: Service, *, internal: bool) -> tuple[str, ...]:
         match asking.type:

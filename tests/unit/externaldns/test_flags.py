@@ -85,6 +85,7 @@ def test_defaults_are_externaldnss() -> None:
         (["--target-template={{.Object.data.target}}"],
          lambda config: config.source.target_template.fields, {"Object.data.target"}),
         (["--fqdn-target-template={{.Name}}:b"], lambda config: config.source.pair_template.text, "{{.Name}}:b"),
+        (["--resolve-service-load-balancer-hostname"], lambda config: config.source.service.resolve_hosts, True),
         (["--create-ptr"], lambda config: config.source.shaping.create_ptr, True),
         (["--default-targets=a.,192.0.2.1"], lambda config: config.source.shaping.default_targets, ("a", "192.0.2.1")),
         (["--force-default-targets"], lambda config: config.source.shaping.force_default_targets, True),
