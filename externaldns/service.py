@@ -74,6 +74,9 @@ logger = logging.getLogger(__name__)
 ONCE_SYNC_SECONDS = 60.0
 """How long --once, adopt and transfer wait for the stores to be filled; ExternalDNS waits as long."""
 
+_ONCE_EVENTS_SECONDS = 10.0
+"""How long --once waits until its Kubernetes Events are posted."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run externaldns with the flags `argv` (without the program's name; None: the command line's).
@@ -135,7 +138,11 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
             export_propagation(registry, followers.propagation, followers.recorder)
             export_webhook(registry, provider if isinstance(provider, WebhookProvider) else None)
             await _start_http(config, registry, health.answer, cleanup)
-        return await _first_of(_run_once(controller, loop) if config.control.once else _run(loop), helpers, stop)
+        return await _first_of(
+            _run_once(controller, loop, leadership, followers.recorder) if config.control.once else _run(loop),
+            helpers,
+            stop,
+        )
 
 
 async def serve_webhook(config: Config, stop: asyncio.Event) -> int:
@@ -254,12 +261,19 @@ async def _run(loop: ControlLoop) -> int:
     return 0
 
 
-async def _run_once(controller: Controller, loop: ControlLoop) -> int:
-    # If time is up, the run itself refuses, and says which store is missing.
+async def _run_once(
+    controller: Controller, loop: ControlLoop, leadership: Alone | Leader, recorder: EventRecorder | None
+) -> int:
+    # If time is up, the run itself refuses, and says which store is missing, or that we do not lead.
     with suppress(TimeoutError):
         async with asyncio.timeout(ONCE_SYNC_SECONDS):
             await controller.wait_synced()
+            await leadership.leading()
     outcome = await loop.run_full()
+    if recorder is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ONCE_EVENTS_SECONDS):
+                await recorder.sent()
     whole = outcome is not None and not (outcome.failed or outcome.unread)
     return 0 if whole and not controller.left_out() else 1
 

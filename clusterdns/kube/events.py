@@ -73,6 +73,12 @@ class EventRecorder:
                 if not told:
                     logger.warning("events can't be posted, which harms no record: %s", error)
                 told = True
+            finally:
+                self._waiting.task_done()
+
+    async def sent(self) -> None:
+        """Wait until `run` has sent, or lost, all that was posted."""
+        await self._waiting.join()
 
     async def _send(self, event: Event) -> None:
         about = event.about

@@ -127,6 +127,22 @@ def test_a_standby_takes_over_and_everything_is_told(world: World, tmp_path: Pat
         server.close()
 
 
+def test_a_single_run_takes_the_lease_and_tells_before_it_ends(world: World, tmp_path: Path) -> None:
+    server = ApiServerThread()
+    try:
+        server.put_service("web", "192.0.2.1")
+        code, log = world.once(
+            "--manifests=", f"--kubeconfig={server.double.kubeconfig(tmp_path)}", "--leader-election",
+            "--leader-election-namespace=external-dns", "--events-emit=RecordReady",
+        )  # fmt: skip
+        assert code == 0, log
+        assert world.emulator.ask("web") == ["192.0.2.1"]
+        assert server.reasons() == {"RecordReady"}
+        assert server.lease()[0] == "", "given back"
+    finally:
+        server.close()
+
+
 def test_the_lease_is_not_given_back_while_a_write_is_under_way(world: World, tmp_path: Path) -> None:
     server, audit = ApiServerThread(), tmp_path / "audit.jsonl"
     kubeconfig = server.double.kubeconfig(tmp_path)

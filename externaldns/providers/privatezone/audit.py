@@ -2,7 +2,7 @@
 
     {"time": "2026-01-01T00:00:00.123Z", "who": "external-dns-0", "owner": "me", "action": "update", "zone": "ID",
      "name": "web", "type": "A", "value": "192.0.2.2", "ttl": 60, ..., "was": "192.0.2.1", "why": "update",
-     "resource": "service/shop/web", "error": null}
+     "resource": "service/shop/web", "error": null, "request": null}
 
 A zone that is made or bound has its name and VPCs in place of a record.
 Lines are appended and flushed one by one. A log that can't be written stops no record: that is said, and counted.
@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from clusterdns.errors import ConfigError
+from externaldns.providers.privatezone.failure import PrivateZoneError
 from externaldns.providers.privatezone.gateway import Cause, ZoneWrite
 from externaldns.providers.privatezone.operations import (
     AddRow,
@@ -74,6 +75,7 @@ class AuditLog:
             "why": cause.verb,
             "resource": cause.resource,
             "error": str(error) if error else None,
+            "request": (error.request_id or None) if isinstance(error, PrivateZoneError) else None,
         }
         try:
             self._out.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -112,6 +112,7 @@ class Calls:
                 else:
                     failures += 1
                 if not error.retryable or failures >= PRIVATEZONE_TRIES.default or now >= give_up:
+                    logger.info("%s (request %s)", error, error.request_id or "unknown")
                     raise
                 pause = pause_seconds(failures + throttlings, self._dice(), error.retry_after_seconds)
                 logger.debug("%s; tried again in %.1f s", error, pause)

@@ -42,6 +42,7 @@ class PrivateZoneError(ClusterDNSError):
     `retryable` is about the same call again: throttling, an overloaded or unreachable server. After "did not
     answer" a write may have been done all the same. `retry_after_seconds` is what the server asked for, else 0.
     `about_caller` is about whose call it was, not about what it asked for: no call is going to do better.
+    `request_id` is what Alibaba Cloud's support asks for.
     """
 
     def __init__(
@@ -54,16 +55,16 @@ class PrivateZoneError(ClusterDNSError):
         request_id: str = "",
         retry_after_seconds: float = 0.0,
     ) -> None:
-        request = f" (request {request_id})" if request_id else ""
         advice = next((words for start, words in _ADVICE.items() if code.startswith(start)), "")
         if advice:
-            # Without what differs from call to call: the same words again are not said again.
-            message, request = message.partition(" server string to sign")[0].rstrip(".") + f"; {advice}", ""
-        super().__init__(f"PrivateZone {action}: {code}: {message}{request}")
+            message = message.partition(" server string to sign")[0].rstrip(".") + f"; {advice}"
+        # Without what differs from call to call, such as the request's ID: the same words again are not said again.
+        super().__init__(f"PrivateZone {action}: {code}: {message}")
         self.about_caller = bool(advice)
         self.action = action
         self.code = code
         self.status = status
+        self.request_id = request_id
         self.retry_after_seconds = retry_after_seconds
         self.retryable = code == UNREACHABLE or status >= 500 or code.startswith(_TEMPORARY)
 

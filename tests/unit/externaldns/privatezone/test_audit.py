@@ -47,7 +47,7 @@ def test_each_write_says_who_what_why_and_for_whom(tmp_path: Path) -> None:
     assert line == {
         "time": "2001-09-09T01:46:40.000Z", "who": "pod-0", "owner": "me", "action": "update", "zone": "id-ex.com",
         "name": "web", "type": "A", "value": "192.0.2.2", "ttl": 60, "line": "default", "weight": 1, "remark": "",
-        "was": "192.0.2.1", "why": "update", "resource": "service/shop/web", "error": None,
+        "was": "192.0.2.1", "why": "update", "resource": "service/shop/web", "error": None, "request": None,
     }  # fmt: skip
 
 

@@ -168,7 +168,7 @@ def test_errors(raised: Exception, code: str, retryable: bool, throttled: bool, 
 @pytest.mark.parametrize(
     ("code", "message", "said"),
     [
-        ("Record.Invalid.Conflict", "Taken.", "Record.Invalid.Conflict: Taken. (request R-1)"),
+        ("Record.Invalid.Conflict", "Taken.", "Record.Invalid.Conflict: Taken."),
         (
             "SignatureDoesNotMatch",
             "Not matched. server string to sign is:POST&%2F&Nonce",
@@ -187,7 +187,8 @@ def test_who_has_to_mend_something_is_told_what(code: str, message: str, said: s
     with pytest.raises(PrivateZoneError) as caught:
         api_over(SdkClient(raised)).list_zones("", 1)
     assert str(caught.value).startswith(f"PrivateZone DescribeZones: {said}")
-    assert caught.value.about_caller is ("request" not in said)
+    assert caught.value.about_caller is ("; " in said)
+    assert caught.value.request_id == "R-1"
 
 
 @pytest.mark.parametrize(

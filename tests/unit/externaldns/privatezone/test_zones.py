@@ -78,6 +78,7 @@ def test_the_audit_log_has_zones_too(tmp_path: Path) -> None:
     assert lines[0] == {
         "time": "2001-09-09T01:46:40.000Z", "who": "pod-0", "owner": "me", "action": "add zone", "zone": "id-ex.com",
         "name": "ex.com", "vpcs": [], "why": "--privatezone-create-zones", "resource": "", "error": None,
+        "request": None,
     }  # fmt: skip
     assert [(line["action"], line["zone"], line["vpcs"], bool(line["error"])) for line in lines[1:]] == [
         ("bind zone", "id-ex.com", ["vpc-1"], False),
