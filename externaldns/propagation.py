@@ -1,5 +1,7 @@
 """The propagation check: after a write, asks the zone's DNS until it gives the new answer, and says how long that took.
 
+The new answer to a deletion is one without what was deleted.
+
 From the object's event to the answer: what a user of the name waits for. Only changes that an event caused are asked
 for, and no more than PROPAGATION_NAMES at a time; a check changes nothing and fails nothing.
 """
@@ -21,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
-Ask = Callable[[str, str], Awaitable[frozenset[str]]]
-"""Returns the answer's values for (name, type), normalized; empty if there is none."""
+Ask = Callable[[str, str], Awaitable[frozenset[str] | None]]
+"""Returns the answer's values for (name, type), normalized; empty if it has none, None if there is no answer."""
 
 Answered = Callable[[Endpoint, float], None]
 
@@ -46,12 +48,13 @@ class PropagationCheck:
             since = changed_at.get(result.change.name)
             if since is None or result.error is not None:
                 continue
+            stays = any(step.new for step in result.change.steps)
             for step in result.change.steps:
-                wanted = step.new
-                if wanted is None or wanted.record_type not in ("A", "AAAA", "CNAME") or "*" in wanted.dns_name:
+                record, gone = step.endpoint, step.new is None
+                if record.record_type not in ("A", "AAAA", "CNAME") or "*" in record.dns_name or (gone and stays):
                     continue
                 if len(self._tasks) < PROPAGATION_NAMES.default:
-                    task = asyncio.create_task(self._check(wanted, step.others, since))
+                    task = asyncio.create_task(self._check(record, step.others, since, gone=gone))
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
 
@@ -65,22 +68,26 @@ class PropagationCheck:
         """Wait until no check is under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _check(self, wanted: Endpoint, others: Sequence[str], since: float) -> None:
-        targets, foreign = ({normalize_target(target) for target in some} for some in (wanted.targets, others))
+    async def _check(self, record: Endpoint, others: Sequence[str], since: float, *, gone: bool) -> None:
+        """Ask until DNS has `record`, or, `gone`, nothing of it any more."""
+        targets, foreign = ({normalize_target(target) for target in some} for some in (record.targets, others))
         pause, give_up = PROPAGATION_PAUSE_SECONDS.default, self._clock() + PROPAGATION_SECONDS.default
         while True:
-            found = await self._ask(wanted.dns_name, wanted.record_type)
+            found = await self._ask(record.dns_name, record.record_type)
             now = self._clock()
             # Of several CNAMEs, and of a weighed set, an answer has only some. Others may share the name.
-            if found & targets and found <= targets | foreign:
+            if found is not None and (
+                found.isdisjoint(targets) if gone else found & targets and found <= targets | foreign
+            ):
                 self.seconds.add(now - since)
-                self._answered(wanted, now - since)
+                if not gone:
+                    self._answered(record, now - since)
                 return
             if now >= give_up:
                 self.missed += 1
-                shown = ", ".join(sorted(found)) or "nothing"
+                shown = ", ".join(sorted(found or ())) or "nothing"
                 logger.warning(
-                    "%s %s: DNS still answers %s after %.0f s", wanted.dns_name, wanted.record_type, shown, now - since
+                    "%s %s: DNS still answers %s after %.0f s", record.dns_name, record.record_type, shown, now - since
                 )
                 return
             await asyncio.sleep(pause)
@@ -94,16 +101,17 @@ class DnsAsker:
         import aiodns
 
         self._errors = aiodns.error.DNSError
+        self._denials = (aiodns.error.ARES_ENODATA, aiodns.error.ARES_ENOTFOUND)
         self._resolver = aiodns.DNSResolver(timeout=2.0, tries=1)
         if server:
             self._resolver.nameservers = [f"[{server}]:{port}" if ":" in server else f"{server}:{port}"]
 
-    async def __call__(self, name: str, record_type: str) -> frozenset[str]:
+    async def __call__(self, name: str, record_type: str) -> frozenset[str] | None:
         # With a dot at its end no search list is walked.
         try:
             result = await self._resolver.query_dns(f"{name}.", record_type)
-        except self._errors:
-            return frozenset()
+        except self._errors as error:
+            return frozenset() if error.args[0] in self._denials else None
         return frozenset(_value(record.data) for record in result.answer if _is_type(record, record_type))
 
     async def close(self) -> None:

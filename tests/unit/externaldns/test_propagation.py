@@ -23,14 +23,14 @@ def made(name: str = "web.ex.com", *targets: str, type: str = "A", error: Except
 
 
 def run(
-    answers: Callable[[float], frozenset[str]], *results: ChangeResult, since: float | None = 0.0
+    answers: Callable[[float], frozenset[str] | None], *results: ChangeResult, since: float | None = 0.0
 ) -> PropagationCheck:
     """Check `results`, caused by an event at `since`, against a DNS whose answers change with time."""
 
     async def body() -> PropagationCheck:
         clock = asyncio.get_running_loop().time
 
-        async def ask(name: str, record_type: str) -> frozenset[str]:
+        async def ask(name: str, record_type: str) -> frozenset[str] | None:
             return answers(clock())
 
         def answered(endpoint: Endpoint, seconds: float) -> None:
@@ -59,6 +59,25 @@ def test_an_answer_that_does_not_come_is_missed_and_said(caplog: pytest.LogCaptu
     check = run(lambda now: frozenset({"192.0.2.1"}), made())
     assert (check.missed, told) == (1, [])
     assert "web.ex.com A: DNS still answers 192.0.2.1 after" in caplog.text
+
+
+def deleted(*besides: Endpoint) -> ChangeResult:
+    steps = [RecordChange(Endpoint("web.ex.com", ("192.0.2.2",), "A"), None), *(RecordChange(None, e) for e in besides)]
+    return ChangeResult(NameChange("web.ex.com", tuple(steps)))
+
+
+@pytest.mark.parametrize("rest", [frozenset(), frozenset({"192.0.2.9"})], ids=["nothing", "others'"])
+def test_what_was_deleted_is_waited_for_as_well(rest: frozenset[str]) -> None:
+    check = run(lambda now: rest if now >= 3 else rest | {"192.0.2.2"}, deleted())
+    assert (check.missed, sum(check.seconds.counts), told) == (0, 1, [])
+    assert check.seconds.total == pytest.approx(4.1)
+    assert run(lambda now: frozenset({"192.0.2.2"}), deleted()).missed == 1
+    assert run(lambda now: None, deleted()).missed == 1, "a server that does not answer has not forgotten it"
+
+
+def test_of_a_change_of_type_the_new_one_is_waited_for() -> None:
+    check = run(lambda now: frozenset({"lb.ex.net"}), deleted(Endpoint("web.ex.com", ("lb.ex.net",), "CNAME")))
+    assert (check.missed, sum(check.seconds.counts), told) == (0, 1, ["web.ex.com 1.0"])
 
 
 def test_part_of_a_set_is_an_answer_and_something_else_is_not() -> None:
@@ -112,11 +131,19 @@ def test_it_asks_the_server_that_it_is_given(listen: str) -> None:
         add(sdk, zone_id, "web", "AAAA", "fd00::1")
         add(sdk, zone_id, "alias", "CNAME", "web.demo.internal")
 
-        async def body() -> list[frozenset[str]]:
+        async def body() -> list[frozenset[str] | None]:
             asker = DnsAsker(*listening.dns)
             try:
-                names = [("web", "A"), ("web", "AAAA"), ("alias", "A"), ("alias", "CNAME"), ("none", "A")]
-                return [await asker(f"{name}.demo.internal", record_type) for name, record_type in names]
+                names = [
+                    ("web", "A"),
+                    ("web", "AAAA"),
+                    ("alias", "A"),
+                    ("alias", "CNAME"),
+                    ("none", "A"),
+                    ("alias", "MX"),
+                ]
+                found = [await asker(f"{name}.demo.internal", record_type) for name, record_type in names]
+                return [*found, await asker("elsewhere.internal", "A")]
             finally:
                 await asker.close()
 
@@ -126,4 +153,6 @@ def test_it_asks_the_server_that_it_is_given(listen: str) -> None:
             {"10.0.0.1"},
             {"web.demo.internal"},
             frozenset(),
+            frozenset(),
+            None,  # refused
         ]

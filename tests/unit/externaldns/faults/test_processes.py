@@ -94,6 +94,72 @@ def writes_of_a_change() -> int:
 WRITES = writes_of_a_change()
 
 
+def remarked_rows(scene: Scene) -> list[str]:
+    """All rows, each with its remark."""
+    found = scene.api.store.connection.execute("SELECT rr, type, ttl, value, remark FROM records")
+    return sorted(" ".join(map(str, row)) for row in found)
+
+
+def remarked_change(position: int = 0, *, done: bool = False) -> tuple[int, list[str]]:
+    """As a change above, with ownership in remarks; the process is killed at write `position`, and another one goes on.
+
+    Returns the number of writes of the change and the rows in the end.
+    """
+    scene, registry, writes = Scene(), RemarkRegistry("me"), 0
+    rows: list[str] = []
+
+    async def body() -> None:
+        nonlocal writes
+        scene.wall = 1.0
+        scene.want(**BEFORE)
+        await change(scene, registry=registry)
+        before = scene.api.writes
+        scene.want(**AFTER)
+        executioner = Executioner(scene, position, done=done) if position else None
+        await change(scene, registry=registry)
+        writes = scene.api.writes - before
+        if executioner is not None:
+            assert executioner.dead
+            executioner.dead = False
+            await change(scene, registry=registry)
+        rest = scene.api.writes
+        await change(scene, registry=registry)
+        assert scene.api.writes == rest, "nothing is left to do"
+        rows.extend(remarked_rows(scene))
+
+    scene.run(body())
+    return writes, rows
+
+
+REMARKED_WRITES, REMARKED_ROWS = remarked_change()
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("position", range(1, REMARKED_WRITES + 1))
+def test_killed_at_any_write_of_remarks_the_next_process_ends_in_the_same_zone(position: int, done: bool) -> None:
+    assert remarked_change(position, done=done)[1] == REMARKED_ROWS
+
+
+def test_remarks_say_whose_each_value_is() -> None:
+    ours = [row for row in REMARKED_ROWS if row.endswith(tuple(f"shop,{name}" for name in {**BEFORE, **AFTER}))]
+    others = [f"{row} " for row in Scene.FOREIGN]
+    assert sorted(ours + others) == REMARKED_ROWS
+    assert [row.partition(" externaldns")[0] for row in ours] == sorted(
+        row for row in wanted_rows_without_owners() if row not in Scene.FOREIGN
+    )
+    assert REMARKED_WRITES > 8
+
+
+def wanted_rows_without_owners() -> list[str]:
+    scene = Scene()
+    scene.want(**BEFORE)
+    scene.want(**AFTER)
+    try:
+        return [row for row in wanted_rows(scene) if " TXT " not in row]
+    finally:
+        scene.api.close()
+
+
 def test_there_are_positions_to_be_killed_at() -> None:
     assert WRITES > 12
 
