@@ -25,15 +25,17 @@ from clusterdns import __version__
 from clusterdns.daemon import lifecycle
 from clusterdns.daemon.channel import Channel
 from clusterdns.daemon.corefile_loader import Loaded
-from clusterdns.daemon.dns_metrics import register_reload_metrics
+from clusterdns.daemon.dns_metrics import register_notify_metrics, register_reload_metrics
 from clusterdns.daemon.dns_server import DnsServer, pages_of
 from clusterdns.daemon.endpoints import HttpEndpoints
 from clusterdns.daemon.kube_metrics import register_kube_metrics
 from clusterdns.daemon.metrics import exposition, new_registry
+from clusterdns.daemon.notifier import Notifier
 from clusterdns.daemon.processes import HEALTH, METRICS, READY, Processes, run
 from clusterdns.daemon.reload import Reload
 from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config import multisocket
+from clusterdns.directives.transfer import Transfer
 
 _POLL_SECONDS = 0.1
 
@@ -61,11 +63,13 @@ class _Parent:
 
     async def begin(self) -> Processes:
         """Read the clusters, and say what is to run."""
-        await self._try(self._loaded)
+        self._transfers = await self._try(self._loaded)
         registry = new_registry("autopath", __version__)
         self._reload = Reload(self._loaded, self._load, self._apply)
         register_reload_metrics(registry, self._reload.counters)
         register_kube_metrics(registry, self._clusters.watches.values, self._clusters.programming_durations)
+        notifier = Notifier(lambda: self._transfers)
+        register_notify_metrics(registry, notifier.results)
         self._processes = Processes(count(self._loaded), lambda: exposition(registry))
         self._feed = feed.Feed(self._processes.broadcast)
         self._endpoints = HttpEndpoints()
@@ -75,6 +79,7 @@ class _Parent:
         self._background = [
             lifecycle.eternal("reload", self._reload.run),
             lifecycle.eternal("feed", self._feed.run),
+            lifecycle.eternal("notify", notifier.run),
         ]
         if not self._is_synced():
             self._background.append(asyncio.create_task(self._share_later()))
@@ -95,10 +100,10 @@ class _Parent:
         return lifecycle.run(lambda stop: _answer(self._make(self._loaded), self._loaded, self._clusters, sock, stop))
 
     async def _apply(self, changed: Loaded) -> None:
-        await self._try(changed)
+        transfers = await self._try(changed)
         self._feed.follow(self._clusters.sources)
         await self._clusters.start()
-        self._loaded = changed
+        self._loaded, self._transfers = changed, transfers
         await self._endpoints.follow(pages_of(changed.servers, self._processes))
         self._processes.replace(count(changed))
 
@@ -112,10 +117,15 @@ class _Parent:
         lifecycle.settle_memory()
         self._processes.replace(count(self._loaded))
 
-    async def _try(self, loaded: Loaded) -> None:
-        """Make all of a Corefile once, to see that it can be. That also makes the indexes, which all then share."""
-        for _, forwarder in self._make(loaded)().parts.forwards:
+    async def _try(self, loaded: Loaded) -> list[Transfer]:
+        """Make all of a Corefile once, to see that it can be. That also makes the indexes, which all then share.
+
+        What comes of it is for telling secondaries of changes: one process is enough for that.
+        """
+        parts = self._make(loaded)().parts
+        for _, forwarder in parts.forwards:
             await forwarder.close()
+        return parts.transfers
 
     def _make(self, loaded: Loaded) -> Callable[[], Assembly]:
         clusters = self._clusters

@@ -211,6 +211,11 @@ KUBERNETES_STARTUP_SECONDS = Limit("startup_timeout", 5, 0, 3600, "seconds", "Co
 TRANSFER_MESSAGE_BYTES = Limit(
     "message of a zone transfer", 16384, 512, 65535, "bytes", "this project: names are compressed no further"
 )
+TRANSFER_NOTIFY_SECONDS = Limit("shortest time between two NOTIFY of a zone", 5, 1, 3600, "seconds", "this project")
+TRANSFER_NOTIFY_RETRY_SECONDS = Limit(
+    "NOTIFY without an answer is sent again", 2, 1, 60, "seconds", "this project: doubled each time"
+)
+TRANSFER_NOTIFY_TRIES = Limit("messages for one NOTIFY", 5, 1, 10, "messages", "RFC 1996 section 3.6")
 KUBERNETES_QPS = Limit("apiserver_qps", 0, 0, 100000, "requests per second", "CoreDNS kubernetes (0: no limit)")
 KUBERNETES_BURST = Limit("apiserver_burst", 1, 1, 100000, "requests", "CoreDNS kubernetes")
 KUBERNETES_MAX_INFLIGHT = Limit("apiserver_max_inflight", 0, 0, 100000, "requests", "CoreDNS kubernetes (0: no limit)")

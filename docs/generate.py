@@ -8,6 +8,7 @@ A test makes the pages anew and compares, so that they say what the programs do 
 from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ from clusterdns.daemon.dns_metrics import (
     register_dns_metrics,
     register_health_metrics,
     register_listener_metrics,
+    register_notify_metrics,
     register_reload_metrics,
 )
 from clusterdns.daemon.flags import Flag
@@ -140,6 +142,7 @@ def families() -> dict[str, tuple[Family, ...]]:
         register_dns_metrics(registries[program], lambda: Assembly({}, Parts()), list)
         register_health_metrics(registries[program], SelfCheck(list))
         register_listener_metrics(registries[program], dict)
+        register_notify_metrics(registries[program], Counter())
         register_reload_metrics(registries[program], ReloadCounters(""))
         register_kube_metrics(registries[program], list, list)
     externaldns.measurements.export(registries["externaldns"], externaldns.measurements.Measurements())

@@ -17,6 +17,7 @@ from clusterdns import __version__
 from clusterdns.daemon.directive_metrics import directive_sources
 from clusterdns.daemon.forward_metrics import forward_sources
 from clusterdns.daemon.metrics import Distributions, Samples, Source, register
+from clusterdns.daemon.notifier import Results
 from clusterdns.daemon.reload import ReloadCounters
 from clusterdns.daemon.self_check import SelfCheck
 from clusterdns.directives.assemble import Assembly, Place, server_label
@@ -130,6 +131,20 @@ def register_reload_metrics(registry: CollectorRegistry, counters: ReloadCounter
             "Always 1; the label is the digest of the Corefile that runs.",
             ("hash", "value"),
             lambda: [(("sha512", counters.digest), 1.0)],
+        ),
+    )
+
+
+def register_notify_metrics(registry: CollectorRegistry, results: Results) -> None:
+    """Show what became of telling secondaries that zones have changed."""
+    register(
+        registry,
+        Source(
+            "counter",
+            "clusterdns_transfer_notifies_total",
+            "NOTIFY to the addresses of `transfer`: `acknowledged`, `refused`, or `unanswered` however often sent.",
+            ("zone", "result"),
+            results.items,
         ),
     )
 

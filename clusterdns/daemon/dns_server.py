@@ -23,12 +23,14 @@ from clusterdns.daemon.dns_metrics import (
     register_dns_metrics,
     register_health_metrics,
     register_listener_metrics,
+    register_notify_metrics,
 )
 from clusterdns.daemon.endpoints import HttpEndpoints, Pages
 from clusterdns.daemon.http import Handler, Page
 from clusterdns.daemon.lifecycle import eternal
 from clusterdns.daemon.loop_probe import LoopProbe
 from clusterdns.daemon.metrics import exposition
+from clusterdns.daemon.notifier import Notifier
 from clusterdns.daemon.self_check import SelfCheck
 from clusterdns.directives.assemble import WILDCARDS, Assembly
 from clusterdns.directives.config import health, prometheus, ready, timeouts
@@ -71,7 +73,7 @@ class DnsServer:
         is_one_of_several: bool = False,
     ) -> None:
         """With `is_one_of_several`, other processes answer on the same sockets' addresses, each its share, and what is
-        served over HTTP is not this one's business.
+        served over HTTP is not this one's business, nor is whom to tell of changed zones.
         """
         self._servers = servers
         self._assembly = assembly
@@ -81,6 +83,7 @@ class DnsServer:
         self._is_one_of_several = is_one_of_several
         self._endpoints = HttpEndpoints()
         self._check = SelfCheck(lambda: self.addresses if _all(self._servers, health.Config) else ())
+        self._notifier = Notifier(lambda: self._assembly.parts.transfers)
         self._background: list[asyncio.Task[None]] = []
         self._probing: list[asyncio.Task[None]] = []
         self._was_ready: set[str] = set()
@@ -90,6 +93,7 @@ class DnsServer:
         register_dns_metrics(registry, lambda: self._assembly, lambda: self._servers)
         register_health_metrics(registry, self._check)
         register_listener_metrics(registry, lambda: self._listeners)
+        register_notify_metrics(registry, self._notifier.results)
 
     async def start(self, patience: float = 0.0, stop: asyncio.Event | None = None) -> bool:
         """Listen on everything, or on nothing: raises ConfigError naming the address that can't be had.
@@ -106,6 +110,8 @@ class DnsServer:
             await self.close()
             raise
         self._background.append(eternal("self-check", self._check.run))
+        if not self._is_one_of_several:
+            self._background.append(eternal("notify", self._notifier.run))
         await self._probe_loops()
         self._tell_without_effect()
         _log.info("serving DNS on %s", ", ".join(map(_text, self._listeners)))

@@ -48,7 +48,7 @@ from clusterdns.directives.errors import Errors
 from clusterdns.directives.hosts import Hosts, read_table
 from clusterdns.directives.log import Log
 from clusterdns.directives.loop import Loop, Sightings
-from clusterdns.directives.transfer import Transferable
+from clusterdns.directives.transfer import Transfer, Transferable
 from clusterdns.errors import ConfigError, UpstreamFailure
 from clusterdns.forward.forwarder import Forwarder
 from clusterdns.forward.upstreams import Upstream
@@ -102,6 +102,7 @@ class Parts:
     """The forwards of server blocks with `loop`."""
     sightings: Sightings = field(default_factory=Sightings)
     search_lists: list[SearchLists] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
     ready: list[tuple[str, Callable[[], bool]]] = field(default_factory=list)
     """Directives that can be not ready yet, as /ready names them."""
 

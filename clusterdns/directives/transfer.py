@@ -1,5 +1,6 @@
 """The `transfer` directive: a whole zone to those who may have it (AXFR, RFC 5936; IXFR, RFC 1995).
 
+    changes    ──► NOTIFY to each address of `to`: clusterdns.daemon.notifier
     AXFR, IXFR ──► `to` ──► the directive behind that has the zone ──► SOA, records as the client reads them, SOA
 
 It answers every such question of its server block; all other questions pass. The first message holds the SOA alone, so
@@ -18,6 +19,7 @@ from typing import NamedTuple, Protocol
 from clusterdns.corefile.reading import IPNetwork
 from clusterdns.directives.chain import Handler, Reply, Request, reply_with
 from clusterdns.directives.config.transfer import Config
+from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import TRANSFER_MESSAGE_BYTES
 from clusterdns.wire import numbers
 from clusterdns.wire.names import is_at_or_below, name_from_text
@@ -52,6 +54,13 @@ class Transferable(Protocol):
         """The zone as it is now, for one that it has."""
 
 
+class Collected(Protocol):
+    """Of a server: its handlers of `transfer`."""
+
+    @property
+    def transfers(self) -> list[Transfer]: ...
+
+
 class Zoned(Protocol):
     """Of a `Site`: the zones of the server block, and what of it is behind this directive."""
 
@@ -61,6 +70,9 @@ class Zoned(Protocol):
     @property
     def transferable(self) -> list[Transferable]: ...
 
+    @property
+    def parts(self) -> Collected: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -68,6 +80,7 @@ class Rule:
 
     zones: tuple[bytes, ...]
     networks: tuple[IPNetwork, ...]
+    secondaries: tuple[Upstream, ...]
 
 
 def make(config: Config, site: Zoned, following: Handler) -> Handler:
@@ -75,11 +88,15 @@ def make(config: Config, site: Zoned, following: Handler) -> Handler:
 
     Those of a block are one handler, which takes in the one behind it: a zone that none of them has is refused.
     """
-    rule = Rule(tuple(map(name_from_text, config.zones)) or site.zones, config.networks)
+    rules = [Rule(tuple(map(name_from_text, config.zones)) or site.zones, config.networks, config.secondaries)]
     behind = getattr(following, "__self__", None)
     if isinstance(behind, Transfer):
-        return Transfer((rule, *behind.rules), site.transferable, behind.following).handle
-    return Transfer((rule,), site.transferable, following).handle
+        site.parts.transfers.remove(behind)
+        rules += behind.rules
+        following = behind.following
+    made = Transfer(rules, site.transferable, following)
+    site.parts.transfers.append(made)
+    return made.handle
 
 
 class Transfer:
@@ -88,13 +105,14 @@ class Transfer:
     def __init__(self, rules: Sequence[Rule], sources: Sequence[Transferable], following: Handler) -> None:
         self.rules = tuple(rules)
         self.following = following
-        self._sources = tuple(sources)
+        self.zones = {zone: source for source in reversed(sources) for zone in source.whole_zones}
+        """The zones that there are (folded wire), and who has each."""
 
     async def handle(self, request: Request) -> Reply:
         query = request.query
         if query.qtype not in (numbers.AXFR, numbers.IXFR):
             return await self.following(request)
-        source = next((each for each in self._sources if query.folded in each.whole_zones), None)
+        source = self.zones.get(query.folded)
         # "AXFR sessions over UDP transport are not defined" (RFC 5936 section 4.2).
         over_udp = request.transport == "udp"
         if source is None or not self._may_have(request) or (over_udp and query.qtype == numbers.AXFR):
@@ -109,13 +127,19 @@ class Transfer:
             reply.more = compose_many(records, flags=numbers.AA, size=TRANSFER_MESSAGE_BYTES.default_int)
         return reply
 
+    def secondaries(self, zone: bytes) -> list[Upstream]:
+        """Who is told of changes of this zone."""
+        return [each for rule in self._rules_of(zone) for each in rule.secondaries]
+
     def _may_have(self, request: Request) -> bool:
-        """The rules with the longest zone at or above the name decide, as in CoreDNS."""
-        folded = request.query.folded
+        address = ip_address(request.client)
+        return any(address in network for rule in self._rules_of(request.query.folded) for network in rule.networks)
+
+    def _rules_of(self, folded: bytes) -> list[Rule]:
+        """Those with the longest zone at or above the name decide, as in CoreDNS."""
         fitting = [(len(zone), rule) for rule in self.rules for zone in rule.zones if is_at_or_below(folded, zone)]
         longest = max((length for length, _ in fitting), default=0)
-        address = ip_address(request.client)
-        return any(address in network for length, rule in fitting if length == longest for network in rule.networks)
+        return [rule for length, rule in fitting if length == longest]
 
 
 def is_current(known: int | None, current: int) -> bool:

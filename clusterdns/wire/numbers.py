@@ -48,6 +48,9 @@ ANY: Final = 255
 
 IN: Final = 1
 
+NOTIFY: Final = 0x2000
+"""The opcode of RFC 1996, where it stands among the flags."""
+
 ROOT: Final = b"\0"
 """The root name, in wire form."""
 

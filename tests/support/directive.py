@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clusterdns.corefile.parse import parse
+from clusterdns.directives.assemble import Parts
 from clusterdns.directives.chain import Handler, Reply, Request
 from clusterdns.directives.transfer import Transferable
 from clusterdns.errors import UpstreamFailure
@@ -25,6 +26,7 @@ class Place:
     zones: tuple[bytes, ...]
     resolve: Handler
     transferable: list[Transferable]
+    parts: Parts = field(default_factory=Parts)
     events: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
     def count(self, what: str, *labels: str) -> None:

@@ -32,6 +32,7 @@ from clusterdns.directives.config import (
 from clusterdns.directives.config.server import STANDARD
 from clusterdns.directives.config.upstreams import HostName, ResolvConf, Upstream
 from clusterdns.errors import ConfigError
+from clusterdns.forward.upstreams import Upstream as Server
 
 
 def _read(text: str) -> Any:
@@ -57,7 +58,26 @@ def _forward(**settings: Any) -> forward.Config:
         ("transfer {\n to *\n}", transfer.Config((), (ip_network("0.0.0.0/0"), ip_network("::/0")))),
         (
             "transfer a.example {\n to 10.0.0.1:53 fd00::/8\n to 10.0.0.1\n}",
-            transfer.Config(("a.example.",), (ip_network("10.0.0.1"), ip_network("fd00::/8"))),
+            transfer.Config(
+                ("a.example.",),
+                (ip_network("10.0.0.1"), ip_network("fd00::/8")),
+                (Server("10.0.0.1", 53),),
+            ),
+        ),
+        (
+            "transfer {\n to 10.0.0.1:5300 fd00::1 [fd00::2]:5300 fe80::1%eth0 10.0.0.1/32 *\n}",
+            transfer.Config(
+                (),
+                tuple(
+                    map(ip_network, ("10.0.0.1", "fd00::1", "fd00::2", "fe80::1", "0.0.0.0/0", "::/0")),
+                ),
+                (
+                    Server("10.0.0.1", 5300),
+                    Server("fd00::1", 53),
+                    Server("fd00::2", 5300),
+                    Server("fe80::1%eth0", 53),
+                ),
+            ),
         ),
         ("errors", errors.Config()),
         ("errors stdout", errors.Config()),
