@@ -23,6 +23,8 @@ class RecordChange:
     new: Endpoint | None
     others: tuple[str, ...] = ()
     why: str = ""
+    zone: str = ""
+    """The zone that has the record; "" for the one that its name lies in."""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -39,7 +41,8 @@ class RecordChange:
 
     def __str__(self) -> str:
         endpoint = self.endpoint
-        return f"{self.verb} {endpoint.dns_name} {endpoint.record_type} {' '.join(endpoint.targets)}"
+        place = f" in zone {self.zone}" if self.zone else ""
+        return f"{self.verb} {endpoint.dns_name} {endpoint.record_type} {' '.join(endpoint.targets)}{place}"
 
 
 @dataclass(frozen=True, slots=True)

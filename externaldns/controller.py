@@ -22,6 +22,7 @@ from clusterdns.limits import EXTERNALDNS_BATCH_NAMES, EXTERNALDNS_HUNG_SECONDS
 from externaldns.changes import ChangeResult, NameChange, RecordChange
 from externaldns.domain_filter import DomainFilter, Zones
 from externaldns.guard import DeleteGuard, DeleteLimits
+from externaldns.hidden import after, find_hidden
 from externaldns.measurements import Measurements, count_types
 from externaldns.mistakes import Mistakes
 from externaldns.own_rows import OwnRows, SortedOut, remove
@@ -123,6 +124,8 @@ class Controller:
         self._told: frozenset[str] = frozenset()
         self._overtaken: set[str] = set()
         """Names that short runs have planned anew during a full run, and those of their ownership records."""
+        self._unfinished = False
+        """Whether the last full run began something that only another one can see through."""
         self._unseen = False
         """Whether objects have changed that were not asked again."""
         self._told_change: Callable[[], None] = lambda: None
@@ -141,6 +144,7 @@ class Controller:
         self._require_synced()
         self.dirty_names()
         self._overtaken.clear()
+        self._unfinished = False
         snapshot = await self._provider.read()
         return await self._run(snapshot, None, {}, between)
 
@@ -159,7 +163,7 @@ class Controller:
         their time, or, with `objects`, objects have changed. The provider's error if it can't be asked.
         """
         self._require_synced()
-        settled = self.measured.left_out == self.left_out().keys()
+        settled = self.measured.left_out == self.left_out().keys() and not self._unfinished
         return self._guard.waiting > 0 or (objects and self._unseen) or not settled or await self._provider.changed()
 
     def on_change(self, told: Callable[[], None]) -> None:
@@ -245,12 +249,20 @@ class Controller:
         plan = calculate(view.endpoints, desired, scope, rules.policy)
         if full:
             self._owned = self._count_owned(view.endpoints, scope)
-        spared = spare(plan.changes, self._doubts())
-        asked = replace(spared.changes, delete=spared.changes.delete + strays)
-        guarded = self._guard.check(asked, zones.find, self._owned, self._clock(), considered)
-        moved, allowed = set(map(id, strays)), guarded.changes.delete
-        planned = replace(guarded.changes, delete=tuple(old for old in allowed if id(old) not in moved))
-        attached = view.attach(planned, sweep=scope if full and rules.policy is sync else None)
+        deletes = rules.policy is sync
+        hidden = find_hidden(snapshot.hidden, snapshot.records, zones.find, self._registry, scope) if deletes else []
+        wished = {each.dns_name for each in desired}
+        unwanted = tuple(old for each in hidden for old in each.own if old.dns_name not in wished)
+        asked = replace(plan.changes, delete=plan.changes.delete + strays + unwanted)
+        spared = spare(asked, self._doubts())
+        guarded = self._guard.check(spared.changes, zones.find, self._owned, self._clock(), considered)
+        besides, allowed = set(map(id, strays + unwanted)), set(map(id, guarded.changes.delete))
+        planned = tuple(old for old in guarded.changes.delete if id(old) not in besides)
+        # Not what records that are not seen may need.
+        needed = {name for some in hidden for name in some.needed(self._registry)}
+        sweep = replace(scope, includes=lambda name: includes(name) and name not in needed)
+        sweeps = full and deletes and not snapshot.unread
+        attached = view.attach(replace(guarded.changes, delete=planned), sweep=sweep if sweeps else None)
         skipped = plan.skipped + attached.skipped
         self._report([_unowned(wish) for wish in plan.unowned], changed_at)
         if full:
@@ -265,7 +277,15 @@ class Controller:
         self._kept = kept | {record.key: record for record in spared.kept}
         self.measured.kept, self.measured.left_out = len(self._kept), frozenset(left_out)
         self.measured.deletions_waiting = guarded.waiting
-        changes = remove([old for old in allowed if id(old) in moved], attached.changes)
+        changes = remove([old for old in strays if id(old) in allowed], attached.changes)
+        # A record that is hidden goes when the one that is seen is there.
+        seen = {each.dns_name for each in view.endpoints if each.owner == scope.owner_id}
+        seen |= {step.endpoint.dns_name for change in changes for step in change.steps if step.new is not None}
+        seen &= wished
+        for some in hidden:
+            going = [old for old in some.own if id(old) in allowed or old.dns_name in seen]
+            changes = after(changes, some.delete(going, scope))
+            self._unfinished |= bool(going)
         outcome = await self._apply(changes, changed_at, between)
         unread = {name: error for name in names or () if (error := snapshot.unread.get(zones.find(name)))}
         return Outcome(outcome.changed, {**outcome.failed, **unread}, snapshot.unread)

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from externaldns.changes import NameChange, RecordChange
-from externaldns.record import Endpoint, normalize_target
+from externaldns.record import RESOURCE_LABEL, Endpoint, normalize_target
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,9 @@ class OwnRows:
             if not lost:
                 kept.append(record)
                 continue
-            strays.append(_part(record, [target for target in record.targets if target in lost]))
+            gone = _part(record, [target for target in record.targets if target in lost])
+            known = self._known[gone.row_ids[gone.targets[0]]]
+            strays.append(gone.with_label(RESOURCE_LABEL, known.resource))
             if rest := [target for target in record.targets if target not in lost]:
                 kept.append(_part(record, rest))
         return SortedOut(tuple(kept), tuple(strays))

@@ -20,6 +20,9 @@ class Snapshot:
     unread: Mapping[str, Exception] = field(default_factory=dict)
     """Those of `zones` that could not be read, and why: what they hold is not known, so nothing of them is changed."""
 
+    hidden: Mapping[str, Sequence[Endpoint]] = field(default_factory=dict)
+    """By zone: what it has of names that lie in another one of `zones`. These are not among `records`."""
+
     def require_whole(self) -> None:
         """Raise what kept a zone from being read."""
         for error in self.unread.values():

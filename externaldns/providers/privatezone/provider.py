@@ -74,10 +74,17 @@ class PrivateZoneProvider:
             # All that is not one zone's own trouble, such as the end of the program, or a bug.
             if isinstance(outcome, BaseException) and not (isinstance(outcome, PrivateZoneError) and self._mirrors):
                 raise outcome
-        doubted = await self._settle([name for mirror in self._mirrors.values() for name in sorted(mirror.doubtful)])
+        doubted = await self._settle(sorted({name for mirror in self._mirrors.values() for name in mirror.doubtful}))
         held = self._mirrors.values()
-        records = [record for mirror in held for name in sorted(mirror.names) for record in mirror.endpoints(name)]
-        return self._snapshot(records, doubted)
+        belongs = self._all_zones().find
+        records: list[Endpoint] = []
+        hidden: dict[str, list[Endpoint]] = {}
+        for mirror in held:
+            zone = mirror.zone.name
+            for name in sorted(mirror.names):
+                place = records if belongs(name) == zone else hidden.setdefault(zone, [])
+                place += mirror.endpoints(name)
+        return replace(self._snapshot(records, doubted), hidden=hidden)
 
     async def changed(self) -> bool:
         """Tell by one list of the zones whether one of them has changed without us, or is due to be read whole."""
@@ -137,7 +144,7 @@ class PrivateZoneProvider:
     def _failed(self, change: NameChange, error: Exception, zones: Zones, written: Sequence[Endpoint]) -> ChangeResult:
         for step in change.steps:
             name = step.endpoint.dns_name
-            mirror = self._mirrors.get(zones.find(name))
+            mirror = self._mirrors.get(step.zone or zones.find(name))
             if mirror is not None:
                 mirror.doubtful.add(name)
         return ChangeResult(change, error, tuple(written))
@@ -145,7 +152,7 @@ class PrivateZoneProvider:
     async def _take(self, step: RecordChange, zones: Zones, written: list[Endpoint]) -> None:
         """Take one step; the rows that it adds or changes become part of `written`."""
         name, record_type = step.endpoint.dns_name, step.endpoint.record_type
-        mirror = self._mirrors.get(zones.find(name))
+        mirror = self._mirrors.get(step.zone or zones.find(name))
         if mirror is None:
             raise PrivateZoneError("apply", "Zone.NotExists", f"no zone that is managed here holds {name}")
         zone = mirror.zone
@@ -168,16 +175,14 @@ class PrivateZoneProvider:
                 target = target_of(row)
                 written.append(replace(step.endpoint, targets=(target,), row_ids={target: row.record_id}))
 
-    async def _settle(self, names: Iterable[str]) -> dict[str, Exception]:
+    async def _settle(self, names: Sequence[str]) -> dict[str, Exception]:
         """Read those of `names` again that a failed write left in doubt; return the zones where that failed as well."""
-        zones = self._all_zones()
-        doubtful: dict[str, list[str]] = {}
-        for name in names:
-            mirror = self._mirrors.get(zones.find(name))
-            if mirror is not None and name in mirror.doubtful:
-                doubtful.setdefault(mirror.zone.name, []).append(name)
+        # In each zone that has doubts about it: a zone above may have records of a name as well.
+        doubtful = {zone: [name for name in names if name in each.doubtful] for zone, each in self._mirrors.items()}
         failed: dict[str, Exception] = {}
         for zone_name, some in doubtful.items():
+            if not some:
+                continue
             try:
                 await self._read_again(self._mirrors[zone_name], some)
             except PrivateZoneError as error:

@@ -58,8 +58,12 @@ class EmulatedApi:
         """Called with the action of each write that was let in, before it is done; may raise Killed."""
         self.after: Callable[[str], None] = lambda action: None
         for zone in zones:
-            with self.store.transaction():
-                ensure_zone(self._call({}), zone, BoundVpc(VPC, "cn-hangzhou", "STANDARD"))
+            self.add(zone)
+
+    def add(self, zone: str) -> None:
+        """Make a zone, bound to VPC."""
+        with self.store.transaction():
+            ensure_zone(self._call({}), zone, BoundVpc(VPC, "cn-hangzhou", "STANDARD"))
 
     def close(self) -> None:
         self.store.close()
