@@ -90,7 +90,7 @@ FLAGS = (
         "addresses that a load balancer's host has in DNS, not a CNAME",
     ),
     Flag("listen-endpoint-events", "switch", False, "follow EndpointSlices", no_effect="they always are followed"),
-    Flag("expose-internal-ipv6", "switch", False, "nodes' internal IPv6 addresses count as external ones"),
+    Flag("expose-internal-ipv6", "switch", False, "nodes' internal IPv6 addresses, too, beside external ones"),
     Flag("exclude-unschedulable", "switch", True, "leave out nodes that take no pods"),
     Flag("pod-source-domain", "text", "", "each pod gets the name POD.DOMAIN"),
     Flag("ignore-non-host-network-pods", "switch", False, "only pods on their node's network"),

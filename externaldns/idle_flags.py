@@ -16,8 +16,7 @@ _OF_SOURCES = (
     (("pod",), ("pod-source-domain", "ignore-non-host-network-pods", "pod-hostname-address", "pod-ready-only")),
     (("ingress",), ("ingress-class", "ignore-ingress-tls-spec", "ignore-ingress-rules-spec")),
     (("gateway-httproute", "gateway-grpcroute"), ("gateway-name", "gateway-namespace", "gateway-label-filter")),
-    (("service", "pod", "node"), ("expose-internal-ipv6",)),
-    (("service", "node"), ("exclude-unschedulable",)),
+    (("service", "node"), ("exclude-unschedulable", "expose-internal-ipv6")),
     (("service", "pod", "node", "ingress", "unstructured"), ("fqdn-target-template",)),
     (("unstructured",), ("target-template", "unstructured-resource")),
 )  # fmt: skip

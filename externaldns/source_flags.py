@@ -57,7 +57,6 @@ def configure_sources(values: Values) -> SourceConfig:
             values.switch("ignore-non-host-network-pods"),
             hostname_address="pod" if values.text("pod-hostname-address") == "pod" else "node",
             ready_only=values.switch("pod-ready-only"),
-            **for_nodes,
         ),
         node=NodeOptions(exclude_unschedulable=values.switch("exclude-unschedulable"), **for_nodes),
         ingress=IngressOptions(

@@ -74,19 +74,18 @@ class RouteSource(ObjectSource[Route]):
         yield from make_endpoints(sorted(chosen), annotations, resource, chosen=True)
 
     def _hostnames(self, asking: Route, annotations: Annotations) -> tuple[str, ...]:
-        """Return the hosts that `asking` has; a single "" means those of the listener."""
-        origin = annotations.get("gateway-hostname-source")
-        names: list[str] = []
-        if origin != ANNOTATED_ONLY:
-            names += asking.hostnames
-        if origin != DEFINED_ONLY and not self._selection.ignore_hostname_annotation:
-            names += annotations.names("hostname")
-        template = self._selection.template
-        if template is not None and (self._selection.combine_template or not names):
-            names += template(asking)
-        if names or template is not None or origin:
-            return tuple(names)
-        return ("",)
+        """Return the hosts that `asking` has; "" stands for those of the listener, where the route has none."""
+        selection = self._selection
+        annotated = () if selection.ignore_hostname_annotation else annotations.names("hostname")
+        origin = (annotations.get("gateway-hostname-source") or "").lower()
+        if origin == ANNOTATED_ONLY:
+            return annotated
+        defined = asking.hostnames
+        if selection.template is not None and (selection.combine_template or not defined):
+            defined = (*defined, *selection.template(asking))
+        if origin == DEFINED_ONLY:
+            return defined
+        return (*defined, *(() if asking.hostnames else ("",)), *annotated)
 
     def _listeners(self, asking: Route) -> Iterator[tuple[Gateway, Listener]]:
         for reference in asking.accepted:

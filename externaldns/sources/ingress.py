@@ -59,7 +59,7 @@ class IngressSource(ObjectSource[Ingress]):
         return self._selection.combine(asking, found, named, resource)
 
     def _names(self, asking: Ingress, annotations: Annotations) -> tuple[str, ...]:
-        origin = annotations.get("ingress-hostname-source")
+        origin = (annotations.get("ingress-hostname-source") or "").lower()
         names: list[str] = []
         if origin != ANNOTATED_ONLY:
             names += () if self._options.ignore_rules else asking.hosts

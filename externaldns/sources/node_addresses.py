@@ -15,20 +15,14 @@ def of_type(node: Node, kind: str) -> tuple[str, ...]:
 def reachable(nodes: Iterable[Node], access: str = "", *, internal_ipv6: bool = False) -> tuple[str, ...]:
     """Return the addresses of `nodes` for the annotation `access`: `public`, `private`, or external ones if any.
 
-    Internal addresses of IPv6 may well be reachable from everywhere: `internal_ipv6` counts them as external.
+    Internal addresses of IPv6 may well be reachable from everywhere: `internal_ipv6` puts them beside external ones.
     """
-    external: list[str] = []
-    internal: list[str] = []
-    for node in nodes:
-        external += of_type(node, "ExternalIP")
-        internal += of_type(node, "InternalIP")
-    if internal_ipv6:
-        external += [address for address in internal if ":" in address]
-    if access == "public":
-        return tuple(external)
-    if access == "private":
-        return tuple(internal)
-    return tuple(external or internal)
+    nodes = tuple(nodes)
+    external = tuple(address for node in nodes for address in of_type(node, "ExternalIP"))
+    internal = tuple(address for node in nodes for address in of_type(node, "InternalIP"))
+    if access == "private" or (access != "public" and not external):
+        return internal
+    return (*external, *(address for address in internal if internal_ipv6 and ":" in address))
 
 
 def differ(old: KubeObject | None, new: KubeObject | None) -> bool:

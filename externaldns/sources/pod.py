@@ -1,6 +1,7 @@
 """Pod source: the records that annotated Pods ask for. Semantics: ExternalDNS v0.22, source/pod.go.
 
-    annotation hostname             the external addresses of the pod's node, or with --pod-hostname-address=pod its own
+    annotation hostname             the external addresses of the pod's node, and its internal ones of IPv6;
+                                    with --pod-hostname-address=pod the pod's own
     annotation internal-hostname    the pod's own address
     --pod-source-domain=D           `<pod>.D` has the pod's own address
     --fqdn-template                 all of the pod's addresses
@@ -31,7 +32,6 @@ class PodOptions:
 
     source_domain: str = ""
     ignore_non_host_network: bool = False
-    expose_internal_ipv6: bool = False
     hostname_address: Literal["node", "pod"] = "node"
     ready_only: bool = False
 
@@ -95,4 +95,4 @@ class PodSource(ObjectSource[Pod]):
         node = self._nodes.get("", asking.node_name)
         if node is None:
             return ()
-        return node_addresses.reachable([node], "public", internal_ipv6=self._options.expose_internal_ipv6)
+        return node_addresses.reachable([node], "public", internal_ipv6=True)

@@ -8,7 +8,7 @@
                                   with --publish-internal-services
     headless                      the ready endpoints, under the name and, for pods that have a
                                   hostname, under `<pod hostname>.<name>` as well
-    NodePort                      the nodes' addresses, and an     the cluster IPs
+    NodePort                      the nodes' addresses, and an     the same
                                   SRV record for each port
     ExternalName                  spec.externalIPs, else           the same
                                   spec.externalName
@@ -114,7 +114,7 @@ class ServiceSource(ObjectSource[Service]):
             yield from make_endpoints(((name, target) for target in targets), annotations, resource, chosen=True)
         elif asking.headless:
             yield from make_endpoints(self._headless_targets(asking, annotations, name), annotations, resource)
-        elif asking.type == "NodePort" and not internal:
+        elif asking.type == "NodePort":
             nodes = self._node_targets(asking, annotations)
             yield from make_endpoints(((name, target) for target in nodes), annotations, resource)
             if nodes:
@@ -136,8 +136,6 @@ class ServiceSource(ObjectSource[Service]):
                 return asking.cluster_ips if internal else asking.external_ips or asking.load_balancer
             case "ClusterIP":
                 return asking.cluster_ips if internal or self._options.publish_internal_services else ()
-            case "NodePort":
-                return asking.cluster_ips
             case "ExternalName":
                 external_name = asking.external_name.removesuffix(".")
                 return asking.external_ips or ((external_name,) if external_name else ())
@@ -163,7 +161,8 @@ class ServiceSource(ObjectSource[Service]):
         kind = annotations.get("endpoints-type")
         if kind == "NodeExternalIP":
             node = self._cluster.nodes.get("", pod.node_name)
-            return node_addresses.of_type(node, "ExternalIP") if node else ()
+            nodes = [node] if node else []
+            return node_addresses.reachable(nodes, "public", internal_ipv6=self._options.expose_internal_ipv6)
         if kind == "HostIP" or self._options.publish_host_ip:
             return (pod.host_ip,) if pod.host_ip else ()
         # EndpointSlice API: "The first address is the one to use"; consumers ignore the others.

@@ -55,7 +55,7 @@ def test_defaults_are_externaldnss() -> None:
         (["--no-exclude-unschedulable"], lambda config: (config.source.service.exclude_unschedulable,
                                                          config.source.node.exclude_unschedulable), (False, False)),
         (["--expose-internal-ipv6"], lambda config: (config.source.service.expose_internal_ipv6,
-                                                     config.source.pod.expose_internal_ipv6), (True, True)),
+                                                     config.source.node.expose_internal_ipv6), (True, True)),
         (["--pod-source-domain=Ex.com."], lambda config: config.source.pod.source_domain, "ex.com"),
         (["--pod-hostname-address=pod"], lambda config: config.source.pod.hostname_address, "pod"),
         (["--pod-ready-only"], lambda config: config.source.pod.ready_only, True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,6 +74,14 @@ FAR = ParentReference("shop", "gw")
         (Listener("x", NAME, 80, "HTTP"), {"hostnames": ()}, FOUND),
         (ANY, {"hostnames": ()}, set()),
         (ANY, {"hostnames": (), "annotations": annotated(hostname=NAME)}, FOUND),
+        (Listener("x", "*.ex.com", 80, "HTTP"), {"hostnames": (), "annotations": annotated(hostname=NAME)},
+         FOUND | {"*.ex.com A 192.0.2.1"}),
+        (Listener("x", "*.ex.com", 80, "HTTP"),
+         {"hostnames": (), "annotations": annotated(hostname=NAME, gateway_hostname_source="Annotation-Only")}, FOUND),
+        (ANY, {"hostnames": (), "annotations": annotated(hostname=NAME, gateway_hostname_source="defined-hosts-only")},
+         set()),
+        (ANY, {"annotations": annotated(hostname="b.ex.com", gateway_hostname_source="nonsense")},
+         FOUND | {"b.ex.com A 192.0.2.1"}),
         (ANY, {"annotations": annotated(hostname="b.ex.com", gateway_hostname_source="annotation-only")},
          {"b.ex.com A 192.0.2.1"}),
         (ANY, {"annotations": annotated(hostname="b.ex.com", gateway_hostname_source="defined-hosts-only")}, FOUND),
@@ -101,8 +110,32 @@ def test_only_the_gateways_that_are_wanted(options: GatewayOptions, expected: se
 
 def test_a_template_names_routes_without_hosts() -> None:
     selection = Selection(template=lambda route: (f"{route.name}.t.ex.com",))
-    assert found(route={"hostnames": ()}, selection=selection) == {"web.t.ex.com A 192.0.2.1"}
+    templated = {"web.t.ex.com A 192.0.2.1"}
+    assert found(route={"hostnames": ()}, selection=selection) == templated
     assert found(selection=selection) == FOUND
+    assert found(selection=replace(selection, combine_template=True)) == FOUND | templated
+    # What a route has of itself is its hosts and the template's; only where it has no hosts the listener's count, too.
+    annotated_route = {"hostnames": (), "annotations": annotated(hostname=NAME)}
+    assert found(route=annotated_route, selection=selection) == FOUND | templated
+    defined = {"hostnames": (), "annotations": annotated(hostname=NAME, gateway_hostname_source="defined-hosts-only")}
+    assert found(route=defined, selection=selection) == templated
+    listener = Listener("x", "*.ex.com", 80, "HTTP")
+    assert found(listener, {"hostnames": ()}, selection=selection) == templated | {"*.ex.com A 192.0.2.1"}
+
+
+def test_the_annotation_may_be_ignored() -> None:
+    selection = Selection(ignore_hostname_annotation=True)
+    route = {"annotations": annotated(hostname="b.ex.com")}
+    assert found(route=route, selection=selection) == FOUND
+    only = {"annotations": annotated(hostname="b.ex.com", gateway_hostname_source="annotation-only")}
+    assert found(route=only, selection=selection) == set()
+
+
+def test_what_is_annotated_on_a_gateway_is_its_target_alone_and_on_a_route_all_else() -> None:
+    gateway = {"annotations": annotated(hostname="b.ex.com", ttl="7", target="192.0.2.9")}
+    route = {"annotations": annotated(target="192.0.2.7")}
+    assert found(gateway=gateway, route=route) == {f"{NAME} A 192.0.2.9"}
+    assert found(route=route) == FOUND
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,9 @@ BROKEN = {"ready": False, "serving": False}
         ("private", "", [], {}, {"A 10.0.0.1,10.0.0.2", "AAAA fd00::1"}),
         ("", "", [], {"exclude_unschedulable": False}, {"A 192.0.2.1,192.0.2.3"}),
         ("public", "", [], {"expose_internal_ipv6": True}, {"A 192.0.2.1", "AAAA fd00::1"}),
+        ("", "", [], {"expose_internal_ipv6": True}, {"A 192.0.2.1", "AAAA fd00::1"}),
+        ("private", "", [], {"expose_internal_ipv6": True}, {"A 10.0.0.1,10.0.0.2", "AAAA fd00::1"}),
+        ("nonsense", "", [], {}, {"A 192.0.2.1"}),
         ("", "Cluster", [pod_on("b")], {}, {"A 192.0.2.1"}),
         # With the policy Local only nodes with the best pods take traffic.
         ("", "Local", [pod_on("a"), pod_on("b", **DYING)], {}, {"A 192.0.2.1"}),
@@ -60,13 +63,32 @@ def test_addresses(access: str, policy: str, pods: list[Endpoint], options: dict
     )
 
 
-def records(access: str, policy: str, pods: list[Endpoint], options: ServiceOptions) -> set[str]:
+def test_an_internal_hostname_means_the_same() -> None:
+    options = ServiceOptions()
+    assert records("", "", [], options, "internal-hostname") == records("", "", [], options)
+
+
+def test_nodes_without_external_addresses_have_their_internal_ones_of_both_families() -> None:
+    internal = [node("a", ("InternalIP", "10.0.0.1"), ("InternalIP", "fd00::1"))]
+    found = records("", "", [], ServiceOptions(expose_internal_ipv6=True), nodes=internal)
+    assert {f"{NAME} A 10.0.0.1", f"{NAME} AAAA fd00::1"} <= found
+    assert records("public", "", [], ServiceOptions(), nodes=internal) == set()
+
+
+def records(
+    access: str,
+    policy: str,
+    pods: list[Endpoint],
+    options: ServiceOptions,
+    annotation: str = "hostname",
+    nodes: list[Node] = NODES,
+) -> set[str]:
     cluster = Cluster()
-    cluster.nodes.replace(NODES)
+    cluster.nodes.replace(nodes)
     cluster.endpoint_slices.replace(
         [EndpointSlice(namespace="shop", name="web-1", service="web", endpoints=tuple(pods))]
     )
-    annotations = {PREFIX + "hostname": NAME, **({PREFIX + "access": access} if access else {})}
+    annotations = {PREFIX + annotation: NAME, **({PREFIX + "access": access} if access else {})}
     cluster.services.put(
         Service(
             namespace="shop",

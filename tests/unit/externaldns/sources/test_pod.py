@@ -28,8 +28,8 @@ def found(annotations: dict[str, str], options: PodOptions, selection: Selection
     ("annotations", "options", "pod", "expected"),
     [
         ({}, {}, {}, set()),
-        (annotated(hostname=NAME), {}, {}, {f"{NAME} A 192.0.2.1"}),
-        (annotated(hostname=NAME), {"expose_internal_ipv6": True}, {}, {f"{NAME} A 192.0.2.1", f"{NAME} AAAA fd00::1"}),
+        (annotated(hostname=NAME), {}, {}, {f"{NAME} A 192.0.2.1", f"{NAME} AAAA fd00::1"}),
+        (annotated(hostname=NAME), {}, {"host_network": True}, {f"{NAME} A 192.0.2.1", f"{NAME} AAAA fd00::1"}),
         (annotated(hostname=NAME), {}, {"node_name": "gone"}, set()),
         (annotated(hostname=NAME), {"hostname_address": "pod"}, {}, {f"{NAME} A 10.244.0.1", f"{NAME} AAAA {BOTH[1]}"}),
         (annotated(internal_hostname=NAME), {}, {}, {f"{NAME} A 10.244.0.1"}),

@@ -77,7 +77,7 @@ PUBLISH_INTERNAL = ServiceOptions(publish_internal_services=True)
         ("ClusterIP", annotated(hostname=NAME), PUBLISH_INTERNAL, {f"{NAME} A 10.96.0.1", f"{NAME} AAAA fd00:96::1"}),
         ("ClusterIP", annotated(internal_hostname=NAME), None, {f"{NAME} A 10.96.0.1", f"{NAME} AAAA fd00:96::1"}),
         ("ExternalName", annotated(hostname=NAME), None, {f"{NAME} CNAME db.example.net"}),
-        ("NodePort", annotated(internal_hostname=NAME), None, {f"{NAME} A 10.96.0.1", f"{NAME} AAAA fd00:96::1"}),
+        ("ExternalName", annotated(internal_hostname=NAME), None, {f"{NAME} CNAME db.example.net"}),
         ("NodePort", annotated(hostname=NAME), ServiceOptions(("LoadBalancer",)), set()),
         ("ExternalName", annotated(hostname=NAME), ServiceOptions(("ExternalName",)),
          {f"{NAME} CNAME db.example.net"}),
@@ -212,6 +212,30 @@ PODS = [pod("web-0", "web-0"), pod("web-1")]
             {f"{NAME} A 203.0.113.1", f"{NAME} AAAA 2001:db8:1::1"},
             id="node's external addresses",
         ),
+        pytest.param(
+            [READY],
+            [pod("web-0")],
+            annotated(endpoints_type="NodeExternalIP"),
+            ServiceOptions(expose_internal_ipv6=True, publish_host_ip=True),
+            {f"{NAME} A 203.0.113.1", f"{NAME} AAAA 2001:db8:1::1,fd00:9::9"},
+            id="node's external addresses and internal ones of IPv6",
+        ),
+        pytest.param(
+            [READY],
+            [pod("web-0", annotations=annotated(target="192.0.2.5"))],
+            annotated(endpoints_type="HostIP"),
+            ServiceOptions(publish_host_ip=True),
+            {f"{NAME} A 192.0.2.5"},
+            id="target of the pod before everything",
+        ),
+        pytest.param(
+            [READY],
+            [pod("web-0")],
+            annotated(endpoints_type="nonsense"),
+            None,
+            {f"{NAME} A 10.0.0.1"},
+            id="unknown type",
+        ),
         # An endpoint may be in two slices while it moves from one to the other.
         pytest.param([READY, READY], [pod("web-0")], {}, None, {f"{NAME} A 10.0.0.1"}, id="twice"),
     ],
@@ -227,8 +251,8 @@ def test_headless(
     cluster.services.replace([service("headless", annotations=annotated(hostname=NAME) | annotations)])
     cluster.pods.replace(pods)
     cluster.nodes.replace([
-        Node(name="node-1", addresses=(("InternalIP", "10.9.9.9"), ("ExternalIP", "203.0.113.1"),
-                                       ("ExternalIP", "2001:db8:1::1")))
+        Node(name="node-1", addresses=(("InternalIP", "10.9.9.9"), ("InternalIP", "fd00:9::9"),
+                                       ("ExternalIP", "203.0.113.1"), ("ExternalIP", "2001:db8:1::1")))
     ])  # fmt: skip
     slices = [
         EndpointSlice(namespace="shop", name=f"web-{number}", service="web", endpoints=(each,))
