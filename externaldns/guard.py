@@ -7,8 +7,8 @@
     more; or all of the zone's records, if more than 3     none is; everything else goes on
 
 So an empty list from the API server, a changed annotation prefix or a deleted custom resource costs no record, however
-small the portions are in which it arrives. What waits is forgotten as soon as it is wanted again. A change of type is
-no deletion: the name stays. `now` is monotonic seconds.
+small the portions are in which it arrives. What waits, and what was deleted, is forgotten as soon as it is wanted
+again. A change of type is no deletion: the name stays. `now` is monotonic seconds.
 """
 
 from __future__ import annotations
@@ -73,6 +73,9 @@ class DeleteGuard:
         of them, which is what makes a full run.
         """
         staying = {endpoint.dns_name for endpoint in changes.create}
+        for new in changes.create:
+            # What comes back is not lost: pods that are replaced one after the other are no mass deletion.
+            self._made.get(zone_of(new.dns_name), {}).pop(new.key, None)
         deletions: dict[str, list[Endpoint]] = {}
         for old in changes.delete:
             if old.dns_name not in staying:

@@ -113,6 +113,16 @@ def test_what_is_wanted_again_is_forgotten() -> None:
     assert guard.waiting == 0
 
 
+def test_what_comes_back_is_not_counted_as_lost() -> None:
+    guard = DeleteGuard()
+    for pod, name in enumerate(names(100)):
+        assert check(guard, [name], considered=frozenset([name]).__contains__, now=float(pod)).changes.delete
+        back = Changes(create=(a(name),))
+        guard.check(back, zone_of, {"ex.com": 99}, float(pod), frozenset([name]).__contains__)
+    assert len(check(guard, names(30), now=100.0).changes.delete) == 30
+    assert not check(guard, names(10, first=30), 70, 101.0).changes.delete, "these are gone"
+
+
 def test_a_short_run_forgets_only_what_it_was_about() -> None:
     guard = DeleteGuard()
     check(guard, names(90))
