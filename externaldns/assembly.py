@@ -8,6 +8,7 @@ import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from clusterdns.errors import ConfigError
 from clusterdns.kube.access import Access
 from clusterdns.kube.api import ApiServer
 from clusterdns.kube.leader import Alone, Leader, Leadership
@@ -23,6 +24,7 @@ from externaldns.providers.privatezone.calls import Calls
 from externaldns.providers.privatezone.client import SdkApi
 from externaldns.providers.privatezone.credentials import FileCredentials, default_chain
 from externaldns.providers.privatezone.gateway import Audit, WriteGateway, tell_nobody
+from externaldns.providers.privatezone.metadata import MetadataService
 from externaldns.providers.privatezone.provider import PrivateZoneProvider
 from externaldns.providers.privatezone.zones import ZoneChoice
 from externaldns.providers.provider import Provider
@@ -130,12 +132,25 @@ def own_namespace() -> str:
         return "default"
 
 
-def read_account(config: Config) -> AlibabaCloudConfig:
-    """Read the file with the account; without one, everything but the endpoint is the SDK's to find."""
+def read_account(config: Config, metadata: MetadataService | None = None) -> AlibabaCloudConfig:
+    """Read the file with the account. Without one, keys are the SDK's to find, and region and VPC are those of the
+    machine, unless the environment turns ECS metadata off: then the zones of every VPC are ours. Raises ConfigError.
+    """
     file, endpoint = config.provider.alibaba_cloud_config_file, config.provider.alibaba_cloud_endpoint
-    if not file:
-        return AlibabaCloudConfig(os.environ.get("ALIBABA_CLOUD_REGION_ID", ""), "", "", endpoint=endpoint)
-    return read_alibaba_cloud_config(Path(file), endpoint)
+    if file:
+        return read_alibaba_cloud_config(Path(file), endpoint)
+    region, vpc = os.environ.get("ALIBABA_CLOUD_REGION_ID", ""), ""
+    if os.environ.get("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() != "true":
+        metadata = metadata or MetadataService()
+        try:
+            vpc, region = metadata.read("vpc-id"), region or metadata.read("region-id")
+        except OSError as error:
+            raise ConfigError(
+                f"is empty, and the ECS metadata service does not say which VPC this is ({error}): name a file with "
+                "regionId and vpcId; it need not have keys",
+                source="--alibaba-cloud-config-file",
+            ) from error
+    return AlibabaCloudConfig(region, "", "", vpc, endpoint)
 
 
 def domains_of(config: Config) -> DomainFilter:

@@ -31,6 +31,7 @@ class LoginDoubles:
     def __init__(self) -> None:
         self.keys: Keys = ("id-1", "secret-1", "token-1")
         self.down = 0
+        self.machine = {"vpc-id": "vpc-1", "region-id": "cn-beijing"}
         self.session_tokens = True
         """Whether the metadata service has tokens of its own (its second version)."""
         self.now = datetime.now(UTC)
@@ -59,6 +60,8 @@ class LoginDoubles:
             return 403, ""
         if url.path == METADATA:
             return 200, "node-role"
+        if (name := url.path.removeprefix("/latest/meta-data/")) in self.machine:
+            return 200, self.machine[name]
         return 200, json.dumps({"Code": "Success", **self._issue()})
 
     def _issue(self) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ from externaldns.config import AlibabaCloudConfig, read_alibaba_cloud_config
 from externaldns.providers.privatezone.client import SdkApi
 from externaldns.providers.privatezone.credentials import FileCredentials, default_chain
 from externaldns.providers.privatezone.failure import PrivateZoneError
+from externaldns.providers.privatezone.metadata import MetadataService
 from tests.unit.externaldns.emulator.live import KEY, emulator
+from tests.unit.externaldns.privatezone.login_doubles import LoginDoubles, serving
 
 
 def write(path: Path, **keys: str) -> None:
@@ -80,8 +84,44 @@ def test_a_file_without_keys_has_none_and_one_with_half_of_them_is_refused(tmp_p
         read_alibaba_cloud_config(path, "")
 
 
-def test_no_file_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALIBABA_CLOUD_REGION_ID", "cn-beijing")
-    arguments = ["--source=service", "--provider=alibabacloud", "--policy=sync", "--alibaba-cloud-config-file="]
-    config = flags.parse([*arguments, "--alibaba-cloud-endpoint=http://127.0.0.1:1"], {})
-    assert read_account(config) == AlibabaCloudConfig("cn-beijing", "", "", endpoint="http://127.0.0.1:1")
+NO_FILE = flags.parse(
+    ["--source=service", "--provider=alibabacloud", "--policy=sync", "--alibaba-cloud-config-file=",
+     "--alibaba-cloud-endpoint=http://127.0.0.1:1"],
+    {},
+)  # fmt: skip
+
+
+def test_without_a_file_the_machine_says_which_vpc_this_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubles = LoginDoubles()
+    with serving(doubles) as port:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        service = MetadataService(f"http://127.0.0.1:{port}")
+        for doubles.session_tokens in (True, False):
+            account = read_account(NO_FILE, service)
+            assert account == AlibabaCloudConfig("cn-beijing", "", "", "vpc-1", "http://127.0.0.1:1")
+        monkeypatch.setenv("ALIBABA_CLOUD_REGION_ID", "cn-shanghai")
+        assert read_account(NO_FILE, service).region_id == "cn-shanghai"
+        doubles.down = 503
+        with pytest.raises(ConfigError, match="name a file with regionId and vpcId"):
+            read_account(NO_FILE, service)
+        monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+        account = read_account(NO_FILE, service)
+        assert account == AlibabaCloudConfig("cn-shanghai", "", "", endpoint="http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("answer", [b"", b"no HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nvpc"])
+def test_a_metadata_service_that_is_none(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for _ in range(2):
+                peer, _address = listening.accept()
+                with peer:
+                    peer.recv(65536)
+                    peer.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(ConfigError, match="does not say which VPC"):
+            read_account(NO_FILE, MetadataService(f"http://127.0.0.1:{listening.getsockname()[1]}"))
+        thread.join()
