@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from autopath.decision import NODATA, Decision
-from autopath.index import ClusterIndex
+from autopath.lookups import Index
 from clusterdns.wire import numbers
 from clusterdns.wire.records import Record, soa_rdata
 
@@ -28,7 +28,7 @@ def address_record(owner: bytes, address: bytes, ttl: int) -> Record:
 class Apex:
     """The apex of one zone, whose name is folded wire; `index` has its serial, `ttl` is in seconds."""
 
-    def __init__(self, zone: bytes, index: ClusterIndex, ttl: int, servers: Servers) -> None:
+    def __init__(self, zone: bytes, index: Index, ttl: int, servers: Servers) -> None:
         self._zone = zone
         self._index = index
         self._ttl = ttl

@@ -7,10 +7,12 @@ name the same one share its stores, so that memory and watches do not multiply w
 from __future__ import annotations
 
 import asyncio
+import enum
+import functools
 import gc
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +28,7 @@ from clusterdns.kube.access import Access
 from clusterdns.kube.label_selector import read_label_selector
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.pod_index import PodIndex
-from clusterdns.kube.search_lists import PodSearchLists
+from clusterdns.kube.search_lists import NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
 
@@ -53,6 +55,48 @@ class Origin(NamedTuple):
         )
 
 
+def origin_of(config: Config) -> Origin:
+    """The cluster that a directive names."""
+    return Origin(config.manifests, config.access, config.labels, config.namespace_labels, config.endpoint_pod_names)
+
+
+class Shape(enum.Enum):
+    """What an index is made over."""
+
+    OWN = "the cluster's Services"
+    IMPORTED = "multi-cluster Services"
+    EXTERNAL = "Services that are reached from outside"
+    EXTERNAL_HEADLESS = "these, and headless ones"
+
+
+_MAKERS: dict[Shape, Callable[..., ClusterIndex]] = {
+    Shape.OWN: index_over,
+    Shape.IMPORTED: imported_index_over,
+    Shape.EXTERNAL: functools.partial(external_index_over, headless=False),
+    Shape.EXTERNAL_HEADLESS: functools.partial(external_index_over, headless=True),
+}
+
+
+class View(NamedTuple):
+    """What an index of one cluster is told apart by."""
+
+    shape: Shape
+    namespaces: tuple[str, ...]
+    chosen_namespaces: bool
+    endpoints: bool
+    pod_names: bool
+
+
+def view_of(shape: Shape, config: Config) -> View:
+    """What a directive sees of its cluster."""
+    return View(shape, config.namespaces, bool(config.namespace_labels), config.endpoints, config.endpoint_pod_names)
+
+
+def external_shape(headless: bool) -> Shape:
+    """That of `k8s_external`."""
+    return Shape.EXTERNAL_HEADLESS if headless else Shape.EXTERNAL
+
+
 @dataclass(slots=True)
 class Source:
     """One cluster. `kinds` are those that its directives answer from."""
@@ -61,8 +105,8 @@ class Source:
     kinds: set[str] = field(default_factory=set)
     startup_seconds: float = 0.0
     pods: PodIndex = field(init=False)
+    indexes: dict[View, ClusterIndex] = field(default_factory=dict)
 
-    _indexes: dict[tuple[object, ...], ClusterIndex] = field(default_factory=dict)
     _search_lists: dict[bytes, PodSearchLists] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -70,32 +114,27 @@ class Source:
 
     def index_for(self, config: Config) -> ClusterIndex:
         """The index for a directive; those that need the same one share it, also after a reload."""
-        return self._index(index_over, config)
+        return self._index(Shape.OWN, config)
 
     def imported_index_for(self, config: Config) -> ClusterIndex | None:
         """The same for multi-cluster Services; None without `multicluster`."""
-        return self._index(imported_index_over, config) if config.multicluster else None
+        return self._index(Shape.IMPORTED, config) if config.multicluster else None
 
     def external_index_for(self, config: Config, headless: bool) -> ClusterIndex:
         """The same for `k8s_external`, in front of a `kubernetes` with this Config."""
-        return self._index(external_index_over, config, headless=headless)
+        return self._index(external_shape(headless), config)
 
-    def _index(self, make: Callable[..., ClusterIndex], config: Config, **more: bool) -> ClusterIndex:
-        seen = (config.namespaces, bool(config.namespace_labels), config.endpoints, config.endpoint_pod_names)
-        wanted = (make, *more.values(), *seen)
-        if wanted not in self._indexes:
-            self._indexes[wanted] = make(self.cluster, config, wall_clock=time.time, **more)
-        return self._indexes[wanted]
+    def _index(self, shape: Shape, config: Config) -> ClusterIndex:
+        view = view_of(shape, config)
+        if view not in self.indexes:
+            self.indexes[view] = _MAKERS[shape](self.cluster, config, wall_clock=time.time)
+        return self.indexes[view]
 
     def search_lists_for(self, zone: bytes) -> PodSearchLists:
         """The search lists of the pods in the zone (a folded wire name); made once, also after a reload."""
         if zone not in self._search_lists:
-            self._search_lists[zone] = PodSearchLists(self.pods, self.cluster.namespaces, zone)
+            self._search_lists[zone] = PodSearchLists(self.pods, NamespacesOff(self.cluster.namespaces), zone)
         return self._search_lists[zone]
-
-    @property
-    def indexes(self) -> Iterable[ClusterIndex]:
-        return self._indexes.values()
 
     @property
     def synced(self) -> bool:
@@ -116,18 +155,21 @@ class Clusters:
 
     def programming_durations(self) -> list[Histogram]:
         """What the indexes have measured: how long changes took into DNS."""
-        return [index.programming_durations for source in self._sources.values() for index in source.indexes]
+        return [index.programming_durations for source in self._sources.values() for index in source.indexes.values()]
 
     @property
-    def sources(self) -> list[Source]:
+    def sources(self) -> Mapping[Origin, Source]:
         """Each cluster, in the order in which they were first named."""
-        return list(self._sources.values())
+        return self._sources
+
+    @property
+    def named(self) -> frozenset[Origin]:
+        """Those that the last configuration has named."""
+        return frozenset(self._named)
 
     def source_for(self, config: Config) -> Source:
         """The source that a directive names."""
-        origin = Origin(
-            config.manifests, config.access, config.labels, config.namespace_labels, config.endpoint_pod_names
-        )
+        origin = origin_of(config)
         self._named.add(origin)
         if origin not in self._sources:
             self._sources[origin] = Source(Cluster(lean=True, pod_names=origin.pod_names))
@@ -163,9 +205,9 @@ class Clusters:
         """A configuration is about to name its sources."""
         self._named.clear()
 
-    async def drop_unnamed(self) -> None:
-        """Forget the sources that the last configuration did not name. Nobody else's may be in use any more."""
-        unnamed = self._sources.keys() - self._named
+    async def drop_all_but(self, named: Collection[Origin]) -> None:
+        """Forget all other sources. None of them may be in use any more."""
+        unnamed = self._sources.keys() - set(named)
         await _end([self._tasks.pop(origin)[1] for origin in unnamed if origin in self._tasks])
         for origin in unnamed:
             del self._sources[origin]

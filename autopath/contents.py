@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from autopath.index import ClusterIndex, IndexedService, ServiceKind
+from autopath.index import IndexedService, ServiceKind
+from autopath.lookups import WholeIndex
 from autopath.zone import ClusterZone, ports_of
 from clusterdns.directives.transfer import Contents
 from clusterdns.wire import numbers
@@ -31,7 +32,7 @@ def contents_of(zone: ClusterZone, now: float) -> Contents:
     return Contents(frozen.apex.authority(zone.name, serial), serial, chain(own, service_records(frozen, index)))
 
 
-def service_records(zone: ClusterZone, index: ClusterIndex) -> Iterator[Record]:
+def service_records(zone: ClusterZone, index: WholeIndex) -> Iterator[Record]:
     """The records of Services. Both must not change meanwhile: see `ClusterZone.as_of_now`."""
     for key in sorted(index.services, key=_sorting):
         name = key + zone.services

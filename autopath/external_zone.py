@@ -18,7 +18,7 @@ from autopath.apex import address_record
 from autopath.contents import service_records
 from autopath.decision import NODATA, Decision
 from autopath.imports import follow
-from autopath.index import ClusterIndex
+from autopath.lookups import Index
 from autopath.name_servers import NameServers
 from autopath.serial import serial_handed_out
 from autopath.zone import ClusterZone
@@ -63,7 +63,7 @@ def _ways_to(service: Service) -> tuple[tuple[str, ...], str]:
 class ExternalApex:
     """The apex of an external zone: SOA, and NS with this server's addresses outside."""
 
-    def __init__(self, zone: bytes, label: bytes, ttl: int, index: ClusterIndex, name_servers: NameServers) -> None:
+    def __init__(self, zone: bytes, label: bytes, ttl: int, index: Index, name_servers: NameServers) -> None:
         self.server = b"\x03ns1" + label + zone
         self._zone = zone
         self._ttl = ttl
@@ -96,7 +96,7 @@ class ExternalApex:
 class ExternalZone:
     """One forward zone: its own names, and behind them those of Services."""
 
-    def __init__(self, name: bytes, index: ClusterIndex, name_servers: NameServers, *, label: str, ttl: int) -> None:
+    def __init__(self, name: bytes, index: Index, name_servers: NameServers, *, label: str, ttl: int) -> None:
         """`name` is the zone's, folded; `index` is over `external_stores`, `name_servers` over the cluster's own.
 
         `label` is in front of the zone's own names. `ttl` is in seconds.

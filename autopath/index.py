@@ -124,6 +124,11 @@ class IndexedService:
         else:
             self.v4, self.v6 = _by_family(pack(address) or b"" for address in service.cluster_ips)
 
+    @property
+    def namespace(self) -> bytes:
+        """Its namespace's label."""
+        return self.key[self.key[0] + 2 :]
+
     def copied(self) -> IndexedService:
         """The row as it is now: what it holds is never changed, only replaced."""
         made = copy.copy(self)
@@ -209,6 +214,7 @@ class ClusterIndex:
         self.services_at: AddressOwners[IndexedService] = AddressOwners()
         self.slices_at: AddressOwners[IndexedSlice] = AddressOwners()
         self.serial = serial_after(wall_clock())
+        self.cluster = cluster
         self._wall_clock = wall_clock
         self._exposed = frozenset(namespaces)
         self._chosen = chosen_namespaces
@@ -216,7 +222,6 @@ class ClusterIndex:
         cluster.namespaces.subscribe(self._namespace_changed)
         cluster.services.subscribe(self._service_changed)
         self.programming_durations = Histogram(PROGRAMMING_SECONDS)
-        self._slices = cluster.endpoint_slices
         if endpoints:
             cluster.endpoint_slices.subscribe(self._slice_changed)
 
@@ -229,7 +234,7 @@ class ClusterIndex:
 
     def exposes(self, row: IndexedService) -> bool:
         """Whether the Service's namespace is one of those that are answered for now: labels may change."""
-        return not self._chosen or row.key[row.key[0] + 2 :] in self.namespaces
+        return not self._chosen or row.namespace in self.namespaces
 
     def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
         if old is not None:
@@ -260,7 +265,7 @@ class ClusterIndex:
             indexed = row.slices[new.name] = IndexedSlice(row, new, self._with_pod_names)
         else:
             indexed.put(new)
-        self.slices_at.move(indexed, _addresses(old), _addresses(new))
+        self.slices_at.move(indexed, addresses_of(old), addresses_of(new))
         self._changed(row)
         self._measure(row, new.triggered if old is None or old.triggered != new.triggered else 0.0)
 
@@ -269,20 +274,20 @@ class ClusterIndex:
 
         As in CoreDNS for headless Services only: the controller says the time just there for sure.
         """
-        if triggered and row.kind is ServiceKind.HEADLESS and self._slices.synced:
+        if triggered and row.kind is ServiceKind.HEADLESS and self.cluster.endpoint_slices.synced:
             self.programming_durations.add(max(0.0, self._wall_clock() - triggered))
 
     def _remove_slice(self, old: EndpointSlice) -> None:
-        key = _wire_key(old.namespace, old.service)
+        key = wire_key(old.namespace, old.service)
         row = self.services.get(key) if key is not None else None
         indexed = row.slices.pop(old.name, None) if row is not None else None
         if row is not None and indexed is not None:
-            self.slices_at.move(indexed, _addresses(old), ())
+            self.slices_at.move(indexed, addresses_of(old), ())
             self._changed(row)
 
     def _row(self, namespace: str, name: str) -> IndexedService | None:
         """The row of a Service, made if there is none; None if the Service can't be asked for."""
-        key = _wire_key(namespace, name) if self._exposes(namespace) else None
+        key = wire_key(namespace, name) if self._exposes(namespace) else None
         if key is None:
             return None
         row = self.services.get(key)
@@ -306,7 +311,7 @@ def _by_family(addresses: Iterable[bytes]) -> Addresses:
     return tuple(each for each in found if len(each) == 4), tuple(each for each in found if len(each) == 16)
 
 
-def _wire_key(namespace: str, name: str) -> bytes | None:
+def wire_key(namespace: str, name: str) -> bytes | None:
     """Both as labels; None if either is none. The API server allows less than labels do, a manifest is not checked."""
     labels = (name.lower().encode(), namespace.lower().encode())
     if not all(1 <= len(label) <= MAX_LABEL for label in labels):
@@ -327,6 +332,6 @@ def _external_target(text: str) -> bytes | None:
         return None
 
 
-def _addresses(current: EndpointSlice | None) -> Iterable[str]:
+def addresses_of(current: EndpointSlice | None) -> Iterable[str]:
     """Every address, ready or not: readiness changes often, and is looked at when asked."""
     return () if current is None else (address for each in current.endpoints for address in each.addresses)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from autopath.external_zone import ExternalZone, external_stores
 from autopath.index import ClusterIndex
 from autopath.kubernetes import Kubernetes, index_over
+from autopath.lookups import Index
 from autopath.reverse import ReverseZone
 from autopath.zones import Whole, Zones
 from clusterdns.directives.chain import Handler
@@ -36,7 +37,7 @@ class K8sExternal(Zones):
         config: Config,
         zones: Sequence[str],
         kubernetes: Kubernetes,
-        index: ClusterIndex,
+        index: Index,
         *,
         resolve: Handler,
         following: Handler,

@@ -9,13 +9,14 @@ from functools import partial
 from autopath.contents import contents_of
 from autopath.imports import imported_stores
 from autopath.index import ClusterIndex
+from autopath.lookups import Index, Stores
 from autopath.name_servers import NameServers
 from autopath.reverse import ReverseZone
 from autopath.zone import ClusterZone
 from autopath.zones import Whole, Zones
 from clusterdns.directives.chain import Handler
 from clusterdns.directives.config.kubernetes import Config, PodMode, is_reverse
-from clusterdns.kube.pod_index import PodIndex
+from clusterdns.kube.pod_index import Pods
 from clusterdns.kube.store import Cluster
 from clusterdns.wire.names import name_from_text
 
@@ -43,11 +44,11 @@ class Kubernetes(Zones):
     def __init__(
         self,
         config: Config,
-        cluster: Cluster,
-        index: ClusterIndex,
-        pods: PodIndex,
+        cluster: Stores,
+        index: Index,
+        pods: Pods,
         *,
-        imported: ClusterIndex | None = None,
+        imported: Index | None = None,
         own: Iterable[str] = (),
         resolve: Handler,
         following: Handler,
@@ -88,7 +89,7 @@ class Kubernetes(Zones):
             servers=partial(self.name_servers.of, primary),
         )
 
-    def _forward_zone(self, zone: str, imported: ClusterIndex | None, pods: PodIndex) -> ClusterZone:
+    def _forward_zone(self, zone: str, imported: Index | None, pods: Pods) -> ClusterZone:
         config, name = self.config, name_from_text(zone)
         if zone in config.multicluster:
             assert imported is not None, "multicluster needs the index of imports"

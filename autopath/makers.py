@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autopath import kubernetes
-from autopath.clusters import Clusters
 from autopath.k8s_external import K8sExternal
+from autopath.lookups import Sources
 from autopath.name_servers import own_addresses
 from clusterdns.directives.assemble import Maker, Site
 from clusterdns.directives.chain import Handler
@@ -15,12 +15,12 @@ from clusterdns.errors import ConfigError
 from clusterdns.wire.names import name_from_text, name_to_text
 
 
-def makers_over(clusters: Clusters) -> dict[str, Maker]:
+def makers_over(clusters: Sources) -> dict[str, Maker]:
     """The makers of the directives that answer from what `clusters` fills."""
     return {"kubernetes": _kubernetes_maker(clusters), "k8s_external": _external_maker(clusters)}
 
 
-def _kubernetes_maker(clusters: Clusters) -> Maker:
+def _kubernetes_maker(clusters: Sources) -> Maker:
     """Makes `kubernetes` handlers, which answer from what `clusters` fills."""
 
     def make(config: kubernetes_config.Config, site: Site, following: Handler) -> Handler:
@@ -46,7 +46,7 @@ def _kubernetes_maker(clusters: Clusters) -> Maker:
     return make
 
 
-def _external_maker(clusters: Clusters) -> Maker:
+def _external_maker(clusters: Sources) -> Maker:
     """Makes `k8s_external` handlers, which answer from the cluster of their block's `kubernetes`."""
 
     def make(config: k8s_external_config.Config, site: Site, following: Handler) -> Handler:

@@ -10,7 +10,8 @@ import socket
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
-from autopath.index import ClusterIndex, IndexedService, ServiceKind
+from autopath.index import IndexedService, ServiceKind
+from autopath.lookups import Index
 from clusterdns.kube.addresses import pack
 
 # Nobody has these addresses (RFC 5737, RFC 3849): the way to them is the default route's.
@@ -45,7 +46,7 @@ def _route_source(family: socket.AddressFamily) -> Iterator[str]:
 class NameServers:
     """The name servers of one cluster's zones. `own` are our addresses, canonical text."""
 
-    def __init__(self, index: ClusterIndex, own: Iterable[str]) -> None:
+    def __init__(self, index: Index, own: Iterable[str]) -> None:
         self._index = index
         self._own = tuple(own)
 

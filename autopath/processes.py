@@ -1,9 +1,10 @@
 """`multisocket` with more than one process: one that watches the clusters, and those that answer.
 
-The clusters are read once. The processes that answer are forked when that is done, and share what was read; what
-changes from then on is told to each (`feed`). A changed Corefile is tried here, and then has a new process in the place
-of each; the old ones answer until those do. For the queries of one client that come from one port it is as if there
-were one process, as the kernel gives all of them to the same.
+The clusters are read once, into a table of shared memory each (`publish`); the processes that answer look there
+(`shared`), and are told when something has changed, so that they forget what their packet caches have of it. A changed
+Corefile is tried here, and then has a new process in the place of each; the old ones answer until those do. For the
+queries of one client that come from one port it is as if there were one process, as the kernel gives all of them to the
+same.
 """
 
 from __future__ import annotations
@@ -12,32 +13,36 @@ import asyncio
 import contextlib
 import math
 import os
+import pickle
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from autopath import feed
-from autopath.clusters import Clusters
+from autopath.clusters import Clusters, Origin
+from autopath.lookups import Sources
 from autopath.makers import makers_over
+from autopath.publish import Publisher
+from autopath.shared import SharedClusters, SharedSource
 from clusterdns import __version__
+from clusterdns.cache.watched import Watched
 from clusterdns.daemon import lifecycle
 from clusterdns.daemon.channel import Channel
 from clusterdns.daemon.corefile_loader import Loaded
 from clusterdns.daemon.dns_metrics import register_notify_metrics, register_reload_metrics
 from clusterdns.daemon.dns_server import DnsServer, pages_of
 from clusterdns.daemon.endpoints import HttpEndpoints
+from clusterdns.daemon.fork_server import ForkServer
 from clusterdns.daemon.kube_metrics import register_kube_metrics
 from clusterdns.daemon.metrics import exposition, new_registry
 from clusterdns.daemon.notifier import Notifier
-from clusterdns.daemon.processes import HEALTH, METRICS, READY, Processes, run
+from clusterdns.daemon.processes import CHANGED, HEALTH, METRICS, READY, Processes, run
 from clusterdns.daemon.reload import Reload
+from clusterdns.daemon.shared_table import SharedTable
 from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config import multisocket
 from clusterdns.directives.transfer import Transfer
-
-_POLL_SECONDS = 0.1
 
 
 def count(loaded: Loaded) -> int:
@@ -49,40 +54,43 @@ def count(loaded: Loaded) -> int:
 def serve(loaded: Loaded, load: Callable[[], Loaded]) -> int:
     """Serve a Corefile, and whatever it changes to by `load`, until a signal comes. Raises ConfigError."""
     parent = _Parent(loaded, load)
-    return run(parent.begin, parent.end, parent.answer)
+    return run(parent.begin, parent.end, _work)
 
 
 class _Parent:
-    """The process above; `answer` is what happens in the others."""
+    """The process above."""
 
     def __init__(self, loaded: Loaded, load: Callable[[], Loaded]) -> None:
         self._loaded = loaded
         self._load = load
         self._clusters = Clusters()
+        self._named: frozenset[Origin] = frozenset()
+        self._is_changed = False
+        self._applying = asyncio.Lock()
+        self._tried = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
 
-    async def begin(self) -> Processes:
+    async def begin(self, fork_server: ForkServer) -> Processes:
         """Read the clusters, and say what is to run."""
-        self._transfers = await self._try(self._loaded)
+        self._fork_server = fork_server
+        self._publisher = Publisher(self._changed)
         registry = new_registry("autopath", __version__)
         self._reload = Reload(self._loaded, self._load, self._apply)
         register_reload_metrics(registry, self._reload.counters)
         register_kube_metrics(registry, self._clusters.watches.values, self._clusters.programming_durations)
         notifier = Notifier(lambda: self._transfers)
         register_notify_metrics(registry, notifier.results)
-        self._processes = Processes(count(self._loaded), lambda: exposition(registry))
-        self._feed = feed.Feed(self._processes.broadcast)
+        self._processes = Processes(count(self._loaded), lambda: exposition(registry), self._start)
+        self._transfers = await self._try(self._loaded)
         self._endpoints = HttpEndpoints()
         await self._endpoints.follow(pages_of(self._loaded.servers, self._processes))
-        self._feed.follow(self._clusters.sources)
-        await self._clusters.start()
+        await self._follow()
         self._background = [
             lifecycle.eternal("reload", self._reload.run),
-            lifecycle.eternal("feed", self._feed.run),
+            lifecycle.eternal("publisher", self._publisher.run),
+            lifecycle.eternal("clusters that are not named", self._drop),
             lifecycle.eternal("notify", notifier.run),
         ]
-        if not self._is_synced():
-            self._background.append(asyncio.create_task(self._share_later()))
         lifecycle.settle_memory()
         return self._processes
 
@@ -95,60 +103,103 @@ class _Parent:
             await self._endpoints.close()
         await self._clusters.close()
 
-    def answer(self, sock: socket.socket) -> int:
-        """One process that answers, from its fork on."""
-        return lifecycle.run(lambda stop: _answer(self._make(self._loaded), self._loaded, self._clusters, sock, stop))
-
     async def _apply(self, changed: Loaded) -> None:
-        transfers = await self._try(changed)
-        self._feed.follow(self._clusters.sources)
-        await self._clusters.start()
-        self._loaded, self._transfers = changed, transfers
-        await self._endpoints.follow(pages_of(changed.servers, self._processes))
-        self._processes.replace(count(changed))
-
-    def _is_synced(self) -> bool:
-        return all(source.synced for source in self._clusters.sources)
-
-    async def _share_later(self) -> None:
-        """Processes that had to begin before the clusters were read have each a copy of all that came later."""
-        while not self._is_synced():  # noqa: ASYNC110 (at most once, after a start without API server)
-            await asyncio.sleep(_POLL_SECONDS)
-        lifecycle.settle_memory()
-        self._processes.replace(count(self._loaded))
+        async with self._applying:
+            self._tried.set()
+            transfers = await self._try(changed)
+            await self._follow()
+            self._loaded, self._transfers = changed, transfers
+            await self._endpoints.follow(pages_of(changed.servers, self._processes))
+            self._processes.replace(count(changed))
 
     async def _try(self, loaded: Loaded) -> list[Transfer]:
-        """Make all of a Corefile once, to see that it can be. That also makes the indexes, which all then share.
+        """Make all of a Corefile once, to see that it can be. That also makes the indexes.
 
         What comes of it is for telling secondaries of changes: one process is enough for that.
         """
-        parts = self._make(loaded)().parts
+        self._clusters.name_anew()
+        parts = _assemble(loaded, self._clusters, self._clusters.watched).parts
         for _, forwarder in parts.forwards:
             await forwarder.close()
         return parts.transfers
 
-    def _make(self, loaded: Loaded) -> Callable[[], Assembly]:
-        clusters = self._clusters
-        return lambda: assemble(
-            loaded.servers, clock=time.monotonic, makers=makers_over(clusters), watched=clusters.watched
-        )
+    async def _follow(self) -> None:
+        """Fill what a Corefile that can be made has named."""
+        self._publisher.follow(self._clusters.sources)
+        await self._clusters.start()
+        self._named = self._clusters.named
+
+    async def _drop(self) -> None:
+        """Forget the clusters that the Corefile does not name any more, when no process answers from them."""
+        while True:
+            await self._tried.wait()
+            await self._processes.replaced()
+            async with self._applying:
+                if not self._processes.replacing:
+                    self._tried.clear()
+                    self._publisher.drop_all_but(self._named)
+                    await self._clusters.drop_all_but(self._named)
+
+    def _changed(self) -> None:
+        """Tell the processes once, however much changes in this turn."""
+        if not self._is_changed:
+            self._is_changed = True
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        self._is_changed = False
+        self._processes.broadcast(CHANGED)
+
+    async def _start(self) -> tuple[int, socket.socket]:
+        """A new process that answers."""
+        described, tables = self._publisher.describe(self._named)
+        ours, theirs = socket.socketpair()
+        work = os.memfd_create("clusterdns-work")
+        try:
+            os.write(work, pickle.dumps((self._loaded, described)))
+            return await self._fork_server.start([theirs.fileno(), work, *tables]), ours
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            os.close(work)
+            theirs.close()
 
 
-async def _answer(
-    make: Callable[[], Assembly], loaded: Loaded, clusters: Clusters, sock: socket.socket, stop: asyncio.Event
-) -> int:
+def _assemble(loaded: Loaded, clusters: Sources, watched: Watched) -> Assembly:
+    return assemble(loaded.servers, clock=time.monotonic, makers=makers_over(clusters), watched=watched)
+
+
+def _work(descriptors: Sequence[int]) -> int:
+    """One process that answers."""
+    channel, work, *tables = descriptors
+    with open(work, "rb") as file:
+        file.seek(0)
+        loaded, described = pickle.load(file)
+    sources = {
+        origin: SharedSource(SharedTable(table), views)
+        for (origin, views), table in zip(described, tables, strict=True)
+    }
+    for table in tables:
+        os.close(table)
+    sock = socket.socket(fileno=channel)
+    return lifecycle.run(lambda stop: _answer(loaded, SharedClusters(sources), sock, stop))
+
+
+async def _answer(loaded: Loaded, clusters: SharedClusters, sock: socket.socket, stop: asyncio.Event) -> int:
     """Answer until a signal comes, or the process above is gone."""
     registry = new_registry("autopath", __version__)
-    server = DnsServer(loaded.servers, make(), registry, is_one_of_several=True)
+    assembly = _assemble(loaded, clusters, clusters.watched)
+    server = DnsServer(loaded.servers, assembly, registry, is_one_of_several=True)
     channel = await Channel.open(sock)
     pages = {HEALTH: server.say_health, READY: server.say_ready, METRICS: server.say_metrics}
 
     async def listen() -> None:
         while (frame := await channel.receive()) is not None:
-            if frame.kind in pages:
-                channel.send(frame.kind, msgspec.msgpack.encode(pages[frame.kind]()))
+            if frame.kind == CHANGED:
+                clusters.watched.forget()
             else:
-                feed.take(frame.kind, frame.body, clusters.sources)
+                channel.send(frame.kind, msgspec.msgpack.encode(pages[frame.kind]()))
         stop.set()
 
     listening = asyncio.create_task(listen())

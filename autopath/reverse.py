@@ -10,7 +10,8 @@ from __future__ import annotations
 from autopath.addresses import from_reverse, is_reverse_stem
 from autopath.apex import Apex, Servers, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
-from autopath.index import ClusterIndex, ServiceKind
+from autopath.index import ServiceKind
+from autopath.lookups import Index
 from clusterdns.wire import numbers
 from clusterdns.wire.names import MAX_NAME, labels
 from clusterdns.wire.records import Record
@@ -19,9 +20,7 @@ from clusterdns.wire.records import Record
 class ReverseZone:
     """One zone in in-addr.arpa or ip6.arpa."""
 
-    def __init__(
-        self, name: bytes, index: ClusterIndex, *, ttl: int, services: bytes, servers: Servers = nobody
-    ) -> None:
+    def __init__(self, name: bytes, index: Index, *, ttl: int, services: bytes, servers: Servers = nobody) -> None:
         """`name` is the zone's; Services and their namespaces are in front of `services`. Both are folded wire names.
 
         `ttl` is in seconds.

@@ -95,7 +95,7 @@ async def serve(loaded: Loaded, load: Callable[[], Loaded], stop: asyncio.Event)
         with assembly.parts.unless_it_fails():
             await clusters.start()
         await server.replace(changed.servers, assembly)
-        await clusters.drop_unnamed()
+        await clusters.drop_all_but(clusters.named)
 
     registry = new_registry("autopath", __version__)
     server = DnsServer(loaded.servers, make(loaded), registry)

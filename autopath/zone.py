@@ -23,7 +23,8 @@ from autopath.addresses import from_dashed
 from autopath.answers import Port, Target, address_set, addresses, matches, srv, srv_set, start_behind
 from autopath.apex import Apex, Servers, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
-from autopath.index import ClusterIndex, IndexedService, IndexedSlice, ServiceKind
+from autopath.index import IndexedService, IndexedSlice, ServiceKind
+from autopath.lookups import Index, WholeIndex
 from autopath.serial import serial_handed_out
 from clusterdns.directives.config.kubernetes import PodMode
 from clusterdns.kube.addresses import pack
@@ -49,7 +50,7 @@ class ClusterZone:
     def __init__(
         self,
         name: bytes,
-        index: ClusterIndex,
+        index: Index,
         *,
         ttl: int,
         pods: PodMode = PodMode.DISABLED,
@@ -78,13 +79,13 @@ class ClusterZone:
         self._bare = bare
         self.apex = Apex(name, index, ttl, servers)
 
-    def as_of_now(self) -> tuple[ClusterZone, ClusterIndex]:
+    def as_of_now(self) -> tuple[ClusterZone, WholeIndex]:
         """The zone, and its index, as they are now and stay, whatever changes."""
         made = copy.copy(self)
-        made._index = self._index.as_of_now()
+        index = made._index = self._index.as_of_now()
         servers = self.apex.servers()
-        made.apex = Apex(self.name, made._index, self._ttl, lambda: servers)
-        return made, made._index
+        made.apex = Apex(self.name, index, self._ttl, lambda: servers)
+        return made, index
 
     def serial(self, now: float) -> int:
         """With which the zone is handed out at Unix time `now`."""

@@ -357,10 +357,16 @@ FORWARD_LOOK_UP_TRIES = Limit("tries to look up an upstream's name", 2, 1, 10, "
 # Several processes that answer as one server.
 PROCESSES = Limit("multisocket", 1, 1, 1024, "processes", "CoreDNS multisocket")
 PROCESS_ANSWER_SECONDS = Limit("a process says how it is", 0.8, 0.1, 30, "seconds", "this project: probes wait 1 s")
-PROCESS_BACKLOG_BYTES = Limit(
-    "changes that a process has not taken", 67108864, 1048576, 1073741824, "bytes", "this project: 500,000 changes"
-)
 PROCESS_START_SECONDS = Limit("a new process answers", 10, 1, 300, "seconds", "this project")
+SHARED_TABLE_BYTES = Limit(
+    "what the processes know of one cluster",
+    1073741824,
+    2097152,
+    34359738368,
+    "bytes",
+    "this project: 5,000,000 pods and endpoints; taken as it is needed",
+)
+SHARED_ROWS = Limit("Services that a process keeps decoded", 1024, 1, 1048576, "Services", "this project: 2 MB")
 
 # Loops.
 LOOP_SECONDS = Limit("an upstream is asked whether it loops", 30, 1, 3600, "seconds", "CoreDNS loop")

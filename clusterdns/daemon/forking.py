@@ -1,8 +1,7 @@
-"""fork(2) for a process whose event loop has run, but does not run now: the child shares its memory, and nothing else.
+"""fork(2) for a process without a running event loop: the child shares its memory, and nothing else.
 
-What the parent has read of the cluster is there once, whatever the number of children: pages are copied only when
-somebody writes to them. Python writes reference counts into each object that it uses, so that they drift apart; but
-most of what is kept of a large cluster is seldom asked for.
+Pages are copied when somebody writes to them, and Python writes reference counts into each object that it uses: what
+is forked should be small, and not change much (`fork_server`).
 """
 
 from __future__ import annotations
@@ -10,22 +9,20 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGCHLD)
 
 
-def fork(child: Callable[[socket.socket], int]) -> tuple[int, socket.socket]:
-    """The number of a new process, and our end of a socket pair; the other end is given to `child`, there.
+def fork(child: Callable[[], int], keep: Collection[int]) -> int:
+    """The number of a new process, in which `child` is run; it ends with the exit code that this returns.
 
-    `child` is run with the default signal handlers, and the process ends with the exit code that it returns. It must
+    Of the parent it has stdin, stdout, stderr and the descriptors in `keep`, and the default signal handlers. It must
     not touch what has to do with the parent's event loop.
     """
-    ours, theirs = socket.socketpair()
     sys.stdout.flush()
     sys.stderr.flush()
     # A signal that the child gets before its handlers are its own would be told to the parent's event loop.
@@ -33,14 +30,13 @@ def fork(child: Callable[[socket.socket], int]) -> tuple[int, socket.socket]:
     try:
         number = os.fork()
         if number == 0:
-            _become_child(theirs, child)
+            _become_child(child, keep)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    theirs.close()
-    return number, ours
+    return number
 
 
-def _become_child(channel: socket.socket, child: Callable[[socket.socket], int]) -> None:
+def _become_child(child: Callable[[], int], keep: Collection[int]) -> None:
     """Never returns: the stack above belongs to the parent."""
     code = 1
     try:
@@ -50,8 +46,8 @@ def _become_child(channel: socket.socket, child: Callable[[socket.socket], int])
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        _let_go(channel.fileno())
-        code = child(channel)
+        _let_go_but(keep)
+        code = child()
     except BaseException:
         traceback.print_exc()
     finally:
@@ -60,15 +56,15 @@ def _become_child(channel: socket.socket, child: Callable[[socket.socket], int])
         os._exit(code)
 
 
-def _let_go(kept: int) -> None:
-    """Let go of the parent's sockets and files, but for stdin, stdout, stderr and `kept`.
+def _let_go_but(keep: Collection[int]) -> None:
+    """Let go of the parent's sockets and files, but for stdin, stdout, stderr and those in `keep`.
 
     Their numbers stay taken: objects that believe to own one may yet close it, and must not close another's.
     """
     null = os.open(os.devnull, os.O_RDWR)
     for entry in list(Path("/proc/self/fd").iterdir()):
         number = int(entry.name)
-        if number > 2 and number not in (kept, null):
+        if number > 2 and number != null and number not in keep:
             try:
                 os.fstat(number)
             except OSError:

@@ -1,12 +1,11 @@
 """Several processes that answer as one server (`multisocket`), and the one above them that does all the rest.
 
-    this process: watches, Corefile, HTTP, signals ──► fork ──► process 0: sockets (SO_REUSEPORT), caches, chains
-         │  ▲                                          fork ──► process 1: the same
+    this process: watches, Corefile, HTTP, signals ──► fork server ──► process 0: sockets (SO_REUSEPORT), caches, chains
+         │  ▲                                                      ──► process 1: the same
          │  └── is ready, has counted ... ◄──────────── socket pair each
-         └───── what changes in the cluster ──────────►
+         └───── something has changed in the cluster ─►
 
-A process that ends is started again, after a pause that doubles while it ends soon; it begins with what this one knows
-by then. One that does not take what it is sent is killed, for the same reason. When this one ends, so do they.
+A process that ends is started again, after a pause that doubles while it ends soon. When this one ends, so do they.
 """
 
 from __future__ import annotations
@@ -19,21 +18,14 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import msgspec
 
 from clusterdns.daemon.channel import Channel, Frame
-from clusterdns.daemon.forking import fork
+from clusterdns.daemon.fork_server import ForkServer, NoMoreProcesses, Work
 from clusterdns.daemon.http import Page
 from clusterdns.daemon.merged_metrics import MergedMetrics
-from clusterdns.limits import (
-    BACKGROUND_RESTART_SECONDS,
-    PROCESS_ANSWER_SECONDS,
-    PROCESS_BACKLOG_BYTES,
-    PROCESS_START_SECONDS,
-)
+from clusterdns.limits import BACKGROUND_RESTART_SECONDS, PROCESS_ANSWER_SECONDS, PROCESS_START_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +35,11 @@ _POLL_SECONDS = 0.02
 HEALTH, READY, METRICS = b"h", b"r", b"m"
 """Kinds of frames that ask a process for one of its pages; it answers with the same kind. METRICS also comes unasked,
 last of all."""
+CHANGED = b"c"
+"""The kind of a frame that tells a process: what it has kept of the clusters is not true any more."""
 
-T = TypeVar("T")
+Start = Callable[[], Awaitable[tuple[int, socket.socket]]]
+"""Starts a process: its number, and our end of the channel to it."""
 
 
 class Child:
@@ -91,15 +86,17 @@ class Child:
             return 503, _TEXT, f"process {self.number} does not answer".encode()
         return answer.result()
 
-    def send(self, kind: bytes, body: bytes = b"") -> None:
-        """Send a frame; a process that has not taken the ones before is killed."""
+    def send(self, kind: bytes) -> None:
+        """Send a frame without a body."""
         if self._channel is None:
-            self._early.append(Frame(kind, body))
-            return
-        self._channel.send(kind, body)
-        if self._channel.backlog > PROCESS_BACKLOG_BYTES.default:
-            _log.error("process %d does not take what changes: it is started again", self.number)
-            self.kill(signal.SIGKILL)
+            self._early.append(Frame(kind, b""))
+        else:
+            self._channel.send(kind)
+
+    def remind(self, kind: bytes) -> None:
+        """The same for one that says nothing new if it comes again: it need not, while that before is not taken."""
+        if self._channel is None or not self._channel.backlog:
+            self.send(kind)
 
     def kill(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -107,13 +104,14 @@ class Child:
 
 
 class Processes:
-    """Keeps `count` processes running. Made, and used but for `started`, with the event loop running."""
+    """Keeps `count` processes running. Made, and used, with the event loop running."""
 
-    def __init__(self, count: int, own_metrics: Callable[[], Page]) -> None:
+    def __init__(self, count: int, own_metrics: Callable[[], Page], start: Start) -> None:
         """`own_metrics` is the exposition of this process."""
         self.stopping = False
         self._count = count
         self._own_metrics = own_metrics
+        self._start = start
         self._merged = MergedMetrics()
         self._woken = asyncio.Event()
         self._due: dict[int, float] = dict.fromkeys(range(count), 0.0)
@@ -121,21 +119,16 @@ class Processes:
         self._children: dict[int, Child] = {}
         self._tasks: dict[Child, asyncio.Task[None]] = {}
         self._handing_over: set[asyncio.Task[None]] = set()
-        self._forked: list[Child] = []
 
     @property
     def numbers(self) -> list[int]:
         """The numbers of the processes that answer."""
         return [child.number for child in self._children.values()]
 
-    def broadcast(self, kind: bytes, body: bytes) -> None:
-        """Send a frame to every process."""
-        for child in (*self._tasks, *self._forked):
-            child.send(kind, body)
-
-    def started(self, slot: int, number: int, sock: socket.socket) -> None:
-        """A process was forked. Called while the event loop does not run, so that no change comes in between."""
-        self._forked.append(Child(slot, number, sock))
+    def broadcast(self, kind: bytes) -> None:
+        """Tell every process something that they need not hear twice; one that starts now hears it, too."""
+        for child in self._tasks:
+            child.remind(kind)
 
     def replace(self, count: int) -> None:
         """Put new processes in the place of all; each old one answers until its successor does."""
@@ -150,11 +143,38 @@ class Processes:
         self.stopping = True
         self._woken.set()
 
-    async def next_to_start(self) -> int | None:
-        """The slot for which a process is to be forked next; None when this server has ended."""
+    @property
+    def replacing(self) -> bool:
+        """Whether some are about to be started, or to answer in the place of others."""
+        return bool(self._due or self._handing_over)
+
+    async def replaced(self) -> None:
+        """Wait until those that were to be replaced are gone, or are about to be."""
+        while self.replacing:  # noqa: ASYNC110 (after a reload)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def run(self) -> int:
+        """Until all have ended that `stop` has told to; the exit code."""
+        code = 0
+        while not self.stopping:
+            slot = await self._next_slot()
+            if slot is None:
+                break
+            try:
+                self._open(Child(slot, *await self._start()))
+            except OSError as error:
+                self._start_again(slot, f"no process can be started ({error.strerror})")
+            except NoMoreProcesses as error:
+                _log.error("%s: all end, to be started anew", error)
+                code, self.stopping = 1, True
+        for child in self._tasks:
+            child.kill(signal.SIGTERM)
+        await asyncio.gather(*self._tasks.values(), *self._handing_over)
+        return code
+
+    async def _next_slot(self) -> int | None:
+        """The slot for which a process is to be started next; None when all are to end."""
         loop = asyncio.get_running_loop()
-        while self._forked:
-            self._open(self._forked.pop())
         while not self.stopping:
             self._woken.clear()
             slot, due = min(self._due.items(), key=lambda item: item[1], default=(0, None))
@@ -164,9 +184,6 @@ class Processes:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await self._woken.wait()
-        for child in self._tasks:
-            child.kill(signal.SIGTERM)
-        await asyncio.gather(*self._tasks.values(), *self._handing_over)
         return None
 
     async def say_health(self) -> Page:
@@ -192,6 +209,8 @@ class Processes:
 
     def _open(self, child: Child) -> None:
         self._tasks[child] = asyncio.create_task(self._follow(child))
+        # It may have kept an answer from before a change that it was not told.
+        child.remind(CHANGED)
         before, self._children[child.slot] = self._children.get(child.slot), child
         if before is not None:
             task = asyncio.create_task(self._hand_over(before, child))
@@ -209,14 +228,16 @@ class Processes:
         del self._children[child.slot]
         if self.stopping:
             return
-        now = asyncio.get_running_loop().time()
-        shortest, longest = BACKGROUND_RESTART_SECONDS.minimum, BACKGROUND_RESTART_SECONDS.maximum
-        pause = self._pauses.get(child.slot, shortest)
-        if now - child.started_at > longest:
-            pause = shortest
-        _log.error("process %d ended; another one starts in %g s", child.number, pause)
-        self._pauses[child.slot] = min(2 * pause, longest)
-        self._due[child.slot] = now + pause
+        if asyncio.get_running_loop().time() - child.started_at > BACKGROUND_RESTART_SECONDS.maximum:
+            self._pauses.pop(child.slot, None)
+        self._start_again(child.slot, f"process {child.number} ended")
+
+    def _start_again(self, slot: int, reason: str) -> None:
+        """After a pause, which doubles."""
+        pause = self._pauses.get(slot, BACKGROUND_RESTART_SECONDS.minimum)
+        _log.error("%s; another one starts in %g s", reason, pause)
+        self._pauses[slot] = min(2 * pause, BACKGROUND_RESTART_SECONDS.maximum)
+        self._due[slot] = asyncio.get_running_loop().time() + pause
         self._woken.set()
 
     async def _hand_over(self, before: Child, child: Child) -> None:
@@ -237,31 +258,26 @@ class Processes:
 
 
 def run(
-    begin: Callable[[], Awaitable[Processes]],
+    begin: Callable[[ForkServer], Awaitable[Processes]],
     end: Callable[[], Awaitable[None]],
-    answer: Callable[[socket.socket], int],
+    work: Work,
 ) -> int:
-    """Run `begin` in a new event loop, then keep the processes running that it describes; at last `end`.
+    """Run `begin` in a new event loop, then the processes that it describes; at last `end`. Returns an exit code.
 
-    `answer` is what each of them does; it is given its channel and returns an exit code. A ConfigError of `begin` is
-    raised. SIGTERM and SIGINT stop; the second one at once.
+    `work` is what each of them does. A ConfigError of `begin` is raised. SIGTERM and SIGINT stop; the
+    second one at once.
     """
+    server = ForkServer(work)
     with asyncio.Runner() as runner:
-        loop = runner.get_loop()
         try:
-            loop.set_default_executor(threads := ThreadPoolExecutor())
-            processes = runner.run(_begin(begin))
-            while (slot := runner.run(processes.next_to_start())) is not None:
-                # A lock that a thread holds would stay held in the child for ever.
-                threads.shutdown()
-                processes.started(slot, *fork(answer))
-                loop.set_default_executor(threads := ThreadPoolExecutor())
+            return runner.run(_run(begin, end, server))
         finally:
-            runner.run(_await(end))
-    return 0
+            server.close()
 
 
-async def _begin(begin: Callable[[], Awaitable[Processes]]) -> Processes:
+async def _run(
+    begin: Callable[[ForkServer], Awaitable[Processes]], end: Callable[[], Awaitable[None]], server: ForkServer
+) -> int:
     processes: Processes | None = None
     stopped = asyncio.Event()
 
@@ -275,11 +291,10 @@ async def _begin(begin: Callable[[], Awaitable[Processes]]) -> Processes:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
-    processes = await begin()
-    if stopped.is_set():
-        processes.stop()
-    return processes
-
-
-async def _await(make: Callable[[], Awaitable[T]]) -> T:
-    return await make()
+    try:
+        processes = await begin(server)
+        if stopped.is_set():
+            processes.stop()
+        return await processes.run()
+    finally:
+        await end()

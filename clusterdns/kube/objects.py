@@ -38,7 +38,7 @@ class Namespace(KubeObject, frozen=True, gc=False, kw_only=True):
     """A namespace; its existence decides between NODATA and NXDOMAIN."""
 
 
-class ServicePort(msgspec.Struct, frozen=True, gc=False):
+class ServicePort(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One port of a Service; `name` is empty for an unnamed port, `protocol` is `TCP`, `UDP` or `SCTP`."""
 
     name: str
@@ -47,7 +47,7 @@ class ServicePort(msgspec.Struct, frozen=True, gc=False):
     node_port: int = 0
 
 
-class Service(KubeObject, frozen=True, gc=False, kw_only=True):
+class Service(KubeObject, frozen=True, gc=False, kw_only=True, array_like=True):
     """A Service. `cluster_ips` is empty for headless and ExternalName ones; addresses are canonical text."""
 
     type: str = "ClusterIP"
@@ -71,7 +71,7 @@ class HostAddresses(Named, frozen=True, gc=False, kw_only=True):
     addresses: tuple[str, ...]
 
 
-class Endpoint(msgspec.Struct, frozen=True, gc=False):
+class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One endpoint of a slice. A missing `ready` condition means ready (EndpointSlice API)."""
 
     addresses: tuple[str, ...]
@@ -86,7 +86,7 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     """Where it runs: topology.kubernetes.io/zone of its node."""
 
 
-class EndpointPort(msgspec.Struct, frozen=True, gc=False):
+class EndpointPort(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One port of a slice; `port` is None for "all ports"."""
 
     name: str
@@ -94,7 +94,7 @@ class EndpointPort(msgspec.Struct, frozen=True, gc=False):
     protocol: str = "TCP"
 
 
-class EndpointSlice(KubeObject, frozen=True, gc=False, kw_only=True):
+class EndpointSlice(KubeObject, frozen=True, gc=False, kw_only=True, array_like=True):
     """A slice of a Service's endpoints; `service` is the label kubernetes.io/service-name.
 
     A slice of a multi-cluster Service has its name in `imported`, and in `source_cluster` where its endpoints run.
@@ -147,7 +147,7 @@ class Pod(KubeObject, frozen=True, gc=False, kw_only=True):
         return self.phase in FINISHED
 
 
-class DnsSettings(msgspec.Struct, frozen=True, gc=False):
+class DnsSettings(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a pod says of its own DNS: `policy` is its dnsPolicy, `searches` and `ndots` are those of its dnsConfig."""
 
     policy: str
@@ -155,7 +155,7 @@ class DnsSettings(msgspec.Struct, frozen=True, gc=False):
     ndots: int | None = None
 
 
-class PodClaim(Named, frozen=True, gc=False, kw_only=True):
+class PodClaim(Named, frozen=True, gc=False, kw_only=True, array_like=True):
     """A pod as the owner of addresses: `v4` and `v6` are 4 and 16 bytes, empty for none. `started` is Unix seconds.
 
     The booleans and `started` decide between pods that claim one address; `annotations` are pairs.

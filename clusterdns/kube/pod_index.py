@@ -9,9 +9,18 @@ dual-stack pod count. A pod has one claim by its name, whatever its uid: no two 
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import PodClaim
 from clusterdns.kube.store import Store
+
+
+class Pods(Protocol):
+    """Who knows whose an address is."""
+
+    def pod_at(self, address: str) -> PodClaim | None:
+        """The pod that owns `address` (canonical text, IPv4 or IPv6), or None: then the client is not known."""
 
 
 class PodIndex:
@@ -29,7 +38,11 @@ class PodIndex:
     def pod_at(self, address: str) -> PodClaim | None:
         """The pod that owns `address` (canonical text, IPv4 or IPv6), or None: then the client is not known."""
         packed = pack(address)
-        claims = self._claims.get(packed) if packed is not None else None
+        return self.owner_of(packed) if packed is not None else None
+
+    def owner_of(self, packed: bytes) -> PodClaim | None:
+        """The same for a packed address."""
+        claims = self._claims.get(packed)
         return claims[0] if isinstance(claims, tuple) else claims
 
     def _changed(self, old: PodClaim | None, new: PodClaim | None) -> None:

@@ -10,9 +10,10 @@ for its pods; one of a pod counts more than its namespace's.
 from __future__ import annotations
 
 import functools
+from collections.abc import Container
 
 from clusterdns.kube.objects import DnsSettings, Namespace
-from clusterdns.kube.pod_index import PodIndex
+from clusterdns.kube.pod_index import Pods
 from clusterdns.kube.store import Store
 from clusterdns.search.lists import OFF, SearchList
 from clusterdns.search.pod_resolver import NO_HOST, PodDns, SearchRules, rules_of
@@ -25,29 +26,46 @@ _LISTS = 4096
 """How many lists are kept; making one again costs microseconds."""
 
 
+class NamespacesOff:
+    """The namespaces in a store that want no search for their pods; it follows the store from its making on."""
+
+    def __init__(self, namespaces: Store[Namespace]) -> None:
+        self._names: set[str] = set()
+        namespaces.subscribe(self._changed)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def _changed(self, old: Namespace | None, new: Namespace | None) -> None:
+        if old is not None:
+            self._names.discard(old.name)
+        if new is not None and new.annotations.get(SWITCH) == "off":
+            self._names.add(new.name)
+
+
 class PodSearchLists:
-    """The search lists of the pods in one index. Implements `clusterdns.search.lists.SearchLists`."""
+    """The search lists of pods. Implements `clusterdns.search.lists.SearchLists`."""
 
     def __init__(
         self,
-        pods: PodIndex,
-        namespaces: Store[Namespace],
+        pods: Pods,
+        off: Container[str],
         zone: bytes,
         host: SearchRules = NO_HOST,
         *,
         guards_host: bool = True,
     ) -> None:
-        """`zone` is the cluster domain, a folded wire name; `host` what the resolvers of the pods' node follow.
+        """`off` has the namespaces whose pods want no search. `zone` is the cluster domain, a folded wire name; `host`
+        what the resolvers of the pods' node follow.
 
         With `guards_host` no name with a dot is searched along the host's domains, unless a pod names them itself: it
         is the name of somebody outside nearly always, whom the host's DNS need not learn of.
         """
         self._pod_at = pods.pod_at
-        self._off: set[str] = set()
+        self._off = off
         self._host = host
         self._guarded = frozenset(host.search) if guards_host else frozenset()
         self._zone = zone
-        namespaces.subscribe(self._namespace_changed)
         self._list_of = functools.lru_cache(_LISTS)(self._make_list)
 
     def search_list_of(self, client: str) -> SearchList | None:
@@ -55,10 +73,9 @@ class PodSearchLists:
         pod = self._pod_at(client)
         if pod is None:
             return None
-        if pod.annotations or self._off:
-            switch = dict(pod.annotations).get(SWITCH)
-            if switch == "off" or (switch != "on" and pod.namespace in self._off):
-                return OFF
+        switch = dict(pod.annotations).get(SWITCH) if pod.annotations else None
+        if switch == "off" or (switch != "on" and pod.namespace in self._off):
+            return OFF
         return self._list_of(pod.namespace, pod.dns)
 
     def _make_list(self, namespace: str, dns: DnsSettings | None) -> SearchList | None:
@@ -74,9 +91,3 @@ class PodSearchLists:
             # No namespace has a slash.
             view += b"/%d/" % rules.ndots + b"".join(rules.search)
         return SearchList(view, rules.search, ndots=rules.ndots, guarded=guarded)
-
-    def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
-        if old is not None:
-            self._off.discard(old.name)
-        if new is not None and new.annotations.get(SWITCH) == "off":
-            self._off.add(new.name)

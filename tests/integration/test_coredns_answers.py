@@ -1,4 +1,4 @@
-"""The autopath process answers every recorded question as CoreDNS did, the search walk included."""
+"""autopath answers every recorded question as CoreDNS did, the search walk included; also as several processes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dns.flags
+import pytest
 import yaml
 
 from clusterdns.demo.internet import Internet
@@ -23,6 +24,7 @@ ADDRESSES = {"web-0": "10.244.2.20", "client": "127.0.0.1"}
 COREFILE = """
 .:{port} {{
     bind 127.0.0.1
+    multisocket {processes}
     errors
     ready 127.0.0.1:{ready}
     kubernetes cluster.local in-addr.arpa ip6.arpa {{
@@ -53,18 +55,23 @@ CORRECTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def test_from_manifests(tmp_path: Path) -> None:
+PROCESSES = pytest.mark.parametrize("processes", [1, 2])
+
+
+@PROCESSES
+def test_from_manifests(tmp_path: Path, processes: int) -> None:
     async def main() -> None:
         manifests = tmp_path / "cluster"
         manifests.mkdir()
         (manifests / "cluster.yaml").write_text(yaml.safe_dump_all(_objects()))
-        async with _autopath(tmp_path, f"manifests {manifests}") as port:
+        async with _autopath(tmp_path, f"manifests {manifests}", processes) as port:
             assert await _wrong_answers(port) == []
 
     asyncio.run(main())
 
 
-def test_from_an_api_server(tmp_path: Path) -> None:
+@PROCESSES
+def test_from_an_api_server(tmp_path: Path, processes: int) -> None:
     """Also after its watches broke in the middle of an event, and after it forgot its history."""
 
     async def main() -> None:
@@ -75,7 +82,7 @@ def test_from_an_api_server(tmp_path: Path) -> None:
                 metadata = document.pop("metadata")
                 name, namespace = metadata.pop("name"), metadata.pop("namespace", "")
                 server.put(document.pop("kind"), name, namespace, metadata=metadata, **document)
-            async with _autopath(tmp_path, f"kubeconfig {server.kubeconfig(tmp_path)}") as port:
+            async with _autopath(tmp_path, f"kubeconfig {server.kubeconfig(tmp_path)}", processes) as port:
                 assert await _wrong_answers(port) == []
                 server.cut_watches(in_event=True)
                 await server.watched("Service")
@@ -95,13 +102,15 @@ def test_from_an_api_server(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def _autopath(folder: Path, objects: str) -> AsyncIterator[int]:
+async def _autopath(folder: Path, objects: str, processes: int) -> AsyncIterator[int]:
     """A running autopath whose cluster is what the option `objects` says, and an upstream of its own; its port."""
     port, ready, upstream_port = free_ports(3)
     zone = folder / "upstream.zone"
     zone.write_text(ZONE)
     corefile = folder / "Corefile"
-    corefile.write_text(COREFILE.format(port=port, ready=ready, objects=objects, upstream=upstream_port))
+    corefile.write_text(
+        COREFILE.format(port=port, ready=ready, objects=objects, processes=processes, upstream=upstream_port)
+    )
     upstream = Internet(zone, "127.0.0.1", upstream_port)
     autopath = Program(
         "autopath", "autopath.service", ["-conf", str(corefile)], {}, folder, f"http://127.0.0.1:{ready}/ready"

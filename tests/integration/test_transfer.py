@@ -12,6 +12,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.xfr
 import dns.zone
+import pytest
 import yaml
 
 from clusterdns.demo.processes import Program, free_ports
@@ -21,6 +22,7 @@ from tests.support.asking import ask, rcode
 COREFILE = """
 .:{port} {{
     bind 127.0.0.1
+    multisocket {processes}
     ready 127.0.0.1:{ready}
     errors
     log
@@ -85,14 +87,15 @@ def check(port: int, address: str) -> None:
             assert [rrset.rdtype for rrset in answer.answer] == [dns.rdatatype.SOA]
 
 
-def test_transfers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_transfers(tmp_path: Path, processes: int) -> None:
     async def main() -> None:
         port, ready = free_ports(2)
         folder = tmp_path / "cluster"
         folder.mkdir()
         (folder / "cluster.yaml").write_text(manifests())
         corefile = tmp_path / "Corefile"
-        corefile.write_text(COREFILE.format(port=port, ready=ready, manifests=folder))
+        corefile.write_text(COREFILE.format(port=port, ready=ready, manifests=folder, processes=processes))
         autopath = Program(
             "autopath", "autopath.service", ["-conf", str(corefile)], {}, tmp_path, f"http://127.0.0.1:{ready}/ready"
         )

@@ -137,8 +137,8 @@ def test_a_reload_keeps_the_sources_that_it_names_and_drops_the_others(tmp_path:
         await clusters.start()
         stores = [weakref.ref(each.cluster) for each in before]
         del before[0]
-        await clusters.drop_unnamed()
-        assert [each is named for each in (*clusters.sources, *before)] == [True, True]
+        await clusters.drop_all_but(clusters.named)
+        assert [each is named for each in (*clusters.sources.values(), *before)] == [True, True]
         assert [each() is None for each in stores] == [True, False]
         filling = {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}
         assert filling == {f"manifests {folders[1]}"}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from autopath.service import DIRECTIVES
 from clusterdns.corefile.parse import parse
+from clusterdns.directives.config.pattern import compile_pattern
 from clusterdns.directives.config.server import COREDNS, ServerConfig, load
 from clusterdns.errors import ConfigError
 from tests.unit.directives.config.test_published_corefiles import KUBEADM
@@ -100,7 +103,17 @@ LOADED = [
 @pytest.mark.parametrize("text", LOADED)
 def test_loads(text: str) -> None:
     is_directive = text.split()[0] in DIRECTIVES
-    assert loaded(f". {{\n{text}\n}}\n" if is_directive else text)
+    found = loaded(f". {{\n{text}\n}}\n" if is_directive else text)
+    assert found
+    # So it comes to the processes of `multisocket`.
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_patterns_work_in_another_process() -> None:
+    pattern = pickle.loads(pickle.dumps(compile_pattern("^(?P<name>[a-z]+)-([0-9]*)$")))
+    assert pattern.search("web-7") == ("web-7", "web", "7")
+    assert pattern.search("web") is None
+    assert (pattern.groups, pattern.names) == (2, {"name": 1})
 
 
 @pytest.mark.parametrize("name", sorted(COREDNS - set(DIRECTIVES)))

@@ -15,7 +15,7 @@ from clusterdns.directives.chain import Handler
 from clusterdns.directives.config import kubernetes as kubernetes_config
 from clusterdns.directives.config.server import load
 from clusterdns.kube.pod_index import PodIndex
-from clusterdns.kube.search_lists import PodSearchLists
+from clusterdns.kube.search_lists import NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.wire.names import name_from_text
 from tests.support import messages
@@ -45,7 +45,7 @@ COREFILE = """
 def kubernetes_maker(stores: Cluster) -> Maker:
     def make(config: kubernetes_config.Config, site: Site, following: Handler) -> Handler:
         pods = PodIndex(stores.pod_claims)
-        site.search_lists = PodSearchLists(pods, stores.namespaces, name_from_text("cluster.local"))
+        site.search_lists = PodSearchLists(pods, NamespacesOff(stores.namespaces), name_from_text("cluster.local"))
         index = kubernetes.index_over(stores, config, wall_clock=lambda: 0.0)
         return kubernetes.Kubernetes(config, stores, index, pods, resolve=site.resolve, following=following).handle
 

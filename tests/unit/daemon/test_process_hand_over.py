@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -32,17 +33,24 @@ class FakeChild:
     async def ask(self, kind: bytes) -> Page:
         return self.page
 
+    def remind(self, kind: bytes) -> None:
+        pass
+
     def kill(self, number: signal.Signals) -> None:
         self.killed.append(number)
         self.ended.set()
 
 
+async def _start_nothing() -> tuple[int, socket.socket]:
+    raise AssertionError("the tests start what there is")
+
+
 def play(script: Callable[[Processes], Awaitable[None]]) -> None:
     async def main() -> None:
-        processes = Processes(1, lambda: (200, "text/plain", b""))
+        processes = Processes(1, lambda: (200, "text/plain", b""), _start_nothing)
         await script(processes)
         processes.stop()
-        assert await processes.next_to_start() is None
+        assert await processes.run() == 0
 
     virtual_time.run(main())
 
@@ -80,7 +88,8 @@ def test_while_successors_end_before_they_answer_the_old_process_stays(deaths: i
             await asyncio.sleep(1)
             assert old.killed == []
             assert processes.numbers == [1]
-            assert await processes.next_to_start() == 0, "another one is due"
+            assert processes._due, "another one is due"
+            await asyncio.sleep(10)
         start(processes, FakeChild(9))
         await asyncio.sleep(1)
         assert old.killed == [signal.SIGTERM]
@@ -100,6 +109,6 @@ def test_an_old_process_that_ends_meanwhile_is_not_kept() -> None:
         new.ended.set()
         await asyncio.sleep(1)
         assert processes.numbers == []
-        assert await processes.next_to_start() == 0
+        assert processes._due
 
     play(script)

@@ -7,7 +7,7 @@ import pytest
 
 from clusterdns.kube.objects import Namespace
 from clusterdns.kube.pod_index import PodIndex
-from clusterdns.kube.search_lists import SWITCH, PodSearchLists
+from clusterdns.kube.search_lists import SWITCH, NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.search.lists import OFF, SearchList, SearchLists
 from clusterdns.search.pod_resolver import SearchRules
@@ -18,7 +18,7 @@ ZONE = name_from_text("cluster.local")
 
 
 def lists_of(stores: Cluster) -> SearchLists:
-    return PodSearchLists(PodIndex(stores.pod_claims), stores.namespaces, ZONE)
+    return PodSearchLists(PodIndex(stores.pod_claims), NamespacesOff(stores.namespaces), ZONE)
 
 
 def expected(namespace: str) -> SearchList:
@@ -114,7 +114,9 @@ def test_domains_of_the_host_that_a_pod_names_itself_are_its_own(
     stores = cluster(settled)
     host = SearchRules((CORP, TOOLS), 1)
     for guards in (True, False):
-        lists = PodSearchLists(PodIndex(stores.pod_claims), stores.namespaces, ZONE, host, guards_host=guards)
+        lists = PodSearchLists(
+            PodIndex(stores.pod_claims), NamespacesOff(stores.namespaces), ZONE, host, guards_host=guards
+        )
         known = lists.search_list_of("10.244.0.1")
         assert known is not None
         assert known.guarded == (guarded if guards else set())

@@ -1,0 +1,187 @@
+"""What this process keeps of the clusters, written down for those that answer (`shared`): one table for each cluster.
+
+    watch ──► stores ──► indexes ──► here ──► table in shared memory ◄── each process that answers
+
+An index knows of each change before it is written here. A table goes with its cluster, which frees all it has at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+
+from autopath.clusters import Origin, Source, View
+from autopath.index import ClusterIndex, addresses_of, wire_key
+from autopath.shared_keys import NO, OFF, POD, SYNCED, YES, IndexKeys, encode, join, split
+from clusterdns.daemon.shared_table import TableWriter
+from clusterdns.kube.addresses import pack
+from clusterdns.kube.objects import EndpointSlice, Namespace, PodClaim, Service
+from clusterdns.kube.search_lists import NamespacesOff
+
+_log = logging.getLogger(__name__)
+
+_SYNC_SECONDS = 0.05
+
+Described = list[tuple[Origin, list[View]]]
+"""What stands in the tables: each one's cluster, and the views by the numbers of their indexes."""
+
+
+class Publisher:
+    """Writes each cluster into a table of its own, and tells `changed` when anything in one is another."""
+
+    def __init__(self, changed: Callable[[], None], make_table: Callable[[], TableWriter] = TableWriter) -> None:
+        self._changed = changed
+        self._make_table = make_table
+        self._sources: dict[Origin, PublishedSource] = {}
+
+    def follow(self, sources: Mapping[Origin, Source]) -> None:
+        """Write down what is in these, and what changes from now on; what is written down already stays so."""
+        for origin, source in sources.items():
+            if origin not in self._sources:
+                self._sources[origin] = PublishedSource(source, self._make_table(), self._changed)
+            self._sources[origin].tell_synced()
+            self._sources[origin].follow_indexes()
+
+    def describe(self, named: Collection[Origin]) -> tuple[Described, list[int]]:
+        """What there is to be read of these, and the descriptors of the tables, in the same order."""
+        found = [(origin, source) for origin, source in self._sources.items() if origin in named]
+        return [(origin, list(source.views)) for origin, source in found], [each.table.descriptor for _, each in found]
+
+    def drop_all_but(self, named: Collection[Origin]) -> None:
+        """Let go of the tables of all other clusters, which are not followed any more."""
+        for origin in self._sources.keys() - set(named):
+            self._sources.pop(origin).table.close()
+
+    async def run(self) -> None:
+        """Tell which kinds of objects have had their first whole list, until cancelled."""
+        while True:
+            for source in self._sources.values():
+                source.tell_synced()
+            await asyncio.sleep(_SYNC_SECONDS)
+
+
+class PublishedSource:
+    """One cluster, and its table."""
+
+    def __init__(self, source: Source, table: TableWriter, changed: Callable[[], None]) -> None:
+        self.table = table
+        self.views: list[View] = []
+        """The view of each index, by its number."""
+        self._source = source
+        self._changed = changed
+        self._is_told = False
+        source.cluster.pod_claims.subscribe(self._claim_changed)
+        self._off = NamespacesOff(source.cluster.namespaces)
+        source.cluster.namespaces.subscribe(self._namespace_changed)
+
+    def follow_indexes(self) -> None:
+        """Write down the indexes that are not yet."""
+        for view, index in self._source.indexes.items():
+            if view not in self.views:
+                _PublishedIndex(index, IndexKeys(len(self.views)), self)
+                self.views.append(view)
+
+    def tell_synced(self) -> None:
+        """Write down which kinds are all here."""
+        for kind in self._source.kinds:
+            self.put(SYNCED + kind.encode(), YES if self._source.cluster.store(kind).synced else NO)
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Write an entry; None takes it away."""
+        if self.table.delete(key) if value is None else self.table.put(key, value):
+            self._changed()
+        if self.table.is_incomplete and not self._is_told:
+            self._is_told = True
+            _log.error(
+                "a cluster takes more than %d bytes of shared memory: names that had no room are SERVFAIL, and so are "
+                "those that do not exist. Leave objects out (`labels`, `namespaces`), or serve without multisocket",
+                self.table.used,
+            )
+
+    def _claim_changed(self, old: PodClaim | None, new: PodClaim | None) -> None:
+        for address in {address for claim in (old, new) if claim for address in (claim.v4, claim.v6) if address}:
+            owner = self._source.pods.owner_of(address)
+            self.put(POD + address, encode(_told(owner)) if owner else None)
+
+    def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
+        for namespace in (old, new):
+            if namespace is not None:
+                self.put(OFF + namespace.name.encode(), b"" if namespace.name in self._off else None)
+
+
+def _told(claim: PodClaim) -> PodClaim:
+    """What answers are made of; nothing of what decides between claims, so that a pod's progress is no change."""
+    return PodClaim(name="", namespace=claim.namespace, annotations=claim.annotations, dns=claim.dns)
+
+
+class _PublishedIndex:
+    """One index in the table."""
+
+    def __init__(self, index: ClusterIndex, keys: IndexKeys, source: PublishedSource) -> None:
+        self._index = index
+        self._keys = keys
+        self._source = source
+        self._put = source.put
+        index.cluster.namespaces.subscribe(self._namespace_changed)
+        index.cluster.services.subscribe(self._service_changed)
+        index.cluster.endpoint_slices.subscribe(self._slice_changed)
+        self._write_serial()
+
+    def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
+        for namespace in (old, new):
+            if namespace is not None:
+                label = namespace.name.encode()
+                self._put(self._keys.namespace + label, b"" if label in self._index.namespaces else None)
+        self._write_serial()
+
+    def _service_changed(self, old: Service | None, new: Service | None) -> None:
+        for service in (old, new):
+            if service is not None and (key := wire_key(service.namespace, service.name)) is not None:
+                self._write_row(key)
+        before = old.cluster_ips if old else ()
+        after = new.cluster_ips if new else ()
+        for address in {*before} ^ {*after}:
+            keys = join(row.key for row in self._index.services_at.at(address))
+            self._write_owners(self._keys.services_at, address, keys)
+        self._write_serial()
+
+    def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        slices = [each for each in (old, new) if each is not None]
+        keys = [wire_key(each.namespace, each.service) for each in slices]
+        for key in {key for key in keys if key is not None}:
+            self._write_slice(key, slices[0].name)
+        before, after = set(addresses_of(old)), set(addresses_of(new))
+        is_other = len({(each.namespace, each.service, each.address_type) for each in slices}) > 1
+        for address in before | after if is_other else before ^ after:
+            owners = join(indexed.service.key for indexed in self._index.slices_at.at(address))
+            self._write_owners(self._keys.slices_at, address, owners)
+        self._write_serial()
+
+    def _write_slice(self, key: bytes, name: str) -> None:
+        """A slice of a Service; a row names none that is not there."""
+        row = self._index.services.get(key)
+        indexed = row.slices.get(name) if row is not None else None
+        place = self._keys.slice + key + name.encode()
+        if indexed is not None:
+            self._put(place, encode(indexed.slice))
+        self._write_row(key)
+        if indexed is None:
+            self._put(place, None)
+
+    def _write_row(self, key: bytes) -> None:
+        row, place = self._index.services.get(key), self._keys.row + key
+        was_there = self._source.table.get(place) is not None
+        self._put(place, None if row is None else encode((row.service, tuple(row.slices))))
+        if was_there is not (row is not None):
+            directory = self._keys.directory_of(key)
+            others = [each for each in split(self._source.table.get(directory) or b"") if each != key]
+            self._put(directory, join(others if row is None else (*others, key)) or None)
+
+    def _write_owners(self, place: bytes, address: str, owners: bytes) -> None:
+        packed = pack(address)
+        if packed is not None:
+            self._put(place + packed, owners or None)
+
+    def _write_serial(self) -> None:
+        self._put(self._keys.serial, self._index.serial.to_bytes(8, "big"))
