@@ -112,7 +112,8 @@ def build_leadership(config: Config, server: ApiServer) -> Alone | Leader:
 
 def access_of(config: Config) -> Access:
     """Return how to reach the API server."""
-    return Access(config.cluster.kubeconfig, qps=config.cluster.qps, burst=config.cluster.burst)
+    cluster = config.cluster
+    return Access(cluster.kubeconfig, endpoint=cluster.server, qps=cluster.qps, burst=cluster.burst)
 
 
 def identity() -> str:

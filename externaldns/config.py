@@ -67,6 +67,8 @@ class ClusterConfig:
 
     manifests: Path | None
     kubeconfig: str
+    server: str
+    """URL of the API server, where there is no kubeconfig."""
     qps: int
     burst: int
 
@@ -173,6 +175,8 @@ class Config:
     registry: RegistryConfig
     control: ControlConfig
     safety: SafetyConfig
+    serves_webhook: bool = False
+    """Whether only the provider is served, to an ExternalDNS elsewhere."""
     notices: tuple[str, ...] = ()
     """What the user should know about flags that were given, a sentence each."""
 

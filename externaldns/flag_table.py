@@ -59,6 +59,7 @@ _LOG_LEVELS = ("panic", "debug", "info", "warning", "error", "fatal")
 
 _MIRRORED = "what the zone holds is kept in memory, and read anew when it has changed"
 _NO_BATCHES = "PrivateZone's API has no batches"
+_FOR_AZURE = "it is for Azure's zones; write --domain-filter"
 _NO_ALIASES = "PrivateZone has no alias records; CNAMEs stay what they are"
 _BODY_SIZE = "docs/limits.md says what a body may have"
 _CRD_VERSION = "externaldns.k8s.io/v1alpha1"
@@ -117,6 +118,7 @@ FLAGS = (
     Flag("prefer-alias", "switch", False, "alias records in place of CNAMEs", no_effect=_NO_ALIASES),
     Flag("manifests", "text", "", "folder of manifests to read instead of an API server"),
     Flag("kubeconfig", "text", "", "kubeconfig file; empty for the pod's own service account"),
+    Flag("server", "text", "", "URL of the API server, without a kubeconfig: that of `kubectl proxy`, for one"),
     Flag("kube-api-qps", "integer", 5, "requests a second to the API server; 0 for no limit"),
     Flag("kube-api-burst", "integer", 10, "requests to the API server at once"),
     Flag("provider", "text", "", "DNS provider (required)", ("alibabacloud", "webhook"), ("inmemory",)),
@@ -124,6 +126,7 @@ FLAGS = (
     Flag("webhook-provider-read-timeout", "seconds", 5.0, "time for its answers about records"),
     Flag("webhook-provider-write-timeout", "seconds", 10.0, "time for it to make changes"),
     Flag("webhook-provider-max-body-size", "text", "32MiB", "longest body", no_effect=_BODY_SIZE),
+    Flag("webhook-server", "switch", False, "serve the provider to ExternalDNS, as `externaldns webhook` does"),
     Flag("webhook-address", "text", "127.0.0.1:8888", "[HOST]:PORT that `externaldns webhook` serves at"),
     Flag(
         "alibaba-cloud-config-file",
@@ -138,6 +141,7 @@ FLAGS = (
     Flag("privatezone-write-qps", "integer", 15, "most writing calls a second; fewer when the server throttles"),
     Flag("privatezone-full-read-interval", "seconds", 600.0, "time after which a zone is read whole in any case"),
     Flag("zone-id-filter", "list", (), "only zones whose ID ends with this"),
+    Flag("zone-name-filter", "list", (), "only zones of this name", no_effect=_FOR_AZURE),
     Flag("domain-filter", "list", (), "only this domain and below; with a leading dot only below"),
     Flag("exclude-domains", "list", (), "not this domain and below"),
     Flag("regex-domain-filter", "text", "", "only names that match; then the lists of domains do not count"),
@@ -181,8 +185,6 @@ FLAGS = (
 REFUSED_FLAGS = {
     "compatibility": "annotate the Services with `hostname`",
     "gateway-listener-sets": "attach the routes to listeners of the Gateway itself",
-    "server": "name a kubeconfig that has the server's URL with --kubeconfig",
-    "webhook-server": "run `externaldns webhook`",
 }
 """Flags of ExternalDNS's that are not there, and what to do instead."""
 

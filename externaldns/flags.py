@@ -45,20 +45,21 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], *, webhook: 
     """Return the configuration; ConfigError names the flag that is wrong and what to write instead.
 
     With `webhook`, that of `externaldns webhook`: it needs no source and no policy, and has a provider of its own.
+    --webhook-server means the same.
     """
-    values: dict[str, Value] = {flag.name: flag.default for flag in FLAGS}
-    if webhook:
-        values |= WEBHOOK_DEFAULTS
+    given: dict[str, Value] = {}
     for flag in FLAGS:
         # An empty variable is an unset one, as in `env: {name: ..., value: ""}` of a manifest.
         if text := environment.get(flag.environment):
-            values[flag.name] = _read(flag, text.replace("\n", ","), flag.environment)
+            given[flag.name] = _read(flag, text.replace("\n", ","), flag.environment)
     for name, instead in REFUSED_FLAGS.items():
         variable = environment_variable(name)
         if environment.get(variable, "").lower() not in ("", "false", "0"):
             raise ConfigError(_not_here(instead), source=variable)
-    values |= _read_arguments(arguments)
-    return _configure(Values(values), webhook=webhook)
+    given |= _read_arguments(arguments)
+    webhook = webhook or given.get("webhook-server") is True
+    defaults = {flag.name: flag.default for flag in FLAGS} | (WEBHOOK_DEFAULTS if webhook else {})
+    return _configure(Values(defaults | given), webhook=webhook)
 
 
 def usage() -> str:
@@ -177,6 +178,8 @@ def _configure(values: Values, *, webhook: bool) -> Config:
         raise ConfigError(f"{owner!r} is --txt-owner-id already", source="--migrate-from-txt-owner")
     if values.seconds("interval") <= 0:
         raise ConfigError("must be more than 0s", source="--interval")
+    if values.text("server") and values.text("kubeconfig"):
+        raise ConfigError("and --kubeconfig exclude each other: a kubeconfig names the server", source="--server")
     host, port = split_address(values.text("metrics-address"), "--metrics-address")
     manifests = values.text("manifests")
     return Config(
@@ -184,6 +187,7 @@ def _configure(values: Values, *, webhook: bool) -> Config:
         cluster=ClusterConfig(
             manifests=Path(manifests) if manifests else None,
             kubeconfig=values.text("kubeconfig"),
+            server=values.text("server"),
             qps=values.integer("kube-api-qps"),
             burst=values.integer("kube-api-burst"),
         ),
@@ -224,6 +228,7 @@ def _configure(values: Values, *, webhook: bool) -> Config:
             log_format=values.text("log-format"),
         ),
         safety=configure_safety(values),
+        serves_webhook=webhook,
         notices=() if webhook else tuple(tell_idle(values)),
     )
 

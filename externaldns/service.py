@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if request is not None:
         return lifecycle.run(lambda stop: serve_takeover(request, config, stop))
-    return lifecycle.run(lambda stop: (serve_webhook if webhook else serve)(config, stop))
+    return lifecycle.run(lambda stop: (serve_webhook if config.serves_webhook else serve)(config, stop))
 
 
 async def serve(config: Config, stop: asyncio.Event) -> int:

@@ -25,7 +25,7 @@ DEFAULTS = {
     "ignore-ingress-tls-spec": "false", "ignore-ingress-rules-spec": "false", "ignore-non-host-network-pods": "false",
     "gateway-name": "", "gateway-namespace": "", "gateway-label-filter": "", "gateway-listener-sets": "false",
     "crd-source-apiversion": "externaldns.k8s.io/v1alpha1", "crd-source-kind": "DNSEndpoint", "compatibility": "",
-    "prefer-alias": "false", "unstructured-resource": "",
+    "zone-name-filter": "", "prefer-alias": "false", "unstructured-resource": "",
 }  # fmt: skip
 
 OTHER_DEFAULTS = {"annotation-prefix", "alibaba-cloud-zone-type"}

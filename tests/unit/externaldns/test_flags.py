@@ -12,6 +12,7 @@ import pytest
 
 from clusterdns.errors import ConfigError
 from externaldns import flags, service
+from externaldns.assembly import access_of
 from externaldns.config import AlibabaCloudConfig, Config, read_alibaba_cloud_config
 from externaldns.flag_table import FLAGS, Flag
 from externaldns.sources.annotations import ALPHA_PREFIX, GA_PREFIX
@@ -98,6 +99,7 @@ def test_defaults_are_externaldnss() -> None:
         (["--regex-domain-filter=a"], lambda config: config.plan.include_pattern.text, "a"),
         (["--regex-domain-exclusion=a"], lambda config: config.plan.exclude_pattern.text, "a"),
         (["--kube-api-qps=7", "--kube-api-burst=9"], lambda config: (config.cluster.qps, config.cluster.burst), (7, 9)),
+        (["--server=http://127.0.0.1:8001"], lambda config: access_of(config).endpoint, "http://127.0.0.1:8001"),
         (["--annotation-prefix=my.org/"], lambda config: config.source.selection.annotation_prefixes, ("my.org/",)),
         (["--registry=remark", "--txt-owner-id=me"], lambda config: config.registry.registry, "remark"),
         (["--migrate-from-txt-owner=old"], lambda config: config.registry.migrate_from, "old"),
@@ -147,8 +149,9 @@ def test_every_flag_has_an_environment_variable_and_the_command_line_counts_more
         (["--source=ingres"], "--source: 'ingres' is none of service, pod, node, ingress"),
         (["--alibaba-cloud-zone-type=public"], "'public' is not supported here; write one of private"),
         (["--registry=dynamodb"], "'dynamodb' is not supported here"),
-        (["--server=a"], "--server: this flag of ExternalDNS's is not supported here; name a kubeconfig"),
-        (["--no-webhook-server"], "--no-webhook-server: this flag of ExternalDNS's is not supported here; run"),
+        (["--compatibility=mate"], "--compatibility: this flag of ExternalDNS's is not supported here; annotate"),
+        (["--no-gateway-listener-sets"], "--no-gateway-listener-sets: this flag of ExternalDNS's is not supported"),
+        (["--server=a", "--kubeconfig=b"], "--server: and --kubeconfig exclude each other: a kubeconfig names"),
         (["--nat64-networks=64:ff9b::/64"], "--nat64-networks: '64:ff9b::/64' is no /96: write the network"),
         (["--nat64-networks=10.0.0.0/8"], "--nat64-networks: "),
         (["--managed-record-types=DNAME"], "'DNAME' is not supported here; write one of A, AAAA"),

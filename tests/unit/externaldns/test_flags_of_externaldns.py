@@ -78,7 +78,7 @@ def test_no_flag_of_ours_looks_like_a_foreign_one() -> None:
 
 @pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag.no_effect], ids=lambda flag: flag.name)
 def test_what_has_no_effect_is_said_once(flag: Flag) -> None:
-    value = {"switch": "true", "integer": "7", "seconds": "7s", "text": "7"}[flag.kind]
+    value = {"switch": "true", "integer": "7", "seconds": "7s", "text": "7", "list": "7"}[flag.kind]
     config = flags.parse([*REQUIRED, f"--{flag.name}={value}"], {})
     assert config.notices == (f"--{flag.name} has no effect: {flag.no_effect}",)
 

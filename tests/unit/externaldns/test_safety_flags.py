@@ -76,8 +76,20 @@ def test_what_is_refused(argument: str, message: str) -> None:
     assert message in str(refused.value)
 
 
-def test_a_webhook_needs_no_source_and_no_policy() -> None:
-    config = parse(webhook=True)
+@pytest.mark.parametrize(
+    ("arguments", "environment", "webhook"),
+    [
+        ([], {}, True),
+        (["--webhook-server"], {}, False),
+        ([], {"EXTERNAL_DNS_WEBHOOK_SERVER": "true"}, False),
+    ],
+)
+def test_a_webhook_needs_no_source_and_no_policy(
+    arguments: list[str], environment: dict[str, str], webhook: bool
+) -> None:
+    config = flags.parse(arguments, environment, webhook=webhook)
+    assert config.serves_webhook
+    assert not parse().serves_webhook
     assert (config.provider.provider, config.control.metrics_port) == ("alibabacloud", 8080)
     assert (config.provider.webhook.host, config.provider.webhook.port) == ("127.0.0.1", 8888)
 

@@ -94,3 +94,17 @@ def test_two_processes_of_one_host_name_and_number_are_not_one_to_the_lease() ->
     names = [subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout for _ in range(2)]
     assert [len(set(each.split())) for each in names] == [1, 1], "a process keeps its name"
     assert names[0] != names[1]
+
+
+@pytest.mark.parametrize("source", ["empty", "fake"])
+def test_sources_without_objects_need_no_api_server_and_do_not_end_the_program(source: str) -> None:
+    config = flags.parse([f"--source={source}", "--provider=alibabacloud", "--policy=sync"], {})
+
+    async def body() -> None:
+        filling = asyncio.create_task(fill(config, Cluster()))
+        done, _ = await asyncio.wait([filling], timeout=1000)
+        assert not done
+        filling.cancel()
+        await asyncio.gather(filling, return_exceptions=True)
+
+    virtual_time.run(body())

@@ -28,7 +28,7 @@ _ROWS = [
     ("autopath", "-conf=", "-corefile=", "autopath refuses to start: autopath: unknown flag -corefile"),
     ("externaldns", "--policy=upsert-only", "--policy=upsert", "--policy: 'upsert' is none of"),
     ("externaldns", "- --policy=upsert-only", "", "--policy: is required"),
-    ("externaldns", "--registry=txt", "--server=https://192.0.2.1", "--server: this flag of ExternalDNS's"),
+    ("externaldns", "--registry=txt", "--compatibility=mate", "--compatibility: this flag of ExternalDNS's"),
     # Corefiles.
     ("nodelocal", "autopath @node\n", "autopath @nodes\n", 'unknown search list "@nodes"'),
     ("nodelocal", "errors", "kubernetes cluster.local", "the directive kubernetes of CoreDNS is not supported here"),
