@@ -258,6 +258,9 @@ PROPAGATION_NAMES = Limit("names whose propagation is checked at once", 100, 1, 
 PROPAGATION_SECONDS = Limit("longest wait for a new answer", 60, 1, 3600, "seconds", "this project: the default TTL")
 PROPAGATION_PAUSE_SECONDS = Limit("pause between two questions for it", 0.1, 0.1, 5, "seconds", "doubles each time")
 EXTERNALDNS_HUNG_SECONDS = Limit("a loop that does not come round is hung", 900, 60, 86400, "seconds", "this project")
+EXTERNALDNS_TOLD_NAMES = Limit(
+    "names that fail in one run and are logged one by one", 10, 1, 100000, "names", "this project"
+)
 EXTERNALDNS_BATCH_NAMES = Limit(
     "names that are changed before the lease is confirmed again", 20, 1, 100000, "names", "this project"
 )

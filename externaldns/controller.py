@@ -325,7 +325,6 @@ class Controller:
                 if result.error is None:
                     changed.append(result.change.name)
                 else:
-                    logger.error("%s: %s", result.change.name, result.error)
                     failed[result.change.name] = result.error
             self._own_rows.learn((row for result in results for row in result.written), ())
             self.measured.count_results(results)

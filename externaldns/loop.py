@@ -12,6 +12,7 @@ plan can start from.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 import time
@@ -19,7 +20,7 @@ from collections.abc import Callable, Mapping
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.leader import Alone, Leadership, NotLeading
-from clusterdns.limits import EXTERNALDNS_HUNG_SECONDS
+from clusterdns.limits import EXTERNALDNS_HUNG_SECONDS, EXTERNALDNS_TOLD_NAMES
 from externaldns.controller import ApplyFailed, Controller, NotSynced, Outcome, ZoneUnread
 from externaldns.queue import DirtyQueue
 from externaldns.schedule import Schedule
@@ -190,9 +191,13 @@ class ControlLoop:
         now = self._clock()
         for name in outcome.changed:
             self._queue.done(name, now)
-        for name in outcome.failed:
-            pause = self._queue.failed(name, now)
-            logger.info("%s is tried again in %.0f s", name, pause)
+        pauses = {name: self._queue.failed(name, now) for name in outcome.failed}
+        # A zone that refuses everything fails all its names: those after the first few have nothing new to say.
+        told = EXTERNALDNS_TOLD_NAMES.default_int
+        for name, pause in itertools.islice(pauses.items(), told):
+            logger.error("%s: %s; it is tried again in %.0f s", name, outcome.failed[name], pause)
+        if len(pauses) > told:
+            logger.error("%d more names could not be changed, and are tried again as well", len(pauses) - told)
 
     def _tell_failed(self, error: Exception) -> None:
         measured = self._controller.measured

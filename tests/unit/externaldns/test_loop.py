@@ -200,6 +200,20 @@ def test_the_same_failure_is_said_once_another_one_again(caplog: pytest.LogCaptu
     assert (scene.measured.consecutive_errors, scene.measured.last_error) == (7, "wrong keys")
 
 
+def test_of_many_names_that_fail_the_first_few_are_told_by_name(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = cluster_of(*(service(f"h{number}") for number in range(25)))
+    scene = Scene(cluster)
+    scene.provider.refuses = {f"h{number}.ex.com" for number in range(25)}
+    scene.play(until=0.5)
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert [line for line in said if line.startswith("h")] == said[:10]
+    assert said[0] == "h0.ex.com: refused; it is tried again in 1 s"
+    assert said[10:] == [
+        "15 more names could not be changed, and are tried again as well",
+        "run failed: 25 names could not be changed",
+    ]
+
+
 def test_a_zone_that_can_not_be_read_is_in_no_other_ones_way(caplog: pytest.LogCaptureFixture) -> None:
     cluster = cluster_of(service("web"), service("deep", "deep.sub.ex.com"))
     scene = Scene(cluster)
