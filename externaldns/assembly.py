@@ -17,6 +17,7 @@ from clusterdns.kube.store import Cluster
 from externaldns.config import AlibabaCloudConfig, Config, read_alibaba_cloud_config
 from externaldns.controller import Controller, Report, Rules
 from externaldns.domain_filter import DomainFilter
+from externaldns.endpoint_status import StatusWriter
 from externaldns.measurements import Measurements
 from externaldns.policy import POLICIES
 from externaldns.providers.privatezone.audit import AuditLog
@@ -100,6 +101,13 @@ def build_controller(
         measurements=measurements,
         report=report,
     )
+
+
+def build_status(config: Config, cluster: Cluster, server: ApiServer, leadership: Leadership) -> StatusWriter | None:
+    """Make what writes the status of DNSEndpoints; None where there are none, or nobody to write to."""
+    if "crd" not in config.source.sources or config.cluster.manifests is not None or config.control.dry_run:
+        return None
+    return StatusWriter(cluster.dns_endpoints, server, lambda: leadership.leads)
 
 
 def build_leadership(config: Config, server: ApiServer) -> Alone | Leader:

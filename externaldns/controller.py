@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.leader import Alone, Leadership
+from clusterdns.kube.objects import Key
 from clusterdns.limits import EXTERNALDNS_BATCH_NAMES, EXTERNALDNS_HUNG_SECONDS
 from externaldns.changes import ChangeResult, NameChange, RecordChange
 from externaldns.domain_filter import DomainFilter, Zones
@@ -132,7 +133,7 @@ class Controller:
         self._mistakes = Mistakes()
         self._kept: dict[RecordKey, Endpoint] = {}
         """Records that stay although nobody asks for them: see `externaldns.sparing`."""
-        self.measured.sources = tuple(source.name for source in sources)
+        self.measured.sources = tuple(readiness.title(source) for source in sources)
         self._wanted = WantedRecords(sources, self._rules.shaping, self._object_changed)
 
     async def run_once(self, between: Callable[[], Awaitable[None]] | None = None) -> Outcome:
@@ -211,6 +212,10 @@ class Controller:
             finally:
                 for task in tasks:
                     task.cancel()
+
+    def settled(self, source: str, key: Key, busy: Callable[[str], bool]) -> bool:
+        """Tell whether what an object of `source` asks for now was planned, and none of its names is `busy`."""
+        return source not in self.left_out() and self._wanted.settled(source, key, busy)
 
     def not_synced(self) -> list[str]:
         """Return the kinds of objects that must be listed whole before anything is changed."""

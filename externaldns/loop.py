@@ -45,9 +45,11 @@ class ControlLoop:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         dice: Callable[[], float] = random.random,
+        at_rest: Callable[[Callable[[str], bool]], None] = lambda waits: None,
     ) -> None:
         """With `events`, changes in the stores are acted on at once; those of one object `gap_seconds` apart.
 
+        `at_rest` is called while we lead and no run is under way, with what tells whether a name is still to be done.
         `clock` is monotonic seconds, `wall_clock` seconds since 1970.
         """
         self._controller = controller
@@ -59,6 +61,9 @@ class ControlLoop:
         self._queue: DirtyQueue[str] = DirtyQueue(gap_seconds, dice)
         self._news = asyncio.Event()
         self._first = True
+        self._at_rest = at_rest
+        self._whole = False
+        """Whether the last full run saw to all names, or has left them in the queue."""
         self.beat = clock()
         """When the loop last came round: what /healthz believes."""
 
@@ -80,6 +85,7 @@ class ControlLoop:
                 succeeded = await self._run_if_needed()
                 self._schedule.run_ended(started, self._clock(), succeeded)
             await self._run_due()
+            self.rest()
             now = self._clock()
             wait = min(
                 self._schedule.wait_seconds(now), self._queue.wait_seconds(now), EXTERNALDNS_HUNG_SECONDS.default / 10
@@ -94,6 +100,7 @@ class ControlLoop:
     async def run_full(self) -> Outcome | None:
         """A full run, its errors logged and counted; None if it could not be made."""
         measured = self._controller.measured
+        self._whole = False
         try:
             outcome = await self._controller.run_once(self._come_round)
         except Exception as error:
@@ -101,6 +108,7 @@ class ControlLoop:
             return None
         self._first = False
         self._settle(outcome)
+        self._whole = not outcome.unread
         if outcome.failed:
             self._tell_failed(ApplyFailed(f"{len(outcome.failed)} names could not be changed"))
             return outcome
@@ -132,6 +140,11 @@ class ControlLoop:
         """Between two batches of a full run: what is urgent overtakes it."""
         self._live()
         await self._run_due()
+
+    def rest(self) -> None:
+        """Tell that no run is under way, if the last full one saw to all names, and we lead."""
+        if self._whole and self._leadership.leads:
+            self._at_rest(self._queue.__contains__)
 
     def _live(self) -> None:
         self.beat = self._clock()

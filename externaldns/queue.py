@@ -43,6 +43,10 @@ class DirtyQueue(Generic[K]):
         self._done: OrderedDict[K, float] = OrderedDict()
         self._failures: dict[K, int] = {}
 
+    def __contains__(self, key: object) -> bool:
+        """Whether `key` waits: for its time, or for another try."""
+        return key in self._waiting
+
     def __len__(self) -> int:
         return len(self._waiting)
 

@@ -49,12 +49,14 @@ from externaldns.assembly import (
     build_controller,
     build_leadership,
     build_provider,
+    build_status,
     domains_of,
     identity,
 )
 from externaldns.changes import ChangeResult
 from externaldns.config import Config
 from externaldns.controller import Controller, NotSynced
+from externaldns.endpoint_status import StatusWriter
 from externaldns.health import Health
 from externaldns.loop import ControlLoop
 from externaldns.measurements import Measurements, export
@@ -64,6 +66,7 @@ from externaldns.providers.webhook import WebhookProvider
 from externaldns.quota_metrics import export_calls, export_propagation, export_webhook
 from externaldns.schedule import Schedule
 from externaldns.sources.build import build_sources, kinds_of
+from externaldns.sources.crd import CrdSource
 from externaldns.sources.load_balancer_hosts import LoadBalancerHosts
 from externaldns.sources.source import collect
 from externaldns.takeover_command import COMMANDS, Reach, Request, read_request, take_over
@@ -75,7 +78,7 @@ ONCE_SYNC_SECONDS = 60.0
 """How long --once, adopt and transfer wait for the stores to be filled; ExternalDNS waits as long."""
 
 _ONCE_EVENTS_SECONDS = 10.0
-"""How long --once waits until its Kubernetes Events are posted."""
+"""How long --once waits until its Kubernetes Events are posted, and the status of DNSEndpoints is written."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,14 +123,23 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
         provider = build_provider(config, calls, leadership, cleanup)
         followers = _Followers(config, server, cleanup)
         controller = build_controller(config, cluster, provider, measurements, leadership, followers.applied)
+        status = build_status(config, cluster, server, leadership)
+
+        def at_rest(waits: Callable[[str], bool]) -> None:
+            if status is not None:
+                status.settle(lambda key: controller.settled(CrdSource.name, key, waits))
+
         loop = ControlLoop(
             controller,
             Schedule(config.control.interval_seconds),
             events=config.control.events,
             gap_seconds=config.control.min_event_sync_seconds,
             leadership=leadership,
+            at_rest=at_rest,
         )
         helpers: list[Coroutine[Any, Any, None]] = [fill(config, cluster), *followers.work]
+        if status is not None and not config.control.once:
+            helpers.append(status.run())
         if isinstance(leadership, Leader):
             # The next leader must not begin while a write of ours may still arrive.
             longest = PRIVATEZONE_CONNECT_SECONDS.default + PRIVATEZONE_READ_SECONDS.default
@@ -138,11 +150,8 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
             export_propagation(registry, followers.propagation, followers.recorder)
             export_webhook(registry, provider if isinstance(provider, WebhookProvider) else None)
             await _start_http(config, registry, health.answer, cleanup)
-        return await _first_of(
-            _run_once(controller, loop, leadership, followers.recorder) if config.control.once else _run(loop),
-            helpers,
-            stop,
-        )
+        single = _run_once(controller, loop, leadership, followers.recorder, status)
+        return await _first_of(single if config.control.once else _run(loop), helpers, stop)
 
 
 async def serve_webhook(config: Config, stop: asyncio.Event) -> int:
@@ -262,7 +271,11 @@ async def _run(loop: ControlLoop) -> int:
 
 
 async def _run_once(
-    controller: Controller, loop: ControlLoop, leadership: Alone | Leader, recorder: EventRecorder | None
+    controller: Controller,
+    loop: ControlLoop,
+    leadership: Alone | Leader,
+    recorder: EventRecorder | None,
+    status: StatusWriter | None,
 ) -> int:
     # If time is up, the run itself refuses, and says which store is missing, or that we do not lead.
     with suppress(TimeoutError):
@@ -270,10 +283,13 @@ async def _run_once(
             await controller.wait_synced()
             await leadership.leading()
     outcome = await loop.run_full()
-    if recorder is not None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_ONCE_EVENTS_SECONDS):
+    loop.rest()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_ONCE_EVENTS_SECONDS):
+            if recorder is not None:
                 await recorder.sent()
+            if status is not None:
+                await status.write()
     whole = outcome is not None and not (outcome.failed or outcome.unread)
     return 0 if whole and not controller.left_out() else 1
 

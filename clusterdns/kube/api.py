@@ -36,6 +36,8 @@ _HEADERS = {
     "Accept-Encoding": "identity",
 }
 
+_MERGE = {"Content-Type": "application/merge-patch+json"}
+
 # How the client fails on a kubeconfig that is not one: its own error, or whatever None or a list raises when indexed.
 _BAD_CONFIGURATION = (yaml.YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError)
 
@@ -115,7 +117,9 @@ class ApiServer:
             raise _no_answer(error) from None
 
     async def send(self, method: str, path: str, body: Mapping[str, Any]) -> bytes:
-        """The body of the answer to a POST or PUT of the JSON object `body`. Raises KubeApiError."""
+        """The body of the answer to a POST or PUT of the JSON object `body`, or a PATCH, which is a merge patch
+        (RFC 7386). Raises KubeApiError.
+        """
         timeout = aiohttp.ClientTimeout(total=KUBE_SEND_SECONDS.default, sock_connect=KUBE_CONNECT_SECONDS.default)
         try:
             async with self._pace.request() as waited:
@@ -173,7 +177,7 @@ class ApiServer:
         method, url, headers, _, _ = await self._client.param_serialize(
             method,
             f"{path}?{urlencode(query)}" if query else path,
-            header_params=dict(_HEADERS),
+            header_params=_HEADERS | (_MERGE if method == "PATCH" else {}),
             auth_settings=["BearerToken"],
         )
         clock = asyncio.get_running_loop().time

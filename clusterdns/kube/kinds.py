@@ -36,6 +36,10 @@ class Kind(msgspec.Struct, frozen=True):
             return f"{root}/namespaces/{namespace}/{self.plural}"
         return f"{root}/{self.plural}"
 
+    def status_path(self, namespace: str, name: str) -> str:
+        """URL path of the status of one object."""
+        return f"{self.path(namespace)}/{name}/status"
+
 
 KINDS: dict[str, Kind] = {
     kind.name: kind

@@ -204,9 +204,14 @@ class RecordSet(msgspec.Struct, frozen=True, gc=False):
 
 
 class DNSEndpoint(KubeObject, frozen=True, gc=False, kw_only=True):
-    """A DNSEndpoint of ExternalDNS's custom resource: records as they are meant."""
+    """A DNSEndpoint of ExternalDNS's custom resource: records as they are meant.
+
+    `generation` counts the changes of its spec, from 1; `observed_generation` is the one that was last seen to.
+    """
 
     record_sets: tuple[RecordSet, ...] = ()
+    generation: int = 0
+    observed_generation: int = 0
 
 
 class Listener(msgspec.Struct, frozen=True, gc=False):

@@ -52,9 +52,18 @@ class RawDNSEndpointSpec(Struct, gc=False):
     endpoints: list[RawRecordSet] | None = None
 
 
+class RawGenerationMetadata(RawMetadata, gc=False):
+    generation: int | None = None
+
+
+class RawDNSEndpointStatus(Struct, gc=False):
+    observed_generation: int | None = field(default=None, name="observedGeneration")
+
+
 class RawDNSEndpoint(Struct, gc=False):
-    metadata: RawMetadata
+    metadata: RawGenerationMetadata
     spec: RawDNSEndpointSpec | None = None
+    status: RawDNSEndpointStatus | None = None
 
 
 class RawExpression(Struct, gc=False):

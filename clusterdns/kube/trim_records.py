@@ -40,7 +40,12 @@ def trim_ingress(raw: RawIngressObject, note: Note) -> Ingress:
 
 def trim_dns_endpoint(raw: RawDNSEndpoint, note: Note) -> DNSEndpoint:
     given = (raw.spec.endpoints if raw.spec else None) or ()
-    return DNSEndpoint(**identity(raw.metadata), record_sets=tuple(_record_set(each) for each in given))
+    return DNSEndpoint(
+        **identity(raw.metadata),
+        record_sets=tuple(_record_set(each) for each in given),
+        generation=raw.metadata.generation or 0,
+        observed_generation=(raw.status.observed_generation if raw.status else None) or 0,
+    )
 
 
 def trim_gateway(raw: RawGateway, note: Note) -> Gateway:

@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from clusterdns.kube.kinds import is_custom
 from externaldns.sources.source import Source
+
+
+def title(source: Source) -> str:
+    """Return what tells `source` from the others: its name, and its resource if that is one of any kind."""
+    return " ".join([source.name, *_resource(source)])
 
 
 def awaited(sources: Sequence[Source]) -> list[str]:
@@ -21,12 +27,12 @@ def awaited(sources: Sequence[Source]) -> list[str]:
 
 
 def unreadable(sources: Iterable[Source]) -> dict[str, str]:
-    """Return, by the name of each source that can't be read now, what is missing and why."""
+    """Return, by the title of each source that can't be read now, what is missing and why."""
     found: dict[str, str] = {}
     for source in sources:
         missing = sorted({(store.kind, store.refused) for store in source.stores if not store.synced})
         if missing:
-            found[source.name] = ", ".join(f"{kind} ({why})" if why else kind for kind, why in missing)
+            found[title(source)] = ", ".join(f"{kind} ({why})" if why else kind for kind, why in missing)
     return found
 
 
@@ -36,4 +42,16 @@ def readable_kinds(sources: Iterable[Source]) -> frozenset[str] | None:
     missing = unreadable(sources)
     if not missing:
         return None
-    return frozenset(source.name.removeprefix("gateway-") for source in sources if source.name not in missing)
+    return frozenset(word for source in sources if title(source) not in missing for word in _words(source))
+
+
+def _words(source: Source) -> Iterable[str]:
+    if _resource(source):
+        # The name of the kind stands in its objects alone.
+        return {each.kind.lower() for each in source.stores[0]}
+    return (source.name.removeprefix("gateway-"),)
+
+
+def _resource(source: Source) -> list[str]:
+    """Return the RESOURCE.VERSION.GROUP of the objects that ask, if they may be of any kind."""
+    return [store.kind for store in source.stores[:1] if is_custom(store.kind)]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from clusterdns.kube.objects import Key, KubeObject
 from clusterdns.kube.store import Store
 from externaldns.record import Endpoint, find_fault
+from externaldns.sources.readiness import title
 from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import Collected, Source, merge, order
 
@@ -57,12 +58,19 @@ class WantedRecords:
             (self._sources[number].name, each) for (number, _), some in sorted(self._invalid.items()) for each in some
         ]
 
+    def settled(self, source: str, key: Key, busy: Callable[[str], bool]) -> bool:
+        """Tell whether an object of `source` was asked as it is now, and none of its names is `busy`."""
+        askers = [(number, key) for number, each in enumerate(self._sources) if each.name == source]
+        if not self._dirty.isdisjoint(askers):
+            return False
+        return not any(busy(each.dns_name) for asker in askers for each in self._asked.get(asker, ()))
+
     def endpoints(self, names: Iterable[str] | None = None, without: Collection[str] = ()) -> Collected:
         """Return what is wanted under `names`, or altogether, as of the last `take_dirty`; not by sources `without`."""
         askers = self._asked if names is None else {asker for name in names for asker in self._askers.get(name, ())}
         chosen = None if names is None else set(names)
         by_source: dict[int, list[Endpoint]] = {}
-        left_out = {number for number, source in enumerate(self._sources) if source.name in without}
+        left_out = {number for number, source in enumerate(self._sources) if title(source) in without}
         # Sorted, so that what is wanted does not depend on the order of events.
         for asker in sorted(asker for asker in askers if asker[0] not in left_out):
             by_source.setdefault(asker[0], []).extend(

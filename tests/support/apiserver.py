@@ -32,6 +32,7 @@ _REASONS = {
     404: "NotFound",
     409: "Conflict",
     410: "Expired",
+    415: "UnsupportedMediaType",
     422: "Invalid",
     429: "TooManyRequests",
     500: "InternalError",
@@ -201,6 +202,8 @@ class ApiServerDouble(ObjectHistory):
         await self._tell()
         if "/leases/" in request.path:
             return await self._one_lease(request)
+        if request.method == "PATCH":
+            return await self._patch_status(request)
         found = self._collection(request.path)
         if found is None or found[0].plural in self.without:
             return web.Response(status=404, text="404 page not found\n")
@@ -248,6 +251,20 @@ class ApiServerDouble(ObjectHistory):
             if len(parts) > 2 and path == kind.path(parts[-2]):
                 return kind, parts[-2]
         return None
+
+    async def _patch_status(self, request: web.BaseRequest) -> web.Response:
+        """A merge patch of one object's status."""
+        path, name, subresource = request.path.rsplit("/", 2)
+        found = self._collection(path)
+        if refusal := self.refusals.get("", 0) or self.refusals.get("status", 0):
+            return _status(refusal, "status is refused by the test")
+        if request.headers["Content-Type"] != "application/merge-patch+json":
+            return _status(415, "the body of the request was in an unknown format")
+        if found is None or subresource != "status" or (found[1], name) not in self.keys(found[0].name):
+            return _status(404, "not found")
+        kind, namespace = found
+        self.change_status(kind.name, name, namespace, json.loads(await request.read())["status"])
+        return web.json_response({})
 
     async def _one_lease(self, request: web.BaseRequest) -> web.Response:
         if refusal := self.refusals.get("", 0) or self.refusals.get("leases", 0):

@@ -73,6 +73,15 @@ class ObjectHistory:
         self.kinds.add(find_kind(kind))
         self._publish(Change(self.version, find_kind(kind), old, new))
 
+    def change_status(self, kind: str, name: str, namespace: str, status: Object) -> None:
+        """Merge `status` into that of an object."""
+        old = self._objects[kind, namespace, name]
+        self.version += 1
+        metadata = {**old["metadata"], "resourceVersion": str(self.version)}
+        new = {**old, "metadata": metadata, "status": {**old.get("status", {}), **status}}
+        self._objects[kind, namespace, name] = new
+        self._publish(Change(self.version, find_kind(kind), old, new))
+
     def delete(self, kind: str, name: str, namespace: str = "") -> None:
         """Delete an object."""
         old = self._objects.pop((kind, namespace, name))

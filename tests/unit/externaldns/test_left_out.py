@@ -11,18 +11,20 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from clusterdns.kube.access import Access
+from clusterdns.kube.custom import CustomObject
 from clusterdns.kube.objects import DNSEndpoint, RecordSet, Service
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import ClusterWatch
+from externaldns import flags
 from externaldns.controller import Controller, NotSynced
 from externaldns.health import Health
 from externaldns.loop import ControlLoop
 from externaldns.measurements import export
 from externaldns.ownership import NoRegistry, Registry, TxtRegistry
 from externaldns.schedule import Schedule
-from externaldns.sources.build import kinds_of
+from externaldns.sources.build import build_sources, kinds_of
 from externaldns.sources.crd import CrdSource
-from externaldns.sources.readiness import readable_kinds
+from externaldns.sources.readiness import awaited, readable_kinds, unreadable
 from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
 from tests.support import virtual_time
@@ -154,6 +156,20 @@ def test_the_kinds_of_resource_are_those_that_the_labels_begin_with() -> None:
     assert readable_kinds(sources) == readable
     cluster.dns_endpoints.replace(())
     assert readable_kinds(sources) is None
+
+
+def test_one_resource_of_any_kind_is_not_in_the_way_of_another() -> None:
+    arguments = ["--source=unstructured,fake", "--provider=alibabacloud", "--policy=sync",
+                 "--unstructured-resource=certificates.v1.ex.com",
+                 "--unstructured-resource=databases.v1.ex.com", "--target-template={{.Name}}"]  # fmt: skip
+    cluster = Cluster()
+    sources = build_sources(flags.parse(arguments, {}).source, cluster)
+    cluster.store("databases.v1.ex.com").replace([CustomObject(name="a", namespace="n", kind="Database")])
+    cluster.store("certificates.v1.ex.com").refused = REFUSED
+    assert awaited(sources) == []
+    assert unreadable(sources) == {"unstructured certificates.v1.ex.com": f"certificates.v1.ex.com ({REFUSED})"}
+    readable = frozenset({"database", "fake"})
+    assert readable_kinds(sources) == readable
 
 
 # Over connections: an API server, and externaldns at work.

@@ -67,6 +67,21 @@ def test_dns_endpoint(endpoint: dict[str, Any], expected: RecordSet) -> None:
     assert found == DNSEndpoint(name="a", namespace="n", record_sets=(expected,))
 
 
+@pytest.mark.parametrize(
+    ("metadata", "status", "generations"),
+    [
+        ({"generation": 3}, {"observedGeneration": 2}, (3, 2)),
+        ({"generation": 3}, {}, (3, 0)),
+        ({"generation": None}, {"observedGeneration": None}, (0, 0)),
+        ({}, None, (0, 0)),
+    ],
+)
+def test_the_generations_of_a_dns_endpoint(metadata: Any, status: Any, generations: tuple[int, int]) -> None:
+    found = one("externaldns.k8s.io/v1alpha1", "DNSEndpoint", metadata={**META, **metadata}, status=status)
+    assert isinstance(found, DNSEndpoint)
+    assert (found.generation, found.observed_generation) == generations
+
+
 def test_a_dns_endpoint_without_endpoints() -> None:
     assert one("externaldns.k8s.io/v1alpha1", "DNSEndpoint", spec=None) == DNSEndpoint(name="a", namespace="n")
 

@@ -118,6 +118,7 @@ def _replacements(program: str, done: Rehearsal) -> Iterator[contextlib.Abstract
         yield mock.patch("externaldns.service.HttpServer", partial(_Http, done))
         yield mock.patch("externaldns.service.EventRecorder", partial(_note_events, done))
         yield mock.patch("externaldns.assembly.LeaseClient", partial(_note_lease, done))
+        yield mock.patch("externaldns.assembly.StatusWriter", partial(_note_status, done))
         return
     daemon = "clusterdns.daemon.dns_server"
     yield mock.patch("autopath.clusters.ClusterWatch", partial(_Watch, done, synced=True))
@@ -134,6 +135,11 @@ def _replacements(program: str, done: Rehearsal) -> Iterator[contextlib.Abstract
 def _note_events(done: Rehearsal, *_: object) -> mock.MagicMock:
     done.rights.add(("", "events", "create"))
     return mock.MagicMock(run=mock.AsyncMock(side_effect=asyncio.Event().wait), lost=0)
+
+
+def _note_status(done: Rehearsal, *_: object) -> mock.MagicMock:
+    done.rights.add(("externaldns.k8s.io", "dnsendpoints/status", "patch"))
+    return mock.MagicMock(run=mock.AsyncMock(side_effect=asyncio.Event().wait))
 
 
 def _note_lease(done: Rehearsal, *_: object) -> mock.MagicMock:
