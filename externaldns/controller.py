@@ -28,7 +28,7 @@ from externaldns.measurements import Measurements, count_types
 from externaldns.mistakes import Mistakes
 from externaldns.own_rows import OwnRows, SortedOut, remove
 from externaldns.ownership import Registry, View
-from externaldns.plan import DEFAULT_MANAGED_TYPES, Plan, Scope, Skipped, calculate
+from externaldns.plan import DEFAULT_MANAGED_TYPES, Scope, Skipped, calculate
 from externaldns.policy import Policy, sync
 from externaldns.providers.provider import Provider, Snapshot
 from externaldns.record import Endpoint, RecordKey
@@ -37,6 +37,7 @@ from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import Collected, Source
 from externaldns.sources.wanted import WantedRecords
 from externaldns.sparing import Doubts, spare
+from externaldns.undone import Undone, Unowned
 
 logger = logging.getLogger(__name__)
 
@@ -63,15 +64,6 @@ class ApplyFailed(ClusterDNSError):
     """Some names could not be changed; the others were."""
 
     retryable = True
-
-
-class Unowned(ClusterDNSError):
-    """A record that is wanted is there already, and nobody owns it: it is neither changed nor deleted."""
-
-    retryable = True
-
-    def __init__(self) -> None:
-        super().__init__("nobody owns the record that is there; `externaldns adopt` takes it over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +114,7 @@ class Controller:
         self._own_rows = OwnRows(registry.marks)
         self._zones = Zones(())
         self._owned: Counter[str] = Counter()
-        self._told: frozenset[str] = frozenset()
+        self._undone = Undone()
         self._overtaken: set[str] = set()
         """Names that short runs have planned anew during a full run, and those of their ownership records."""
         self._unfinished = False
@@ -274,10 +266,9 @@ class Controller:
             self._measure(view.endpoints, wanted, zones, skipped)
             outside = [each.dns_name for each in desired if not zones.find(each.dns_name)]
             self.measured.unowned = len(plan.unowned)
-            self._tell_left_out(skipped, plan, outside, {*guarded.stopped.values(), *_say(left_out)})
+            self._undone.tell_all(skipped, plan, outside, left_out, guarded.stopped.values())
         else:
-            for words in guarded.stopped.values():
-                self._warn_once(words)
+            self._undone.tell(guarded.stopped.values())
         kept = {key: record for key, record in self._kept.items() if considered is not None and not considered(key[0])}
         self._kept = kept | {record.key: record for record in spared.kept}
         self.measured.kept, self.measured.left_out = len(self._kept), frozenset(left_out)
@@ -359,40 +350,6 @@ class Controller:
             (skip.record_type.lower(), self._registry.owner_id, skip.foreign_owner, zones.find(skip.name))
             for skip in skipped
         )
-
-    def _tell_left_out(
-        self,
-        skipped: Sequence[Skipped],
-        plan: Plan,
-        outside: Sequence[str],
-        besides: Collection[str],
-    ) -> None:
-        """Warn of what is wanted and not done; once, not in every run."""
-        reasons = {*besides, *(f"{name} is left out: no zone that is managed here holds it" for name in outside)}
-        unowned = {(wish.dns_name, wish.record_type) for wish in plan.unowned}
-        reasons |= {f"{name} {record_type} is left alone: {Unowned()}" for name, record_type in unowned}
-        for skip in skipped:
-            if (skip.name, skip.record_type) in unowned:
-                continue
-            holder = f"{skip.foreign_owner!r} owns it" if skip.foreign_owner else "no controller made it"
-            reasons.add(f"{skip.name} {skip.record_type} is left alone: {holder}")
-        for lost in plan.outdone:
-            wish, winner = lost.wish, lost.winner
-            reasons.add(
-                f"{wish.resource} does not get {wish.dns_name} {wish.record_type}: {winner.resource} has the name"
-            )
-        for reason in sorted(reasons - self._told):
-            logger.warning("%s", reason)
-        self._told = frozenset(reasons)
-
-    def _warn_once(self, words: str) -> None:
-        if words not in self._told:
-            logger.warning("%s", words)
-            self._told |= {words}
-
-
-def _say(left_out: Mapping[str, str]) -> set[str]:
-    return {f"source {name} can't be read, and its records stay as they are: {why}" for name, why in left_out.items()}
 
 
 def _unowned(wish: Endpoint) -> ChangeResult:

@@ -150,8 +150,11 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
             export_propagation(registry, followers.propagation, followers.recorder)
             export_webhook(registry, provider if isinstance(provider, WebhookProvider) else None)
             await _start_http(config, registry, health.answer, cleanup)
-        single = _run_once(controller, loop, leadership, followers.recorder, status)
-        return await _first_of(single if config.control.once else _run(loop), helpers, stop)
+        if config.control.once:
+            work = _run_once(controller, loop, leadership, followers.recorder, status)
+        else:
+            work = _run(loop)
+        return await _first_of(work, helpers, stop)
 
 
 async def serve_webhook(config: Config, stop: asyncio.Event) -> int:
