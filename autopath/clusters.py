@@ -149,6 +149,7 @@ class Clusters:
         """The answers in packet caches that hold until something changes in any of the clusters."""
         self._sources: dict[Origin, Source] = {}
         self._named: set[Origin] = set()
+        self._started = False
         self._tasks: dict[Origin, tuple[frozenset[str], asyncio.Task[None]]] = {}
         self.watches: dict[Origin, ClusterWatch] = {}
         """Those of API servers."""
@@ -201,6 +202,8 @@ class Clusters:
         except TimeoutError:
             _log.warning("serving with an unsynced Kubernetes API: cluster names are SERVFAIL until it answers")
 
+        self._started = True
+
     def name_anew(self) -> None:
         """A configuration is about to name its sources."""
         self._named.clear()
@@ -233,10 +236,15 @@ class Clusters:
             kinds,
             field_selectors={"Pod": UNFINISHED_PODS},
             label_selectors=origin.selectors,
-            on_list=settle_memory,
+            on_list=self._settle,
         )
         self.watches[origin] = watch
         return eternal("kubernetes watch", watch.run)
+
+    def _settle(self) -> None:
+        """A whole list is in. Until the first ones are, questions wait, and whoever starts us does this after that."""
+        if self._started:
+            settle_memory()
 
 
 async def _end(tasks: Collection[asyncio.Task[None]]) -> None:

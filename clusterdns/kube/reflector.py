@@ -138,12 +138,12 @@ class Reflector:
     def heard(self, event: Event) -> bool:
         """A line of the watch is in. Returns whether to go on reading this watch."""
         match event:
-            case Failure(code, reason, message):
-                self.failed(KubeApiError(code, reason, message))
-                return False
             case Put(new, version):
                 self.found(new)
                 self._move_to(version)
+            case Failure(code, reason, message):
+                self.failed(KubeApiError(code, reason, message))
+                return False
             case Delete(key, version):
                 self._see(key)
                 self._store.delete(key)

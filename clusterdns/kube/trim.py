@@ -247,7 +247,13 @@ def _service_ports(ports: Iterable[RawServicePort] | None) -> tuple[ServicePort,
 
 def canonical_addresses(given: Iterable[str], where: str, note: Note) -> tuple[str, ...]:
     """Canonical addresses of those in `given` that are addresses, in their order, each once."""
-    found = [address for text in given if (address := _one_address(text, where, note))]
+    found: list[str] = []
+    for text in given:
+        address = canonical_address(text)
+        if address is not None:
+            found.append(address)
+        elif text:
+            _note_address(text, where, note)
     return tuple(found if len(found) < 2 else dict.fromkeys(found))
 
 
@@ -257,9 +263,12 @@ def _one_address(text: str | None, where: str, note: Note) -> str:
         return ""
     address = canonical_address(text)
     if address is None:
-        note(f"{where}: {text!r} is not an IP address")
-        return ""
-    return address
+        _note_address(text, where, note)
+    return address or ""
+
+
+def _note_address(text: str, where: str, note: Note) -> None:
+    note(f"{where}: {text!r} is not an IP address")
 
 
 def load_balancer_targets(balancer: RawLoadBalancer | None, note: Note) -> tuple[str, ...]:

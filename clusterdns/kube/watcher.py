@@ -26,10 +26,10 @@ from clusterdns.kube.pace import Pace
 from clusterdns.kube.reflector import ListPage, Pause, Reflector, WatchFrom
 from clusterdns.kube.requests import RequestCounters
 from clusterdns.kube.store import Cluster
+from clusterdns.kube.turn import Turn
 from clusterdns.limits import (
     KUBE_LIST_PAGE,
     KUBE_PAGE_BYTES,
-    KUBE_TURN_SECONDS,
     KUBE_UNREADABLE_SAID,
     KUBE_WATCH_SILENCE_SECONDS,
 )
@@ -171,8 +171,8 @@ class _KindWatch:
         if token:
             query["continue"] = token
         body = await self.server.get(self._path, query)
-        turn = _Turn()
-        self.heard_at = turn.now
+        turn = Turn(asyncio.get_running_loop().time)
+        self.heard_at = turn.go_on()
         # A page is in memory as a whole: of objects that are large, the next one has fewer.
         self._page_size = max(1, min(self._page_size, self._page_size * KUBE_PAGE_BYTES.default_int // len(body)))
         page = decode_page(self.kind.name, body, log.warning, self._trim)
@@ -198,11 +198,9 @@ class _KindWatch:
         if not step.resource_version:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         async with aclosing(self.server.lines(self._path, query, KUBE_WATCH_SILENCE_SECONDS.default)) as batches:
+            turn = Turn(asyncio.get_running_loop().time)
             async for lines in batches:
-                # Reading waits for nothing while there is more to read.
-                await asyncio.sleep(0)
-                turn = _Turn()
-                self.heard_at = turn.now
+                self.heard_at = turn.go_on()
                 for line in lines:
                     if not self._hear(line):
                         return
@@ -221,7 +219,7 @@ class _KindWatch:
         self._tell_change()
         return goes_on
 
-    async def _remove_gone(self, turn: _Turn) -> None:
+    async def _remove_gone(self, turn: Turn) -> None:
         for _ in self._reflector.remove_gone():
             await turn.end_in_time()
         self._tell_change()
@@ -243,17 +241,3 @@ class _KindWatch:
         if self._reflector.lists != self.lists:
             self.lists = self._reflector.lists
             self._on_list()
-
-
-class _Turn:
-    """A turn of the event loop that lasts no longer than it may: a list is long, and queries wait behind it."""
-
-    def __init__(self) -> None:
-        self._clock = asyncio.get_running_loop().time
-        self.now = self._clock()
-
-    async def end_in_time(self) -> None:
-        """Let others have their turn, if this one was long enough."""
-        if self._clock() - self.now > KUBE_TURN_SECONDS.default:
-            await asyncio.sleep(0)
-            self.now = self._clock()

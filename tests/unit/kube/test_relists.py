@@ -180,7 +180,7 @@ def test_others_have_their_turns_while_a_thousand_objects_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streams: bool
 ) -> None:
     """With turns of no length, somebody else's come between any two removals."""
-    monkeypatch.setattr("clusterdns.kube.watcher._Turn.end_in_time", lambda turn: asyncio.sleep(0))
+    monkeypatch.setattr("clusterdns.kube.turn.Turn.end_in_time", lambda turn: asyncio.sleep(0))
     turns = 0
     removed_in: list[int] = []
 
