@@ -20,6 +20,7 @@ from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.leader import Alone, Leadership
 from clusterdns.kube.objects import Key
 from clusterdns.limits import EXTERNALDNS_BATCH_NAMES, EXTERNALDNS_HUNG_SECONDS
+from externaldns import deletion_history
 from externaldns.changes import ChangeResult, NameChange, RecordChange
 from externaldns.domain_filter import DomainFilter, Zones
 from externaldns.guard import DeleteGuard, DeleteLimits
@@ -101,6 +102,7 @@ class Controller:
         measurements: Measurements | None = None,
         report: Report = lambda results, changed_at: None,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._sources = sources
         self._registry = registry
@@ -110,6 +112,7 @@ class Controller:
         self.measured = measurements or Measurements()
         self._report = report
         self._clock = clock
+        self._wall_clock = wall_clock
         self._guard = DeleteGuard(self._rules.deletions)
         self._own_rows = OwnRows(registry.marks)
         self._zones = Zones(())
@@ -179,6 +182,14 @@ class Controller:
     def _object_changed(self) -> None:
         self._unseen = True
         self._told_change()
+
+    def take_over(self) -> None:
+        """From now on it is us who write: what the process before us has deleted counts as if we had."""
+        note = self._leadership.note
+        if note is None:
+            self._guard.start(self._clock())
+        else:
+            self._guard.resume(deletion_history.decode(note, self._wall_clock()), self._clock())
 
     def forget(self) -> None:
         """Another process may have written to the zones: what was read of them is worth nothing."""
@@ -282,6 +293,9 @@ class Controller:
             going = [old for old in some.own if id(old) in allowed or old.dns_name in seen]
             changes = after(changes, some.delete(going, scope))
             self._unfinished |= bool(going)
+        if guarded.changes.delete:
+            history = self._guard.history(self._clock())
+            self._leadership.leave_note(deletion_history.encode(history, self._wall_clock()))
         outcome = await self._apply(changes, changed_at, between)
         unread = {name: error for name in names or () if (error := snapshot.unread.get(zones.find(name)))}
         return Outcome(outcome.changed, {**outcome.failed, **unread}, snapshot.unread)

@@ -8,7 +8,8 @@
 
 So an empty list from the API server, a changed annotation prefix or a deleted custom resource costs no record, however
 small the portions are in which it arrives. What waits, and what was deleted, is forgotten as soon as it is wanted
-again. A change of type is no deletion: the name stays. `now` is monotonic seconds.
+again. A change of type is no deletion: the name stays. What a process before us has deleted is known from the Lease
+(`resume`); where there is none, at most 10 are made in the first ten minutes (`start`). `now` is monotonic seconds.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from clusterdns.limits import EXTERNALDNS_DELETE_FLOOR, EXTERNALDNS_DELETE_WINDOW_SECONDS, EXTERNALDNS_EMPTY_ZONE
 from externaldns.changes import Changes
+from externaldns.deletion_history import History
 from externaldns.record import Endpoint, RecordKey
 
 
@@ -53,11 +55,32 @@ class DeleteGuard:
         self._waiting: dict[str, dict[RecordKey, int]] = {}
         """By zone: the deletions that were held back, with the full runs that have asked for them."""
         self._made: dict[str, dict[RecordKey, float]] = {}
+        self._made_before: dict[str, list[tuple[float, int]]] = {}
+        """By zone: when another process has deleted how many."""
+        self._strict_until = float("-inf")
 
     @property
     def waiting(self) -> int:
         """How many deletions are held back."""
         return sum(map(len, self._waiting.values()))
+
+    def start(self, now: float) -> None:
+        """Nothing is known of what was deleted before."""
+        self._strict_until = now + EXTERNALDNS_DELETE_WINDOW_SECONDS.default
+
+    def resume(self, history: History, now: float) -> None:
+        """`history` has all deletions of the last minutes, our own as well."""
+        self._made = {}
+        self._made_before = {zone: [(now - ago, count) for ago, count in some] for zone, some in history.items()}
+
+    def history(self, now: float) -> History:
+        """Return the deletions of the last minutes."""
+        zones = self._made.keys() | self._made_before.keys()
+        found = {
+            zone: [*self._earlier(zone, now), *((at, 1) for at in self._recently_made(zone, now).values())]
+            for zone in zones
+        }
+        return {zone: [(now - at, count) for at, count in some] for zone, some in found.items() if some}
 
     def check(
         self,
@@ -86,10 +109,11 @@ class DeleteGuard:
             asked = {old.key for old in deletions.get(zone, [])}
             waiting = self._count_loops(zone, asked, considered)
             made = self._recently_made(zone, now)
-            total = len(waiting.keys() | made.keys())
-            most = self._most(owned.get(zone, 0) + len(made.keys() - asked), total)
+            before = sum(count for _, count in self._earlier(zone, now))
+            total = len(waiting.keys() | made.keys()) + before
+            most = self._most(owned.get(zone, 0) + len(made.keys() - asked) + before, total, now)
             if total > most and not self._limits.allow_mass_delete:
-                stopped[zone] = self._say(zone, total, most, asked or waiting.keys())
+                stopped[zone] = self._say(zone, total, most, asked or waiting.keys(), now)
                 continue
             ripe = {key for key in asked if waiting[key] >= self._limits.grace_loops}
             allowed |= ripe
@@ -117,18 +141,33 @@ class DeleteGuard:
             del made[key]
         return made
 
-    def _most(self, owned: int, total: int) -> int:
+    def _earlier(self, zone: str, now: float) -> list[tuple[float, int]]:
+        since = now - EXTERNALDNS_DELETE_WINDOW_SECONDS.default
+        return [(at, count) for at, count in self._made_before.get(zone, []) if at > since]
+
+    def _is_strict(self, now: float) -> bool:
+        return now < self._strict_until and self._limits.max_delete_percent < 100
+
+    def _most(self, owned: int, total: int, now: float) -> int:
         most = max(EXTERNALDNS_DELETE_FLOOR.default_int, int(owned * self._limits.max_delete_percent / 100))
+        if self._is_strict(now):
+            most = EXTERNALDNS_DELETE_FLOOR.default_int
         if total >= owned and self._limits.max_delete_percent < 100:
             # Whoever really takes the last few Services away must not need a flag; nobody takes ten away at once.
             most = min(most, EXTERNALDNS_EMPTY_ZONE.default_int)
         return min(most, self._limits.max_delete) if self._limits.max_delete else most
 
-    def _say(self, zone: str, total: int, most: int, keys: object) -> str:
+    def _say(self, zone: str, total: int, most: int, keys: object, now: float) -> str:
         some = sorted(keys)[:3]  # type: ignore[call-overload]
         names = ", ".join(f"{name} {record_type}" for name, record_type, _ in some)
+        etc = ", ..." if total > 3 else ""
+        what = f"zone {zone}: {total} records would be deleted ({names}{etc}), more than the {most}"
+        if self._is_strict(now):
+            return (
+                f"{what} that may go in the first ten minutes after a start without --leader-election, as nothing "
+                "tells what was deleted before; none is until then. If they are to go now, run with --allow-mass-delete"
+            )
         return (
-            f"zone {zone}: {total} records would be deleted ({names}{', ...' if total > 3 else ''}), more than the "
-            f"{most} that --max-delete-percent and --max-delete allow in ten minutes; none is. If they are to go, "
+            f"{what} that --max-delete-percent and --max-delete allow in ten minutes; none is. If they are to go, "
             "run with --allow-mass-delete until they are gone"
         )

@@ -76,6 +76,8 @@ class ControlLoop:
         """Run until cancelled."""
         await self._controller.wait_synced(self._live)
         self._controller.on_change(self._mark)
+        if self._leadership.leads:
+            self._controller.take_over()
         while True:
             self._live()
             if not self._leadership.leads:
@@ -192,6 +194,7 @@ class ControlLoop:
                     await self._leadership.leading()
             except TimeoutError:
                 continue
+        self._controller.take_over()
         self._first = True
         self._schedule.run_now()
 

@@ -285,6 +285,8 @@ async def _run_once(
         async with asyncio.timeout(ONCE_SYNC_SECONDS):
             await controller.wait_synced()
             await leadership.leading()
+            if isinstance(leadership, Leader):
+                controller.take_over()
     outcome = await loop.run_full()
     loop.rest()
     with suppress(TimeoutError):

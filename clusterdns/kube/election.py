@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from clusterdns.kube.lease import Lease
 from clusterdns.limits import LEASE_RENEW_SECONDS, LEASE_SECONDS
 
@@ -26,6 +28,11 @@ class Election:
         self._seen_at = float("-inf")
         self._asked_at = float("-inf")
         self._renewed_at = float("-inf")
+
+    @property
+    def seen(self) -> Lease | None:
+        """The Lease when it was last looked at."""
+        return self._seen
 
     @property
     def holder(self) -> str:
@@ -48,10 +55,17 @@ class Election:
         if seen is None:
             return Lease(self.identity, "", LEASE_SECONDS.default, stamp, stamp)
         if seen.holder == self.identity:
-            return Lease(self.identity, seen.version, LEASE_SECONDS.default, stamp, seen.acquired, seen.transitions)
+            return replace(seen, duration_seconds=LEASE_SECONDS.default, renewed=stamp)
         if seen.holder and now < self._seen_at + (seen.duration_seconds or LEASE_SECONDS.default):
             return None
-        return Lease(self.identity, seen.version, LEASE_SECONDS.default, stamp, stamp, seen.transitions + 1)
+        return replace(
+            seen,
+            holder=self.identity,
+            duration_seconds=LEASE_SECONDS.default,
+            renewed=stamp,
+            acquired=stamp,
+            transitions=seen.transitions + 1,
+        )
 
     def won(self, lease: Lease, now: float) -> None:
         """The server has taken the Lease that `step` returned, and has `lease` now."""
@@ -66,7 +80,7 @@ class Election:
             return None
         self._renewed_at = float("-inf")
         stamp = datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        return Lease("", seen.version, 1, stamp, stamp, seen.transitions)
+        return replace(seen, holder="", duration_seconds=1, renewed=stamp, acquired=stamp)
 
     def leads(self, now: float) -> bool:
         """Tell whether we are the leader at `now`; surely nobody else is while this holds."""

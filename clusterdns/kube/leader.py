@@ -14,12 +14,17 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from clusterdns.errors import ClusterDNSError, KubeApiError
 from clusterdns.kube.election import Election
 from clusterdns.kube.lease import LeaseClient
 from clusterdns.limits import LEASE_RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
+
+NOTE = "clusterdns.io/note"
+"""Annotation of the Lease: what a leader wants the next one to know."""
 
 
 class NotLeading(ClusterDNSError):
@@ -35,6 +40,13 @@ class Leadership(Protocol):
     def leads(self) -> bool:
         """True while we surely lead."""
 
+    @property
+    def note(self) -> str | None:
+        """What the last leader has left for us to know; None if nobody keeps notes."""
+
+    def leave_note(self, text: str) -> None:
+        """Let the next leader know `text`: the next `confirm` returns when it is noted."""
+
     async def leading(self) -> None:
         """Return as soon as we lead."""
 
@@ -49,6 +61,10 @@ class Alone:
     """Without election: we always lead."""
 
     leads = True
+    note = None
+
+    def leave_note(self, text: str) -> None:
+        return
 
     async def leading(self) -> None:
         return
@@ -82,6 +98,8 @@ class Leader:
         self._news = asyncio.Event()
         self._lock = asyncio.Lock()
         self._led = False
+        self._note: str | None = None
+        """What is to be noted, and is not yet."""
         self._trouble = ""
         """Why the last try failed; empty if it did not."""
 
@@ -89,6 +107,13 @@ class Leader:
     def holder(self) -> str:
         """Who leads as far as we know; "" for nobody."""
         return self._election.holder
+
+    @property
+    def note(self) -> str:
+        return self._election.seen.annotations.get(NOTE, "") if self._election.seen else ""
+
+    def leave_note(self, text: str) -> None:
+        self._note = text if text != self.note else None
 
     @property
     def leads(self) -> bool:
@@ -121,9 +146,11 @@ class Leader:
             self._news.clear()
 
     async def confirm(self) -> None:
-        if self._election.seconds_since_renewal(self._clock()) > LEASE_RETRY_SECONDS.default:
+        if self._note is not None or self._election.seconds_since_renewal(self._clock()) > LEASE_RETRY_SECONDS.default:
             await self._try()
         self.require()
+        if self._note is not None:
+            raise NotLeading("what the next leader must know can't be written to the lease")
 
     def require(self) -> None:
         if not self.leads:
@@ -136,7 +163,12 @@ class Leader:
                 self._election.look(await self._client.read(), self._clock())
                 wanted = self._election.step(self._clock(), self._wall_clock())
                 if wanted is not None:
+                    note = self._note
+                    if note is not None:
+                        wanted = replace(wanted, annotations={**wanted.annotations, NOTE: note})
                     self._election.won(await self._client.write(wanted), self._clock())
+                    # Another one may have come while this one was on its way.
+                    self._note = None if self._note == note else self._note
             except KubeApiError as error:
                 # 409: another candidate was faster. Anything else is said once, not every two seconds.
                 if error.status != 409 and str(error) != self._trouble:

@@ -6,6 +6,8 @@ can't both win is the server's: an update with an old resourceVersion gets 409.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Struct, field
 
@@ -22,10 +24,14 @@ class Lease(Struct, frozen=True):
     renewed: str = ""
     acquired: str = ""
     transitions: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 class _RawMetadata(Struct):
     version: str = field(default="", name="resourceVersion")
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 class _RawSpec(Struct):
@@ -67,6 +73,8 @@ class LeaseClient:
             "metadata": {
                 "name": self._name,
                 "namespace": self._namespace,
+                "labels": dict(lease.labels),
+                "annotations": dict(lease.annotations),
                 **({"resourceVersion": lease.version} if lease.version else {}),
             },
             "spec": {
@@ -95,4 +103,6 @@ def _decode(body: bytes) -> Lease:
         spec.renewed or "",
         spec.acquired or "",
         spec.transitions or 0,
+        raw.metadata.labels,
+        raw.metadata.annotations,
     )

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from clusterdns.errors import ClusterDNSError
+from clusterdns.kube.leader import Alone
 from clusterdns.kube.objects import Service
 from clusterdns.kube.store import Cluster
 from externaldns.changes import ChangeResult, NameChange
@@ -307,10 +308,8 @@ class Lost(ClusterDNSError):
     """The lease is gone."""
 
 
-class Leadership:
+class Leadership(Alone):
     """Leads for `batches` batches."""
-
-    leads = True
 
     def __init__(self, batches: int) -> None:
         self.batches = batches

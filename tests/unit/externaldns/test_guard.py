@@ -145,3 +145,39 @@ def test_a_record_outlives_its_object_for_as_many_full_runs_as_asked_for() -> No
     check(guard, names(1, first=5), now=5.0)
     check(guard, [], now=6.0)
     assert [len(check(guard, names(1, first=5), now=7.0 + run).changes.delete) for run in range(3)] == [0, 0, 1]
+
+
+def test_what_a_process_before_us_has_deleted_counts() -> None:
+    guard = DeleteGuard()
+    check(guard, names(5, first=90))
+    guard.resume({"ex.com": [(500.0, 15), (599.0, 5)], "ex.net": [(1.0, 30)]}, 1000.0)
+    assert not check(guard, names(11), 80, 1000.0).changes.delete
+    assert len(check(guard, names(10), 80, 1000.0).changes.delete) == 10
+    assert guard.history(1000.0) == {"ex.com": [(500.0, 15), (599.0, 5), *[(0.0, 1)] * 10], "ex.net": [(1.0, 30)]}
+    assert guard.history(1200.0) == {"ex.com": [(200.0, 1)] * 10, "ex.net": [(201.0, 30)]}
+    assert guard.history(1700.0) == {}
+
+
+def test_of_what_was_before_us_nothing_is_known_so_that_few_may_go_for_ten_minutes() -> None:
+    guard = DeleteGuard()
+    guard.start(100.0)
+    [words] = check(guard, names(11), now=100.0).stopped.values()
+    assert "11 records would be deleted" in words
+    assert "first ten minutes after a start without --leader-election" in words
+    assert not check(guard, names(11), now=699.0).changes.delete
+    assert len(check(guard, names(11), now=700.0).changes.delete) == 11
+
+
+@pytest.mark.parametrize(
+    ("limits", "allowed"),
+    [
+        (DeleteLimits(), 0),
+        (DeleteLimits(max_delete=5), 0),
+        (DeleteLimits(max_delete_percent=100), 50),
+        (DeleteLimits(allow_mass_delete=True), 50),
+    ],
+)
+def test_what_is_allowed_in_any_case_is_allowed_at_the_start(limits: DeleteLimits, allowed: int) -> None:
+    guard = DeleteGuard(limits)
+    guard.start(0.0)
+    assert len(check(guard, names(50)).changes.delete) == allowed

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from clusterdns.errors import ClusterDNSError
-from clusterdns.kube.leader import Leadership, NotLeading
+from clusterdns.kube.leader import Alone, Leadership, NotLeading
 from clusterdns.kube.store import Cluster
 from externaldns.controller import Controller
 from externaldns.loop import ControlLoop
@@ -286,7 +286,7 @@ def test_a_lease_that_is_lost_before_a_short_run_keeps_the_change_for_the_next_t
     assert scene.measured.registry_errors == 0
 
 
-class Baton:
+class Baton(Alone):
     """Leadership that the test hands over."""
 
     def __init__(self) -> None:

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from clusterdns.errors import KubeApiError
 from clusterdns.kube.access import Access
 from clusterdns.kube.api import ApiServer
 from clusterdns.kube.election import Election
-from clusterdns.kube.leader import Leader, NotLeading
+from clusterdns.kube.leader import NOTE, Leader, NotLeading
 from clusterdns.kube.lease import Lease, LeaseClient
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
@@ -99,9 +100,7 @@ class Api:
             raise KubeApiError(409, "Conflict", "the object has been modified")
         self.writes += 1
         self.version += 1
-        self.lease = Lease(
-            wanted.holder, str(self.version), wanted.duration_seconds, wanted.renewed, wanted.acquired, 0
-        )
+        self.lease = replace(wanted, version=str(self.version), transitions=0)
         return self.lease
 
 
@@ -249,5 +248,59 @@ def test_the_lease_on_an_api_server(tmp_path: Path) -> None:
                 assert (await client.read(), taken.transitions) == (taken, 1)
             finally:
                 await server.close()
+
+    virtual_time.run(body())
+
+
+def test_what_a_leader_notes_is_there_for_the_next_one_and_other_words_stay(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with ApiServerDouble() as double:
+            server = ApiServer(Access(double.kubeconfig(tmp_path)))
+            client = LeaseClient(server, "external-dns", "external-dns")
+            clock = asyncio.get_running_loop().time
+            try:
+                await client.write(Lease("", "", labels={"app": "dns"}, annotations={"team": "infra"}))
+                one, two = (Leader(client, name, clock=clock, wall_clock=lambda: 0.0) for name in ("one", "two"))
+                await one.confirm()
+                assert one.note == ""
+                one.leave_note("seven")
+                await one.confirm()
+                one.leave_note("eight")
+                await one.confirm()
+                work = asyncio.create_task(one.run())
+                await asyncio.sleep(5)
+                work.cancel()
+                await asyncio.wait({work})
+                await two.confirm()
+                assert two.note == "eight"
+                lease = await client.read()
+                assert lease is not None
+                assert (lease.holder, dict(lease.labels)) == ("two", {"app": "dns"})
+                assert dict(lease.annotations) == {"team": "infra", NOTE: "eight"}
+            finally:
+                await server.close()
+
+    virtual_time.run(body())
+
+
+def test_nothing_that_must_be_noted_is_done_before_it_is() -> None:
+    async def body() -> None:
+        api = Api()
+        clock = asyncio.get_running_loop().time
+        leader = Leader(api, "one", clock=clock, wall_clock=lambda: 0.0)  # type: ignore[arg-type]
+        await leader.confirm()
+        api.away = True
+        leader.leave_note("seven")
+        with pytest.raises(NotLeading, match="can't be written to the lease"):
+            await leader.confirm()
+        assert leader.leads
+        api.away = False
+        await leader.confirm()
+        assert api.lease is not None
+        assert api.lease.annotations == {NOTE: "seven"}
+        writes = api.writes
+        leader.leave_note("seven")
+        await leader.confirm()
+        assert api.writes == writes, "it says so already"
 
     virtual_time.run(body())

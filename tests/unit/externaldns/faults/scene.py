@@ -99,6 +99,7 @@ class Scene:
             measurements=measured,
             report=report,
             clock=clock,
+            wall_clock=lambda: self.wall,
         )
         loop = ControlLoop(
             controller,

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from clusterdns.kube.leader import NotLeading
+from clusterdns.kube.leader import Alone, NotLeading
 from externaldns.ownership import Registry, TxtRegistry
 from externaldns.remark_registry import RemarkRegistry
 from tests.unit.externaldns.faults.emulated_api import Killed
@@ -240,7 +240,7 @@ def test_another_clusters_controller_wants_the_same_names() -> None:
     scene.run(body())
 
 
-class Baton:
+class Baton(Alone):
     """Leadership that the test hands over."""
 
     def __init__(self, leads: bool) -> None:

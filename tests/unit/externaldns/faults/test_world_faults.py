@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
 from clusterdns.kube.objects import Service
 from externaldns.controller import Rules
 from externaldns.guard import DeleteLimits
-from tests.unit.externaldns.faults.scene import PREFIX, Scene
+from tests.unit.externaldns.faults.scene import PREFIX, Process, Scene
+from tests.unit.kube.test_election import Api as LeaseInMemory
+from tests.unit.kube.test_election import candidate
 
 WANTED = {
     "web": "192.0.2.1",
@@ -105,3 +108,51 @@ def test_mass_deletion_is_stopped_and_can_be_allowed(
             assert scene.rows() == sorted(Scene.FOREIGN)
 
     scene.run(body())
+
+
+@pytest.mark.parametrize(
+    ("election", "pause", "goes_at"),
+    [
+        pytest.param(True, 0.0, None, id="the Lease says what the process before has deleted"),
+        pytest.param(True, 660.0, 0, id="that was long ago"),
+        pytest.param(False, 0.0, 600, id="without a Lease: when ten minutes are over"),
+    ],
+)
+def test_portions_that_are_too_many_together_stop_across_a_restart(
+    election: bool, pause: float, goes_at: float | None
+) -> None:
+    scene, api = Scene(), LeaseInMemory()
+
+    async def body() -> None:
+        clock = asyncio.get_running_loop().time
+        scene.want(**{f"h{number}": "192.0.2.1" for number in range(200)})
+        async with one_process(scene, api, "first", election):
+            await scene.settled(600)
+            await asyncio.sleep(660)
+            scene.want(**{f"h{number}": "" for number in range(40)})
+            await scene.settled(120)
+        scene.wall += pause
+        scene.want(**{f"h{number}": "" for number in range(40, 80)})
+        began = clock()
+        async with one_process(scene, api, "second", election) as process:
+            await asyncio.sleep(30)
+            if goes_at is None:
+                await asyncio.sleep(300)
+                assert process.measured.deletions_waiting == 40
+                assert "h79 A 60 192.0.2.1" in scene.rows()
+                return
+            await scene.settled(1200)
+            assert goes_at <= clock() - began <= goes_at + 120
+
+    scene.run(body())
+
+
+@asynccontextmanager
+async def one_process(scene: Scene, api: LeaseInMemory, name: str, election: bool) -> AsyncIterator[Process]:
+    """A process, with a Lease of its own or without any."""
+    if not election:
+        async with scene.process() as process:
+            yield process
+        return
+    async with candidate(api, name) as leader, scene.process(leadership=leader) as process:
+        yield process
