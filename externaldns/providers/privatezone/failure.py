@@ -25,8 +25,8 @@ _ADVICE = {
     "SignatureDoesNotMatch": f"the secret is not that key's: mend accessKeySecret in {_FILE}, or where else it is from",
     "InvalidSecurityToken": "the temporary keys do not hold any more: renew them, or see why a role's are not",
     "InvalidTimeStamp": "the clock of this machine is wrong",
-    "Forbidden": "the RAM user or role lacks the permission: allow it pvtz:* for these zones",
-    "NoPermission": "the RAM user or role lacks the permission: allow it pvtz:* for these zones",
+    "Forbidden": "the RAM user or role lacks this permission: docs/privatezone.md has all that are needed",
+    "NoPermission": "the RAM user or role lacks this permission: docs/privatezone.md has all that are needed",
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +17,11 @@ from darabonba.policy.retry import RetryPolicyContext
 
 from clusterdns.errors import ConfigError
 from externaldns.config import AlibabaCloudConfig
+from externaldns.providers.privatezone import client
 from externaldns.providers.privatezone.api import Page, Row, Vpc, Zone
 from externaldns.providers.privatezone.client import SdkApi
 from externaldns.providers.privatezone.failure import NO_KEYS, UNREACHABLE, NoKeys, PrivateZoneError
+from tests.unit.repository.tree import ROOT
 
 
 class SdkClient:
@@ -177,7 +181,7 @@ def test_errors(raised: Exception, code: str, retryable: bool, throttled: bool, 
         (
             "Forbidden.RAM",
             "Not authorized.",
-            "Forbidden.RAM: Not authorized; the RAM user or role lacks the permission",
+            "Forbidden.RAM: Not authorized; the RAM user or role lacks this permission",
         ),
     ],
 )
@@ -224,3 +228,9 @@ def test_the_sdk_does_not_log_past_the_programs_logging() -> None:
     logger = logging.getLogger("darabonba-core")
     assert logger.handlers == []
     assert logger.level == logging.NOTSET
+
+
+def test_the_permissions_that_are_documented_are_those_of_the_calls() -> None:
+    source = Path(client.__file__).read_text()
+    page = (ROOT / "docs" / "privatezone.md").read_text()
+    assert set(re.findall(r"`pvtz:(\w+)`", page)) == set(re.findall(r'_call\("(\w+)"', source))
