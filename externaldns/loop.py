@@ -183,12 +183,16 @@ class ControlLoop:
         """Wait until we lead. Whoever leads meanwhile writes to the zones, so the first run after it is a full one."""
         logger.info("standing by")
         self._controller.forget()
+        told = ""
         while not self._leadership.leads:
             self._live()
             try:
                 await self._controller.warm_up()
+                told = ""
             except ClusterDNSError as error:
-                logger.warning("can't read the zones while standing by: %s", error)
+                if told != str(error):
+                    logger.warning("can't read the zones while standing by: %s", error)
+                told = str(error)
             try:
                 async with asyncio.timeout(min(self._schedule.interval, EXTERNALDNS_HUNG_SECONDS.default / 10)):
                     await self._leadership.leading()

@@ -330,3 +330,11 @@ def test_a_standby_writes_nothing_keeps_warm_and_takes_over() -> None:
     assert seen == [0, 4, 4]
     assert scene.full_runs[:4] == [0, 60, 120, 131], "the mirror is kept warm, then the first run is a full one"
     assert scene.provider.forgotten == 2
+
+
+def test_a_standby_that_can_not_read_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene(cluster_of(service("web")))
+    scene.provider.away = ClusterDNSError("wrong keys")
+    scene.play(until=400, leadership=Baton())
+    assert len(scene.full_runs) > 4
+    assert caplog.messages == ["can't read the zones while standing by: wrong keys"]
