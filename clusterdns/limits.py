@@ -232,7 +232,7 @@ LEASE_RETRY_SECONDS = Limit("pause between two looks at the Lease", 2, 0.1, 600,
 
 # externaldns: when names are looked at, and how many records may go.
 EXTERNALDNS_GATHER_SECONDS = Limit("silence that ends a burst of changes", 0.2, 0, 60, "seconds", "this project")
-EXTERNALDNS_GATHER_WAIT_SECONDS = Limit("longest wait for a burst to end", 1, 0, 60, "seconds", "this project")
+EXTERNALDNS_GATHER_WAIT_SECONDS = Limit("longest wait for a burst to end", 0.5, 0, 60, "seconds", "this project")
 EXTERNALDNS_RETRY_SECONDS = Limit("pause before a name that failed is tried again", 1, 1, 300, "seconds", "doubles")
 EXTERNALDNS_DELETE_FLOOR = Limit(
     "deletions that --max-delete-percent always allows", 10, 0, 1000000, "records per zone", "this project"

@@ -1,7 +1,7 @@
 """What has to be looked at, and when: a queue of keys without duplicates. Pure: `now` is monotonic seconds.
 
-    marked       due 200 ms after the last mark, and no more than a second after the first: a burst is one run, and a
-                 stream of changes starves nobody
+    marked       due 200 ms after the last mark, and no more than half a second after the first: a burst is one run,
+                 and a stream of changes starves nobody
     taken        again not before `gap` seconds after it was done (--min-event-sync-interval)
     failed       due again after 1 s, 2 s, 4 s ... 5 min; a mark in between brings it forward, for what failed may be
                  mended now
