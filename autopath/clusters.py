@@ -28,7 +28,7 @@ from clusterdns.kube.access import Access
 from clusterdns.kube.label_selector import read_label_selector
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.pod_index import PodIndex
-from clusterdns.kube.search_lists import NamespacesOff, PodSearchLists
+from clusterdns.kube.search_lists import KnownViews, NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
 
@@ -133,7 +133,10 @@ class Source:
     def search_lists_for(self, zone: bytes) -> PodSearchLists:
         """The search lists of the pods in the zone (a folded wire name); made once, also after a reload."""
         if zone not in self._search_lists:
-            self._search_lists[zone] = PodSearchLists(self.pods, NamespacesOff(self.cluster.namespaces), zone)
+            namespaces = self.cluster.namespaces
+            self._search_lists[zone] = PodSearchLists(
+                self.pods, NamespacesOff(namespaces), zone, views=KnownViews(self.pods, namespaces)
+            )
         return self._search_lists[zone]
 
     @property

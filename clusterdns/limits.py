@@ -348,6 +348,9 @@ AUTOPATH_PAIR_SECONDS = Limit(
     "A waits for its AAAA, or the other way round", 5, 0, 30, "seconds", "resolv.conf(5), timeout"
 )
 AUTOPATH_DECISIONS = Limit("searches remembered", 16384, 1, 1048576, "searches", "this project: 10 MB")
+AUTOPATH_VIEWS = Limit(
+    "clients whose view is known without looking for their pod", 16384, 1, 1048576, "clients", "this project: 3 MB"
+)
 AUTOPATH_DENIALS = Limit("names remembered of searches that failed", 4096, 1, 1048576, "names", "this project: 4 MB")
 
 # Upstreams that are names of hosts.

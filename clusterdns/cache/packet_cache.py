@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 from clusterdns.cache.lifetime import remaining_ttl
-from clusterdns.cache.views import ViewedTable, ViewsOf, no_views
+from clusterdns.cache.views import ViewAt, ViewedTable, ViewsOf, no_view_at, no_views
 from clusterdns.cache.watched import Watched
 from clusterdns.limits import PACKET_CACHE_ENTRIES, PACKET_CACHE_SECONDS
 from clusterdns.wire.rotation import Run, address_runs, turn
@@ -96,17 +96,29 @@ class PacketCache:
         capacity: int = PACKET_CACHE_ENTRIES.default_int,
         views_of: ViewsOf = no_views,
         watched: Watched | None = None,
+        view_at: ViewAt = no_view_at,
     ) -> None:
-        """`watched` is told of the entries that are to leave when something changes; without it there are none."""
+        """`view_at` gives, for some clients, the last of `views_of`; with it, `find` finds what is for that view:
+
+            entry = find((message[2:], view_at(packed address)))
+
+        Who has an answer of its own, too, may get either: both are true for it. `watched` is told of the entries that
+        are to leave when something changes; without it there are none.
+        """
         self._capacity = capacity
         self._watched = watched
         # A plain dictionary steps over all that has left before it finds its oldest entry.
         self._entries: OrderedDict[object, Entry] = OrderedDict()
         self._table = ViewedTable(self._entries, _VIEWED, views_of)
         self.find = self._entries.get
+        self.view_at = view_at
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def is_viewed(self, entry: Entry) -> bool:
+        """Whether what `find` found is no answer, and says that there are some for views."""
+        return entry is _VIEWED
 
     def get(self, key: bytes, client: str, now: float) -> bytes | None:
         """The answer behind its ID for `client`, its TTLs as of `now`, or None. `key` is the query behind its ID.

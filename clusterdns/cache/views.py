@@ -16,6 +16,15 @@ ViewsOf = Callable[[str], tuple[bytes, ...]]
 """The views that a client (canonical address text) belongs to, the most specific first."""
 
 
+ViewAt = Callable[[bytes], bytes | None]
+"""The view that the client at an address (4 or 16 bytes) shares with others, if that is known at once."""
+
+
+def no_view_at(packed: bytes) -> bytes | None:
+    """For servers whose answers depend on nothing that clients share, or on several things."""
+    return None
+
+
 def no_views(client: str) -> tuple[bytes, ...]:
     """For servers whose answers never depend on the client."""
     return ()

@@ -219,7 +219,7 @@ class DnsServer:
         opened = _open(places, spreads=self._is_one_of_several)
         for place, (udp_socket, tcp_socket) in opened.items():
             dispatcher = assembly.dispatchers[place]
-            udp = UdpListener(udp_socket, dispatcher.respond_udp, dispatcher.repeat)
+            udp = UdpListener(udp_socket, dispatcher.respond_udp, dispatcher.repeat, dispatcher.repeat_to)
             tcp = TcpListener(tcp_socket, dispatcher.respond_tcp)
             self._listeners[place] = udp, tcp
             udp.start()
@@ -227,7 +227,8 @@ class DnsServer:
         for place, dispatcher in assembly.dispatchers.items():
             if place in self._listeners:
                 udp, tcp = self._listeners[place]
-                udp.respond, udp.repeat = dispatcher.respond_udp, dispatcher.repeat
+                udp.respond = dispatcher.respond_udp
+                udp.repeat, udp.repeat_to = dispatcher.repeat, dispatcher.repeat_to
                 tcp.respond = dispatcher.respond_tcp
                 tcp.timeouts = _timeouts(servers, place)
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from clusterdns.cache.message_cache import MessageCache
 from clusterdns.cache.packet_cache import PacketCache
+from clusterdns.cache.views import no_view_at
 from clusterdns.cache.watched import Watched
 from clusterdns.directives import (
     acl,
@@ -123,6 +124,11 @@ class Parts:
         known = [lists.search_list_of(client) for lists in self.search_lists]
         return (client_view(client), *(each.view if each else UNKNOWN_VIEW for each in known))
 
+    def new_packet_cache(self, watched: Watched | None) -> PacketCache:
+        """One for answers that these make. Where pods have one view beside their own, that is known at once."""
+        view_at = self.search_lists[0].view_at if len(self.search_lists) == 1 else no_view_at
+        return PacketCache(views_of=self.views_of, watched=watched, view_at=view_at)
+
 
 @dataclass(slots=True)
 class Site:
@@ -185,9 +191,7 @@ def assemble(
     with parts.unless_it_fails():
         listens, transfers = _route(servers, clock, {**_STANDARD, **makers}, default_addresses, parts)
     dispatchers = {
-        place: Dispatcher(
-            chains, PacketCache(views_of=parts.views_of, watched=watched), clock, transfers.get(place, ())
-        )
+        place: Dispatcher(chains, parts.new_packet_cache(watched), clock, transfers.get(place, ()))
         for place, chains in listens.items()
     }
     return Assembly(dispatchers, parts)

@@ -124,17 +124,20 @@ class Autopath:
             reply = self._recall(query, client, known) or await self._following(request)
             return _viewed(reply, known.view, request) if is_searched else reply
         walk = self._decisions.find(client, query.folded, known, query.qtype, request.now)
-        replies: dict[int, Flight[Reply]] = {}
+        ahead: dict[int, Flight[Reply]] = {}
         if walk is None:
             self.counters.walks += 1
             walk = self._decisions.begin(query.folded, known, query.qtype, request.now)
-            if self._asks_ahead:
-                replies = self._ask_ahead(request, client, known, names)
+            ahead = self._ask_ahead(request, client, known, names)
         elif walk.search_list is None:
             self.counters.held += 1
+        elif walk.is_due(query.qtype, request.now):
+            replies = await self._search_again(request, client, known, names, walk)
+            return await self._reply(request, client, known, names, walk, replies)
         else:
             self.counters.shared += 1
-        return await self._walk(request, client, known, names, walk, replies)
+        replies = await self._search(request, client, known, names, walk, ahead)
+        return await self._reply(request, client, known, names, walk, replies)
 
     async def _answer_plainly(self, request: Request, client: str, known: SearchList | None) -> Reply:
         if known is None:
@@ -151,7 +154,23 @@ class Autopath:
         # A packet cache would keep the other question from us.
         return reply.within(reply.view, 0.0)
 
-    async def _walk(
+    async def _search_again(
+        self, request: Request, client: str, known: SearchList, names: list[bytes], walk: Walk
+    ) -> dict[int, Reply]:
+        """See whether the search still ends where `walk` did; returns the replies by step if it does."""
+        walk.is_checked = True
+        self.counters.walks += 1
+        # For this client only: it takes no walk's place.
+        other = Walk(known, request.query.qtype, request.now, client)
+        ahead = self._ask_ahead(request, client, known, names)
+        try:
+            replies = await self._search(request, client, known, names, other, ahead)
+        except (UpstreamFailure, MalformedMessage):
+            return {}
+        renewed = self._decisions.renew(walk, request.query.folded, other, request.query.qtype, self._clock())
+        return replies if renewed else {}
+
+    async def _search(
         self,
         request: Request,
         client: str,
@@ -159,10 +178,10 @@ class Autopath:
         names: list[bytes],
         walk: Walk,
         ahead: dict[int, Flight[Reply]],
-    ) -> Reply:
-        """Go on with `walk` from where it is, together with whoever is on it, and answer from where it ends.
+    ) -> dict[int, Reply]:
+        """Go on with `walk` from where it is, together with whoever is on it; returns the replies on the way, by step.
 
-        `ahead` are the replies that are on their way already, by step.
+        `ahead` are those that are to come already.
         """
         replies: dict[int, Reply] = {}
         while walk.step is None and walk.denied < len(names):
@@ -190,6 +209,18 @@ class Autopath:
                 self._hold_for(walk, reply, request, client)
         if walk.step is None:
             walk.decide(AS_ASKED, self._clock())
+        return replies
+
+    async def _reply(
+        self,
+        request: Request,
+        client: str,
+        known: SearchList,
+        names: list[bytes],
+        walk: Walk,
+        replies: dict[int, Reply],
+    ) -> Reply:
+        """Answer from where `walk` has ended, with what is there already in `replies`, by step."""
         assert walk.step is not None
         found = names[walk.step]
         reply = replies.get(walk.step) or await self._ask(request, client, known, found, walk.step)
@@ -227,6 +258,8 @@ class Autopath:
 
         The others are somebody else's, who need not learn of a name that the cluster has.
         """
+        if not self._asks_ahead:
+            return {}
         steps = [
             step
             for step, name in enumerate(names)

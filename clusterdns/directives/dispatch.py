@@ -23,7 +23,7 @@ from clusterdns.directives.traffic import Traffic
 from clusterdns.errors import MalformedMessage, UpstreamFailure
 from clusterdns.flight import Flight, start
 from clusterdns.limits import NAME_BYTES, QUERIES_IN_FLIGHT, TCP_MESSAGE_BYTES
-from clusterdns.listen.respond import Answer, Peer, Send, SendAny, client_address
+from clusterdns.listen.respond import VIEWED, Answer, Peer, Send, SendAny, client_address
 from clusterdns.wire import numbers
 from clusterdns.wire.edns import ClientSubnet
 from clusterdns.wire.query import HEADER_BYTES, Query, read_query
@@ -61,6 +61,7 @@ class Dispatcher:
         self._clock = clock
         self._transfers = frozenset(transfers)
         self._find = packets.find
+        self._view_at = packets.view_at
         self._waiting = 0
 
     @property
@@ -74,8 +75,24 @@ class Dispatcher:
         return self._waiting
 
     def repeat(self, body: bytes) -> bytes | None:
-        """The answer to a datagram, both without ID, if it is one that anyone gets and nothing in it has changed."""
+        """The answer to a datagram, both without ID, if it is one that anyone gets and nothing in it has changed.
+
+        VIEWED if others get another one.
+        """
         entry = self._find(body)
+        if entry is None:
+            return None
+        if self._clock() >= entry.renew_at:
+            return VIEWED if self.packets.is_viewed(entry) else None
+        entry.tally.hits += 1
+        return entry.body
+
+    def repeat_to(self, body: bytes, client: bytes) -> bytes | None:
+        """The same for a client, by its packed address: an answer for the view that it shares with others."""
+        view = self._view_at(client)
+        if view is None:
+            return None
+        entry = self._find((body, view))
         if entry is None or self._clock() >= entry.renew_at:
             return None
         entry.tally.hits += 1

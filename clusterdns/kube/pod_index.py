@@ -9,6 +9,7 @@ dual-stack pod count. A pod has one claim by its name, whatever its uid: no two 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from clusterdns.kube.addresses import pack
@@ -29,11 +30,16 @@ class PodIndex:
     def __init__(self, pods: Store[PodClaim]) -> None:
         # Packed address to claims, best first. Nearly always there is just one, which then stands for itself.
         self._claims: dict[bytes, PodClaim | tuple[PodClaim, ...]] = {}
+        self._listeners: list[Callable[[bytes], object]] = []
         pods.subscribe(self._changed)
 
     def __len__(self) -> int:
         """How many addresses have an owner."""
         return len(self._claims)
+
+    def subscribe(self, listener: Callable[[bytes], object]) -> None:
+        """Call `listener` with each packed address for which a claim comes, changes or goes, from now on."""
+        self._listeners.append(listener)
 
     def pod_at(self, address: str) -> PodClaim | None:
         """The pod that owns `address` (canonical text, IPv4 or IPv6), or None: then the client is not known."""
@@ -58,6 +64,8 @@ class PodIndex:
                 self._claims[address] = claims[0]
             else:
                 self._claims.pop(address, None)
+            for listener in self._listeners:
+                listener(address)
 
 
 def _addresses(claim: PodClaim | None) -> set[bytes]:

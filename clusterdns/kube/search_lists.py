@@ -10,11 +10,13 @@ for its pods; one of a pod counts more than its namespace's.
 from __future__ import annotations
 
 import functools
-from collections.abc import Container
+from collections.abc import Callable, Container
 
-from clusterdns.kube.objects import DnsSettings, Namespace
-from clusterdns.kube.pod_index import Pods
+from clusterdns.kube.addresses import pack
+from clusterdns.kube.objects import DnsSettings, Namespace, PodClaim
+from clusterdns.kube.pod_index import PodIndex, Pods
 from clusterdns.kube.store import Store
+from clusterdns.limits import AUTOPATH_VIEWS
 from clusterdns.search.lists import OFF, SearchList
 from clusterdns.search.pod_resolver import NO_HOST, PodDns, SearchRules, rules_of
 from clusterdns.wire.names import MAX_LABEL
@@ -43,6 +45,35 @@ class NamespacesOff:
             self._names.add(new.name)
 
 
+class KnownViews:
+    """The views of clients that have asked, for as long as their pods and namespaces are what they were then."""
+
+    def __init__(self, pods: PodIndex, namespaces: Store[Namespace]) -> None:
+        self._views: dict[bytes, bytes] = {}
+        self.at: Callable[[bytes], bytes | None] = self._views.get
+        """The view of the client at a packed address."""
+        pods.subscribe(self._address_changed)
+        namespaces.subscribe(self._namespace_changed, from_now=True)
+
+    def put(self, client: str, view: bytes) -> None:
+        """The client at this address (canonical text) has this view now."""
+        packed = pack(client)
+        if packed is not None:
+            if len(self._views) >= AUTOPATH_VIEWS.default:
+                self._views.clear()
+            self._views[packed] = view
+
+    def _address_changed(self, packed: bytes) -> None:
+        self._views.pop(packed, None)
+
+    def _namespace_changed(self, _old: Namespace | None, _new: Namespace | None) -> None:
+        self._views.clear()
+
+
+def _nobody_known(_packed: bytes) -> bytes | None:
+    return None
+
+
 class PodSearchLists:
     """The search lists of pods. Implements `clusterdns.search.lists.SearchLists`."""
 
@@ -54,13 +85,17 @@ class PodSearchLists:
         host: SearchRules = NO_HOST,
         *,
         guards_host: bool = True,
+        views: KnownViews | None = None,
     ) -> None:
         """`off` has the namespaces whose pods want no search. `zone` is the cluster domain, a folded wire name; `host`
         what the resolvers of the pods' node follow.
 
         With `guards_host` no name with a dot is searched along the host's domains, unless a pod names them itself: it
-        is the name of somebody outside nearly always, whom the host's DNS need not learn of.
+        is the name of somebody outside nearly always, whom the host's DNS need not learn of. `views` is where views are
+        kept, over the same pods and namespaces.
         """
+        self.view_at = views.at if views is not None else _nobody_known
+        self._views = views
         self._pod_at = pods.pod_at
         self._off = off
         self._host = host
@@ -71,8 +106,12 @@ class PodSearchLists:
     def search_list_of(self, client: str) -> SearchList | None:
         """The search list of the pod at `client` (canonical text); None if there is none."""
         pod = self._pod_at(client)
-        if pod is None:
-            return None
+        found = self._list_for(pod) if pod is not None else None
+        if found is not None and self._views is not None:
+            self._views.put(client, found.view)
+        return found
+
+    def _list_for(self, pod: PodClaim) -> SearchList | None:
         switch = dict(pod.annotations).get(SWITCH) if pod.annotations else None
         if switch == "off" or (switch != "on" and pod.namespace in self._off):
             return OFF

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from clusterdns.limits import UDP_BATCH, UDP_QUERY_BYTES
-from clusterdns.listen.respond import Peer, Repeat
+from clusterdns.listen.respond import VIEWED, Peer, Repeat, RepeatTo
 
 _SLOTS = UDP_BATCH.default_int
 _SLOT_BYTES = UDP_QUERY_BYTES.default_int
@@ -30,6 +30,8 @@ class _Family(NamedTuple):
 
     name: struct.Struct
     """The socket address: its port and address (ip(7), ipv6(7))."""
+    address: slice
+    """Where the address stands in it."""
     destination_bytes: int
     """The size of in_pktinfo or in6_pktinfo."""
     interface_offset: int
@@ -37,8 +39,8 @@ class _Family(NamedTuple):
 
 
 _FAMILIES = {
-    socket.AF_INET: _Family(struct.Struct("!2xH4s8x"), 12, 0),
-    socket.AF_INET6: _Family(struct.Struct("!2xH4x16s4x"), 20, 16),
+    socket.AF_INET: _Family(struct.Struct("!2xH4s8x"), slice(4, 8), 12, 0),
+    socket.AF_INET6: _Family(struct.Struct("!2xH4x16s4x"), slice(8, 24), 20, 16),
 }
 _NAME_BYTES = 32
 """Room for either, and a multiple of what control messages are aligned to."""
@@ -92,6 +94,7 @@ class Batch:
         self._number = sock.fileno()
         self._kind = socket.AddressFamily(sock.family)
         self._family = _FAMILIES[self._kind]
+        self._address = self._family.address
         self._control_bytes = socket.CMSG_SPACE(self._family.destination_bytes) if has_destination else 0
         self._envelope_bytes = _NAME_BYTES + self._control_bytes
         self._memory = _allocate(_SLOT_BYTES)
@@ -135,13 +138,16 @@ class Batch:
             self._interfaces[:count] = _ZEROS[:count]
         return self._lengths[:count].tolist()
 
-    def repeat(self, lengths: Sequence[int], repeat: Repeat) -> tuple[list[int], int]:
-        """Send the answers that `repeat` knows; returns the slots of the others, and how many could not be sent."""
+    def repeat(self, lengths: Sequence[int], repeat: Repeat, repeat_to: RepeatTo) -> tuple[list[int], int]:
+        """Send the answers that these know; returns the slots of the others, and how many could not be sent."""
         memory, writable, sizes = self._memory, self._writable, self._sizes
         unknown = []
         start = 0
         for slot, length in enumerate(lengths):
-            body = repeat(memory[start + _ID_BYTES : start + length])
+            query = memory[start + _ID_BYTES : start + length]
+            body = repeat(query)
+            if body is VIEWED:
+                body = repeat_to(query, self._client(slot))
             if body is None or len(body) > _SLOT_BYTES - _ID_BYTES:
                 unknown.append(slot)
             else:
@@ -154,6 +160,12 @@ class Batch:
             dropped += self._transmit(first, end)
             first = end + 1
         return unknown, dropped
+
+    def _client(self, slot: int) -> bytes:
+        """The address, 4 or 16 bytes, from which the datagram in a slot came."""
+        start = slot * self._envelope_bytes
+        address: bytes = self._envelopes[start + self._address.start : start + self._address.stop]
+        return address
 
     def datagram(self, slot: int, length: int) -> tuple[bytes, Peer]:
         """What arrived in a slot. The peer is the client's address and port, and the envelope for its answer."""

@@ -6,7 +6,7 @@ No task, no future and no object per query crosses this line: most answers are t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 Peer = tuple[Any, ...]
 """The client's address as text, its port, and what else its listener needs to find it again."""
@@ -15,10 +15,16 @@ Send = Callable[[bytes, Peer], None]
 """Sends a late answer to the peer that asked, over UDP one of at most UDP_QUERY_BYTES; nothing if that peer is gone."""
 
 Repeat = Callable[[bytes], bytes | None]
-"""From a query behind its ID to the answer behind its ID, if that is the same for whoever asks and known at once."""
+"""From a query behind its ID to the answer behind its ID, if it is known at once; VIEWED if it depends on who asks."""
+
+VIEWED: Final = b"it depends on who asks"
+"""No answer, but this very object: `RepeatTo` may know one."""
+
+RepeatTo = Callable[[bytes, bytes], bytes | None]
+"""The same for a client, whose address (4 or 16 bytes) comes second."""
 
 
-def repeat_nothing(_body: bytes) -> bytes | None:
+def repeat_nothing(_body: bytes, _client: bytes = b"") -> bytes | None:
     """For a server that keeps no answers."""
     return None
 

@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from clusterdns.limits import UDP_BATCH, UDP_QUERY_BYTES
 from clusterdns.listen import steering
 from clusterdns.listen.batch import IS_AVAILABLE, Batch
-from clusterdns.listen.respond import Peer, Repeat, Respond, Send, repeat_nothing
+from clusterdns.listen.respond import VIEWED, Peer, Repeat, RepeatTo, Respond, Send, repeat_nothing
 from clusterdns.listen.sockets import IP_PKTINFO
 
 _IN_PKTINFO = struct.Struct("=I4s4s")
@@ -36,8 +36,8 @@ class UdpCounters:
 class UdpListener:
     """Answers what arrives on one socket, which it owns from then on.
 
-    `repeat` is asked first. Both it and `respond` may be replaced while it runs. `in_batches`: with one system call
-    for many datagrams, which changes nothing but the cost.
+    `repeat` is asked first, and then `repeat_to` in batches. They and `respond` may be replaced while it runs.
+    `in_batches`: with one system call for many datagrams, which changes nothing but the cost.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class UdpListener:
         sock: socket.socket,
         respond: Respond,
         repeat: Repeat = repeat_nothing,
+        repeat_to: RepeatTo = repeat_nothing,
         *,
         in_batches: bool = IS_AVAILABLE,
     ) -> None:
@@ -52,6 +53,7 @@ class UdpListener:
         self._sock = sock
         self.respond = respond
         self.repeat = repeat
+        self.repeat_to = repeat_to
         self._wildcard = ip_address(sock.getsockname()[0]).is_unspecified
         self._batch = Batch(sock, has_destination=self._wildcard) if in_batches else None
         self._ready: list[tuple[bytes, Peer]] = []
@@ -85,7 +87,7 @@ class UdpListener:
         batch = self._batch
         self.counters.batches += 1
         lengths = batch.receive()
-        unknown, dropped = batch.repeat(lengths, self.repeat)
+        unknown, dropped = batch.repeat(lengths, self.repeat, self.repeat_to)
         self.counters.dropped_answers += dropped
         first_error = None
         for slot in unknown:
@@ -129,7 +131,7 @@ class UdpListener:
 
     def _answer(self, message: bytes, peer: Peer, send: Send) -> None:
         body = self.repeat(message[2:])
-        answer = self.respond(message, peer, send) if body is None else message[:2] + body
+        answer = self.respond(message, peer, send) if body is None or body is VIEWED else message[:2] + body
         if answer:
             send(answer, peer)
 

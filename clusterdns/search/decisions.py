@@ -7,7 +7,9 @@ stop at that: musl at either of them. So the name that one question found is the
     A     ──► first denied ─► second denied ─► third exists ──► decided: the third
     AAAA  ──────────────────────► (joins: the first is denied already) ─► the third
 
-Questions that race share the walk's place, and wait for nobody. Pure; `now` is monotonic seconds.
+Questions that race share the walk's place, and wait for nobody. A name that is asked for all the time is searched for
+anew shortly before the end, for one of those who ask: if the search still ends there, the decision is renewed, and
+nobody can tell; if not, it holds to its end, for the look-ups that it is a part of. Pure; `now` is monotonic seconds.
 """
 
 from __future__ import annotations
@@ -36,11 +38,11 @@ class Walk:
     `view` is whom the steps so far hold for; `client` is set as soon as that is one client only. A packet cache may
     repeat what the search came to until `repeat_until`. `search_list` is None for a client that was not known, or
     wanted no search: it is answered as it asked, even if it is known a moment later. `is_watched`: a step is current by
-    watch only.
+    watch only. `is_checked`: somebody has begun to see whether the search still ends there.
     """
 
     __slots__ = (
-        *("_balance", "_ends", "_pairs_until", "client", "denied", "is_watched"),
+        *("_balance", "_ends", "_pairs_until", "client", "denied", "is_checked", "is_watched"),
         *("repeat_until", "search_list", "step", "view"),
     )
 
@@ -51,7 +53,7 @@ class Walk:
         self.denied = 0
         self.step: int | None = None
         self.repeat_until = math.inf
-        self.is_watched = False
+        self.is_watched = self.is_checked = False
         self._balance = _SIDES.get(qtype, 0)
         self._ends = self._pairs_until = now + AUTOPATH_PAIR_SECONDS.default
 
@@ -63,12 +65,35 @@ class Walk:
         """The name of this step answers. Who comes later, even with another one, goes by what was decided first."""
         if self.step is None:
             self.step = step
-            seconds = AUTOPATH_DECISION_SECONDS.default
-            # A packet cache in front does not repeat to the end: the other question of a look-up that it began comes
-            # within what is left.
-            self.repeat_until = min(self.repeat_until, now + seconds - AUTOPATH_LATER_SECONDS.default)
-            self._ends = now + seconds
-            self._pairs_until = now + AUTOPATH_PAIR_SECONDS.default
+            self._hold(now)
+
+    def is_due(self, qtype: int, now: float) -> bool:
+        """Whether a question that it answers now should see if the search still ends there: the first one that begins
+        another look-up when no packet cache repeats what was found any more.
+
+        A search that found nothing ends with its decision: what comes to exist is to be found then.
+        """
+        # Its own half is counted already.
+        begins = _SIDES.get(qtype, 0) * self._balance >= 1
+        return bool(self.step) and begins and not self.is_checked and self.repeat_until <= now < self._ends
+
+    def renew(self, other: Walk, qtype: int, now: float) -> bool:
+        """Hold on, if `other`, which went the same way now, ended at the same name for the same clients."""
+        if now >= self._ends or (other.step, other.view) != (self.step, self.view):
+            return False
+        self.is_watched, self.is_checked = other.is_watched, False
+        self.repeat_until = other.repeat_until
+        self._balance = _SIDES.get(qtype, 0)
+        self._hold(now)
+        return True
+
+    def _hold(self, now: float) -> None:
+        seconds = AUTOPATH_DECISION_SECONDS.default
+        # A packet cache in front does not repeat to the end: the other question of a look-up that it began comes within
+        # what is left.
+        self.repeat_until = min(self.repeat_until, now + seconds - AUTOPATH_LATER_SECONDS.default)
+        self._ends = now + seconds
+        self._pairs_until = now + AUTOPATH_PAIR_SECONDS.default
 
     def answers(self, qtype: int, now: float) -> bool:
         """Whether a question that comes now is a part of this look-up.
@@ -112,6 +137,14 @@ class Decisions:
         walk = Walk(search_list, qtype, now)
         self._put((search_list.view, folded), walk)
         return walk
+
+    def renew(self, walk: Walk, folded: bytes, other: Walk, qtype: int, now: float) -> bool:
+        """See `Walk.renew`; nor if another walk has taken its place."""
+        key = (walk.client or walk.view, folded)
+        if self._walks.get(key) is not walk or not walk.renew(other, qtype, now):
+            return False
+        self._walks.move_to_end(key)
+        return True
 
     def hold(self, client: str, folded: bytes, qtype: int, now: float) -> None:
         """This client is not known, and asks: until `release`, whatever it asks for the name is answered as it asks."""

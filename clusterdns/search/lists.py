@@ -38,6 +38,9 @@ class SearchLists(Protocol):
     def search_list_of(self, client: str) -> SearchList | None:
         """The search list of the client at this address (canonical text); None if the client is not known."""
 
+    def view_at(self, packed: bytes, /) -> bytes | None:
+        """The view of the client at this address (4 or 16 bytes) if that is known at once; None says nothing."""
+
 
 class WithHostDomains:
     """The lists of `lists` with the host's own search domains behind, as kubelet adds them to a pod's."""
@@ -46,6 +49,7 @@ class WithHostDomains:
         """`domains` are folded wire names."""
         self._lists = lists
         self._domains = domains
+        self.view_at = lists.view_at
         self._longer = functools.lru_cache(_LISTS)(self._lengthen)
 
     def search_list_of(self, client: str) -> SearchList | None:

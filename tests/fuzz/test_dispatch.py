@@ -42,6 +42,9 @@ class _SearchLists:
     def search_list_of(self, client: str) -> SearchList | None:
         return SearchList(b"shop", _SEARCH) if client.startswith("10.") else None
 
+    def view_at(self, packed: bytes, /) -> bytes | None:
+        return None
+
 
 async def _upstream(request: Request) -> Reply:
     """Something of every kind, the same for the same question."""

@@ -17,6 +17,7 @@ from tests.support.chain import FOUND, NXDOMAIN, FakeHandler, Says
 
 WEB = "web.shop.svc.cluster.local."
 PEER: Peer = ("10.0.0.7", 5353)
+VIEW_AT = {b"\x0a\0\0\1": b"shop", b"\x0a\0\0\2": b"shop", b"\x0a\0\0\3": b"blog"}
 VIEWS = {"10.0.0.1": (b"shop",), "10.0.0.2": (b"shop",), "10.0.0.3": (b"blog",)}
 
 
@@ -33,7 +34,9 @@ class Server:
         self.behind = FakeHandler({WEB: says}, otherwise)
         self.late: list[tuple[bytes, Peer]] = []
         zones = {".": self.behind} if chains is None else chains
-        self.packets = PacketCache(views_of=lambda client: VIEWS.get(client, ()))
+        self.packets = PacketCache(
+            views_of=lambda client: VIEWS.get(client, ()), view_at=lambda packed: VIEW_AT.get(packed)
+        )
         self.dispatcher = Dispatcher(
             {name_from_text(zone): handler.handle for zone, handler in zones.items()}, self.packets, lambda: self.now
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import dns.message
 import dns.rcode
 import dns.rdatatype
@@ -9,14 +11,17 @@ import pytest
 
 from autopath import kubernetes
 from autopath.service import DIRECTIVES
+from clusterdns.cache.views import no_view_at
 from clusterdns.corefile.parse import parse
-from clusterdns.directives.assemble import Assembly, Maker, Site, assemble
+from clusterdns.directives.assemble import Assembly, Maker, Parts, Site, assemble
 from clusterdns.directives.chain import Handler
 from clusterdns.directives.config import kubernetes as kubernetes_config
 from clusterdns.directives.config.server import load
+from clusterdns.directives.dispatch import Dispatcher
 from clusterdns.kube.pod_index import PodIndex
-from clusterdns.kube.search_lists import NamespacesOff, PodSearchLists
+from clusterdns.kube.search_lists import KnownViews, NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster
+from clusterdns.listen.respond import VIEWED
 from clusterdns.wire.names import name_from_text
 from tests.support import messages
 from tests.support.chain import FOUND, FakeHandler, Says
@@ -45,7 +50,10 @@ COREFILE = """
 def kubernetes_maker(stores: Cluster) -> Maker:
     def make(config: kubernetes_config.Config, site: Site, following: Handler) -> Handler:
         pods = PodIndex(stores.pod_claims)
-        site.search_lists = PodSearchLists(pods, NamespacesOff(stores.namespaces), name_from_text("cluster.local"))
+        views = KnownViews(pods, stores.namespaces)
+        site.search_lists = PodSearchLists(
+            pods, NamespacesOff(stores.namespaces), name_from_text("cluster.local"), views=views
+        )
         index = kubernetes.index_over(stores, config, wall_clock=lambda: 0.0)
         return kubernetes.Kubernetes(config, stores, index, pods, resolve=site.resolve, following=following).handle
 
@@ -57,18 +65,22 @@ class Server:
 
     def __init__(self, upstream: dict[str, Says], line: str = "") -> None:
         self.upstream = FakeHandler(upstream, otherwise=MISSING)
-        stores = cluster(pod("shop/a", POD), pod("data/b", OTHER), service("shop/web", "10.96.0.1"))
+        self.stores = cluster(pod("shop/a", POD), pod("data/b", OTHER), service("shop/web", "10.96.0.1"))
         self.assembly: Assembly = assemble(
             load(parse(COREFILE % line, "Corefile", environ={}), DIRECTIVES),
             clock=lambda: 100.0,
-            makers={"kubernetes": kubernetes_maker(stores), "forward": lambda *_: self.upstream.handle},
+            makers={"kubernetes": kubernetes_maker(self.stores), "forward": lambda *_: self.upstream.handle},
         )
 
-    def ask(self, name: str, qtype: str = "A", client: str = POD) -> tuple[str, list[str]]:
+    @property
+    def dispatcher(self) -> Dispatcher:
         (dispatcher,) = (each for place, each in self.assembly.dispatchers.items() if place[0] == "0.0.0.0")
+        return dispatcher
+
+    def ask(self, name: str, qtype: str = "A", client: str = POD) -> tuple[str, list[str]]:
         late: list[bytes] = []
         query = messages.query(name, qtype)
-        answer = dispatcher.respond_udp(query, (client, 5353), lambda message, _: late.append(message))
+        answer = self.dispatcher.respond_udp(query, (client, 5353), lambda message, _: late.append(message))
         read = dns.message.from_wire(answer or late[0], one_rr_per_rrset=True)
         return dns.rcode.to_text(read.rcode()), [
             f"{rrset.name} {dns.rdatatype.to_text(rrset.rdtype)} {rrset[0]}" for rrset in read.answer
@@ -98,6 +110,29 @@ def test_names_that_can_not_be_the_cluster_s_cost_one_upstream_query(
     rcode, _ = server.ask(name)
     assert server.upstream.asked == asked
     assert rcode == ("NXDOMAIN" if asked and upstream is MISSING else "NOERROR")
+
+
+def test_what_a_search_found_is_known_at_once_for_those_who_search_alike() -> None:
+    server = Server({"aliyun.com.": FOUND})
+    name = "aliyun.com.shop.svc.cluster.local."
+    for client in (OTHER, POD, POD, POD):
+        server.ask(name, client=client)
+    query = messages.query(name)[2:]
+    assert server.dispatcher.repeat(query) is VIEWED
+    known = [server.dispatcher.repeat_to(query, ip_address(client).packed) for client in (POD, OTHER, "10.9.9.9")]
+    assert [each is not None for each in known] == [True, False, False]
+    server.stores.pod_claims.put(pod("data/c", POD))
+    server.stores.pod_claims.delete(("shop", "a"))
+    assert server.dispatcher.repeat_to(query, ip_address(POD).packed) is None
+    server.ask("x.", client=POD)
+    assert server.dispatcher.repeat_to(query, ip_address(POD).packed) is None
+
+
+def test_with_the_search_lists_of_two_clusters_no_view_is_known_at_once() -> None:
+    lists = Server({}).assembly.parts.search_lists
+    both = Parts(search_lists=[*lists, *Server({}).assembly.parts.search_lists])
+    assert both.new_packet_cache(None).view_at is no_view_at
+    assert Parts(search_lists=lists).new_packet_cache(None).view_at == lists[0].view_at
 
 
 def test_a_whole_search_that_finds_nothing_costs_one_upstream_query() -> None:

@@ -48,6 +48,9 @@ class FakeSearchLists:
         self.asked.append(client)
         return self.known.get(client)
 
+    def view_at(self, packed: bytes, /) -> bytes | None:
+        return None
+
 
 def autopath(
     behind: FakeHandler,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import struct
+from ipaddress import ip_address
+from typing import Any
 
 import dns.rcode
 import pytest
 
+from clusterdns.listen.respond import VIEWED
 from tests.support import messages
 from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says
 from tests.support.server import WEB, Server
@@ -77,6 +80,49 @@ def test_an_answer_for_one_view_is_repeated_to_that_view_only() -> None:
     for client in ("10.0.0.3", "10.0.0.9"):
         assert dns.rcode.to_text(server.ask(message, peer=(client, 5353)).rcode()) == "NXDOMAIN"
     assert server.traffic.packet_cache_hits == 1
+
+
+# What is put in for a client of `shop`, and the seconds that pass; what is known at once then, and for whom.
+AT_ONCE: dict[str, tuple[dict[str, Any], float, dict[str, bool]]] = {
+    "nothing that may be repeated": ({"view": b"shop"}, 0, {"10.0.0.1": False}),
+    "for its view": (
+        {"view": b"shop", "fresh_until": 160.0},
+        0.5,
+        {"10.0.0.1": True, "10.0.0.2": True, "10.0.0.3": False, "10.0.0.9": False},
+    ),
+    "its TTL is another one by now": ({"view": b"shop", "fresh_until": 160.0}, 1, {"10.0.0.1": False}),
+    "it is over": ({"view": b"shop", "forget_at": 100.5, "fresh_until": 160.0}, 0.5, {"10.0.0.1": False}),
+    "for one client": ({"view": b"10.0.0.1", "fresh_until": 160.0}, 0.5, {"10.0.0.1": False, "10.0.0.2": False}),
+}
+
+
+@pytest.mark.parametrize(("fields", "seconds", "known"), AT_ONCE.values(), ids=AT_ONCE)
+def test_what_is_known_at_once_for_the_clients_of_a_view(
+    fields: dict[str, Any], seconds: float, known: dict[str, bool]
+) -> None:
+    server = Server(says=FOUND.replying(**fields))
+    message = messages.query()
+    for _ in range(2):  # the second one finds its TTLs
+        server.ask(message, peer=("10.0.0.1", 5353))
+    server.now += seconds
+    asked = len(server.behind.asked)
+    expected = server.dispatcher.packets.get(message[2:], "10.0.0.1", 100.0)
+    hits = server.traffic.packet_cache_hits
+    for client, is_known in known.items():
+        body = server.dispatcher.repeat_to(message[2:], ip_address(client).packed)
+        assert body == (expected if is_known else None)
+        assert server.dispatcher.repeat(message[2:]) is (VIEWED if "fresh_until" in fields else None)
+    assert server.traffic.packet_cache_hits - hits == sum(known.values())
+    assert len(server.behind.asked) == asked
+
+
+def test_what_everyone_gets_is_known_without_asking_who_it_is() -> None:
+    server = Server(says=FRESH)
+    message = messages.query()
+    assert server.dispatcher.repeat(message[2:]) is None
+    for _ in range(2):
+        server.ask(message)
+    assert server.dispatcher.repeat(message[2:]) == server.dispatcher.packets.get(message[2:], "10.0.0.9", 100.0)
 
 
 def test_a_denial_is_repeated_with_its_soa() -> None:

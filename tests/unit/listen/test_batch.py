@@ -39,7 +39,7 @@ def test_slots_are_what_arrived_and_answers_go_where_it_came_from(bound: str, as
         for message in sent:
             client.send(message)
         lengths = slots.receive()
-        assert slots.repeat(lengths, repeat_nothing) == ([0, 1, 2, 3], 0)
+        assert slots.repeat(lengths, repeat_nothing, repeat_nothing) == ([0, 1, 2, 3], 0)
         arrived = [slots.datagram(slot, length) for slot, length in enumerate(lengths)]
         assert [message for message, _ in arrived] == sent
         assert {peer[:2] for _, peer in arrived} == {client.getsockname()[:2]}
@@ -53,7 +53,7 @@ def test_slots_are_what_arrived_and_answers_go_where_it_came_from(bound: str, as
 def test_an_empty_socket_gives_nothing() -> None:
     with server_and_client("127.0.0.1", "127.0.0.1") as (slots, _client):
         assert slots.receive() == []
-        assert slots.repeat([], lambda body: body) == ([], 0)
+        assert slots.repeat([], lambda body: body, repeat_nothing) == ([], 0)
         assert slots.send([]) == 0
 
 
@@ -89,7 +89,7 @@ def test_what_the_kernel_does_not_take_at_once(
     known = iter(None if slot in unknown else b"answer" for slot in range(count))
     with server_and_client("127.0.0.1", "127.0.0.1") as (slots, _), mock.patch.object(batch, "_library") as library:
         library.sendmmsg.side_effect = taken
-        assert slots.repeat([7] * count, lambda _body: next(known)) == (unknown, dropped)
+        assert slots.repeat([7] * count, lambda _body: next(known), repeat_nothing) == (unknown, dropped)
     # Each slot has a header of 64 bytes; the first call says where they are.
     sent = [call.args[1:3] for call in library.sendmmsg.call_args_list]
     first_slot = sent[0][0] - 64 * calls[0][0] if sent else 0

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 import pytest
 
 from clusterdns.limits import UDP_BATCH, UDP_QUERY_BYTES
-from clusterdns.listen.respond import Peer, Repeat, Send, client_address, repeat_nothing
+from clusterdns.listen.respond import VIEWED, Peer, Repeat, RepeatTo, Send, client_address, repeat_nothing
 from clusterdns.listen.sockets import open_udp
 from clusterdns.listen.udp import UdpListener
 from tests.support.virtual_time import run
@@ -35,8 +35,14 @@ class Echo:
 
 
 @contextmanager
-def listening(address: str, respond: Echo, in_batches: bool, repeat: Repeat = repeat_nothing) -> Iterator[UdpListener]:
-    listener = UdpListener(open_udp(address, 0), respond, repeat, in_batches=in_batches)
+def listening(
+    address: str,
+    respond: Echo,
+    in_batches: bool,
+    repeat: Repeat = repeat_nothing,
+    repeat_to: RepeatTo = repeat_nothing,
+) -> Iterator[UdpListener]:
+    listener = UdpListener(open_udp(address, 0), respond, repeat, repeat_to, in_batches=in_batches)
     listener.start()
     try:
         yield listener
@@ -279,6 +285,32 @@ def test_what_is_kept_is_repeated_behind_the_id_of_each_query(bound: str, asked:
         repeated = [b"%02d%s" % item for item in enumerate(KEPT.values())] + [b"XX" + body for body in KEPT.values()]
         assert sorted(answers) == sorted(repeated + [other.upper() for other in others])
         assert [message for message, _ in echo.asked] == others
+
+    run(body())
+
+
+@places
+def test_what_depends_on_who_asks(bound: str, asked: str, in_batches: bool) -> None:
+    mine = {b"mine": b"yours", b"too long": bytes(UDP_QUERY_BYTES.default_int - 1)}
+    clients = set()
+
+    def repeat(query: bytes) -> bytes | None:
+        return VIEWED if query in (*mine, b"nobody's") else None
+
+    def repeat_to(query: bytes, client: bytes) -> bytes | None:
+        clients.add(client)
+        return mine.get(query)
+
+    async def body() -> None:
+        echo = Echo()
+        with listening(bound, echo, in_batches, repeat, repeat_to) as listener, client_of(listener, asked) as client:
+            for message in (b"1 mine", b"2 nobody's", b"3 new", b"4 too long"):
+                client.send(message)
+            answers = sorted([await receive(client) for _ in range(4)])
+            source = ip_address(client.getsockname()[0]).packed
+        # Without batches the server itself is asked, which knows the client's address as text.
+        assert answers == [b"1 yours" if in_batches else b"1 MINE", b"2 NOBODY'S", b"3 NEW", b"4 TOO LONG"]
+        assert clients == ({source} if in_batches else set())
 
     run(body())
 

@@ -55,6 +55,9 @@ def test_the_host_s_domains_stand_behind(known: SearchList | None, longer: Searc
         def search_list_of(self, client: str) -> SearchList | None:
             return known
 
+        def view_at(self, packed: bytes, /) -> bytes | None:
+            return None
+
     lists = WithHostDomains(Lists(), (name_from_text("corp.example"),))
     assert lists.search_list_of("10.0.0.1") == longer
     assert lists.search_list_of("10.0.0.1") is lists.search_list_of("10.0.0.1")

@@ -1,0 +1,224 @@
+"""A search that is asked for all the time: done again shortly before its decision ends, which goes on if nothing has
+changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dns.rcode
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clusterdns.directives.autopath import Autopath
+from clusterdns.directives.chain import Reply
+from clusterdns.errors import UpstreamFailure
+from clusterdns.flight import Flight, start
+from clusterdns.limits import AUTOPATH_DECISION_SECONDS, AUTOPATH_LATER_SECONDS
+from tests.support.chain import FOUND, NODATA, NXDOMAIN, FakeHandler, Says, read, records, request
+from tests.unit.directives.searching import (
+    BARE,
+    FAILS,
+    FIRST,
+    POD,
+    POD_V6,
+    SECOND,
+    SERVFAIL,
+    THIRD,
+    WALK,
+    FakeSearchLists,
+    autopath,
+)
+
+LIFE = AUTOPATH_DECISION_SECONDS.default
+REPEATED = LIFE - AUTOPATH_LATER_SECONDS.default
+"""So long after a decision a packet cache repeats what the search came to."""
+LASTING = FOUND.replying(fresh_until=1000.0)
+V6 = Says(answer=("@ 60 IN AAAA fd00::1",))
+
+
+class Scene:
+    """An autopath whose clock and cluster a test moves; a search for `FIRST` has ended at `BARE` at 100 s."""
+
+    def __init__(self, *, asks_ahead: bool = False) -> None:
+        self.now = 100.0
+        self.behind = FakeHandler({BARE: LASTING})
+        self.autopath: Autopath = autopath(
+            self.behind, lists=FakeSearchLists(), clock=lambda: self.now, asks_ahead=asks_ahead
+        )
+        self.ask(0)
+
+    def begin(self, seconds: float, qtype: str = "A", client: str = POD) -> Flight[Reply]:
+        """Ask so many seconds after the first question."""
+        self.now = 100.0 + seconds
+        self.behind.asked.clear()
+        return start(self.autopath.handle(request(FIRST, qtype, client=client, now=self.now)))
+
+    def ask(self, seconds: float, qtype: str = "A", client: str = POD) -> Reply:
+        flight = self.begin(seconds, qtype, client)
+        assert flight.done
+        return flight.result()
+
+
+def found_at(reply: Reply) -> str:
+    """The name that the CNAME of an answer leads to."""
+    return next((line.split()[-1] for line in records(reply) if " CNAME " in line), "")
+
+
+# The questions behind the first one, with their times in seconds; what the last one asks.
+TIMES: dict[str, tuple[list[tuple[float, str]], list[str]]] = {
+    "a packet cache repeats it still": ([(REPEATED - 0.01, "A")], [BARE]),
+    "nobody repeats it any more": ([(REPEATED, "A")], WALK),
+    "one of those who ask": ([(REPEATED, "A"), (REPEATED + 0.1, "A")], [BARE]),
+    "it holds for as long again": ([(REPEATED, "A"), (2 * REPEATED - 0.1, "A")], [BARE]),
+    "and again": ([(REPEATED, "A"), (2 * REPEATED, "A")], WALK),
+    "the other half of a look-up": ([(REPEATED, "AAAA")], [BARE]),
+    "another half than that": ([(1, "AAAA"), (REPEATED, "AAAA")], WALK),
+    "what is no half of one": ([(REPEATED, "TXT")], [BARE]),
+    "too late": ([(LIFE, "A")], WALK),
+}
+
+
+@pytest.mark.parametrize(("questions", "asked"), TIMES.values(), ids=TIMES)
+def test_when_the_search_is_done_again(questions: list[tuple[float, str]], asked: list[str]) -> None:
+    scene = Scene()
+    for seconds, qtype in questions:
+        assert found_at(scene.ask(seconds, qtype)) == BARE
+    assert scene.behind.asked == asked
+
+
+@pytest.mark.parametrize("asks_ahead", [False, True])
+def test_what_is_found_again_may_be_repeated_again(asks_ahead: bool) -> None:
+    scene = Scene(asks_ahead=asks_ahead)
+    reply = scene.ask(REPEATED)
+    assert (found_at(reply), reply.forget_at, reply.view) == (BARE, 100.0 + 2 * REPEATED, b"shop")
+    assert (scene.behind.asked, scene.autopath.counters.walks) == (WALK, 2)
+    assert scene.ask(REPEATED + 0.1, client=POD_V6).forget_at == 100.0 + 2 * REPEATED
+
+
+# What the names say when the search is done again; where the search after that ends.
+CHANGES: dict[str, tuple[dict[str, Says], str]] = {
+    "a name before it has come into being": ({SECOND: LASTING, BARE: LASTING}, SECOND),
+    "the first name has": ({FIRST: LASTING, BARE: LASTING}, ""),
+    "the first name can't be asked for": ({FIRST: SERVFAIL, BARE: LASTING}, ""),
+    "a name before it can't be asked for": ({THIRD: FAILS, BARE: LASTING}, ""),
+    "a name before it is denied to this client only": (
+        {SECOND: NXDOMAIN.replying(view=POD.encode()), BARE: LASTING},
+        BARE,
+    ),
+}
+
+
+@pytest.mark.parametrize(("says", "then"), CHANGES.values(), ids=CHANGES)
+def test_a_search_that_ends_elsewhere_waits_for_the_end_of_the_decision(says: dict[str, Says], then: str) -> None:
+    scene = Scene()
+    scene.behind.answers = says
+    reply = scene.ask(REPEATED)
+    # Nobody repeats it; and nobody tries again.
+    assert (found_at(reply), reply.forget_at) == (BARE, 100.0 + REPEATED)
+    assert found_at(scene.ask(LIFE - 0.01)) == BARE
+    assert scene.behind.asked == [BARE]
+    assert found_at(scene.ask(LIFE)) == then
+
+
+def test_the_first_name_fails_while_the_search_is_done_again() -> None:
+    scene = Scene()
+    scene.behind.answers = {FIRST: FAILS, BARE: LASTING}
+    assert found_at(scene.ask(REPEATED)) == BARE
+
+
+def test_the_name_that_was_found_is_gone() -> None:
+    scene = Scene()
+    scene.behind.answers = {}
+    reply = scene.ask(REPEATED)
+    assert (read(reply).rcode(), records(reply)) == (dns.rcode.NOERROR, [])
+
+
+@pytest.mark.parametrize("answers", [{}, {FIRST: LASTING}, {SECOND: SERVFAIL, BARE: LASTING}])
+def test_a_search_that_found_nothing_ends_with_its_decision(answers: dict[str, Says]) -> None:
+    scene = Scene()
+    scene.now += LIFE
+    scene.behind.answers = answers
+    scene.ask(LIFE)
+    scene.ask(LIFE + REPEATED)
+    assert scene.behind.asked == [FIRST]
+
+
+def test_whoever_asks_meanwhile_gets_what_was_decided() -> None:
+    scene = Scene()
+    arrives: Flight[None] = Flight()
+    scene.behind.answers = {SECOND: Says(answer=FOUND.answer, waits_for=arrives), BARE: LASTING}
+    again = scene.begin(REPEATED)
+    assert found_at(scene.ask(REPEATED + 0.1, client=POD_V6)) == BARE
+    arrives.land(None)
+    assert found_at(again.result()) == BARE
+
+
+def test_a_search_that_is_over_too_late_renews_nothing() -> None:
+    scene = Scene()
+    arrives: Flight[None] = Flight()
+    scene.behind.answers = {SECOND: Says(rcode="NXDOMAIN", waits_for=arrives), BARE: LASTING}
+    again = scene.begin(REPEATED)
+    # Its decision has ended, and another search is the one that counts.
+    scene.behind.answers = {THIRD: LASTING}
+    assert found_at(scene.ask(LIFE)) == THIRD
+    scene.behind.answers = {BARE: LASTING, THIRD: V6}
+    arrives.land(None)
+    reply = again.result()
+    assert (found_at(reply), reply.forget_at) == (BARE, 100.0 + REPEATED)
+    assert found_at(scene.ask(LIFE + 0.1, "AAAA")) == THIRD
+
+
+def test_what_is_current_by_watch_now() -> None:
+    scene = Scene()
+    scene.behind.answers = {FIRST: NXDOMAIN.replying(cacheable=False), BARE: LASTING}
+    assert not scene.ask(REPEATED - 0.1).watched
+    assert scene.ask(REPEATED).watched
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("stranger")),
+            st.tuples(st.just("wait"), st.sampled_from((0.1, 0.25, 1.7))),
+            st.tuples(st.just("change"), st.sampled_from(WALK), st.sampled_from((None, LASTING, NODATA, FAILS))),
+        ),
+        max_size=40,
+    ),
+    delay=st.integers(0, 3),
+    first=st.sampled_from(("A", "AAAA")),
+)
+def test_a_look_up_that_began_with_a_repeat_ends_where_it_began(
+    steps: list[tuple[Any, ...]], delay: int, first: str
+) -> None:
+    """Behind a packet cache: what it repeats and what is asked a moment later lead to one name."""
+    scene = Scene()
+    kept: dict[str, Reply] = {}
+
+    def look_up(qtype: str) -> tuple[str, bool]:
+        """What a client is told, and whether that is a repeat."""
+        reply = kept.get(qtype)
+        is_repeat = reply is not None and scene.now < min(reply.fresh_until, reply.forget_at)
+        if reply is None or not is_repeat:
+            try:
+                reply = kept[qtype] = scene.ask(scene.now - 100.0, qtype)
+            except UpstreamFailure:
+                return "SERVFAIL", False
+        return found_at(reply) or dns.rcode.to_text(read(reply).rcode()), is_repeat
+
+    second = "AAAA" if first == "A" else "A"
+    for place, (kind, *arguments) in enumerate(steps):
+        if kind == "stranger":
+            look_up(first)
+        elif kind == "wait":
+            scene.now += arguments[0]
+        else:
+            scene.behind.answers[arguments[0]] = arguments[1] or NXDOMAIN
+        if place % 4 == delay:
+            one, is_repeat = look_up(first)
+            scene.now += min(AUTOPATH_LATER_SECONDS.default - 0.001, 0.05 * place)
+            other, _ = look_up(second)
+            # Without a CNAME: a name that has no such record, or is gone, or can't be asked for.
+            assert not is_repeat or one == other or {one, other} & {"NOERROR", "SERVFAIL"}
