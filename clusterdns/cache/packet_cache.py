@@ -112,13 +112,11 @@ class PacketCache:
         self._table = ViewedTable(self._entries, _VIEWED, views_of)
         self.find = self._entries.get
         self.view_at = view_at
+        self.viewed = _VIEWED
+        """What `find` finds where there are answers for views only."""
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def is_viewed(self, entry: Entry) -> bool:
-        """Whether what `find` found is no answer, and says that there are some for views."""
-        return entry is _VIEWED
 
     def get(self, key: bytes, client: str, now: float) -> bytes | None:
         """The answer behind its ID for `client`, its TTLs as of `now`, or None. `key` is the query behind its ID.

@@ -17,6 +17,8 @@ class Watched:
     """The places of such entries, in whatever tables they are; `capacity` at most, and as many questions."""
 
     def __init__(self, capacity: int = PACKET_CACHE_ENTRIES.default_int) -> None:
+        self.changes = 0
+        """How many there have been: what was true and is current by watch is true as long as there are no more."""
         self._capacity = capacity
         self._places: list[tuple[MutableMapping[Any, Any], object]] = []
         self._asked: set[int] = set()
@@ -39,6 +41,7 @@ class Watched:
 
     def forget(self, *_change: object) -> None:
         """Something has changed: every entry leaves. Can be a listener of stores; costs nothing if nothing is here."""
+        self.changes += 1
         if self._places:
             places, self._places = self._places, []
             for table, place in places:

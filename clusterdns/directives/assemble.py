@@ -95,6 +95,7 @@ Event = tuple[str, Place, tuple[str, ...]]
 class Parts:
     """What the chains are made of, for metrics, readiness and shutdown, each with its server block."""
 
+    watched: Watched | None = None
     caches: list[tuple[Block, MessageCache]] = field(default_factory=list)
     forwards: list[tuple[Block, Forwarder]] = field(default_factory=list)
     autopaths: list[tuple[Block, Autopath]] = field(default_factory=list)
@@ -124,10 +125,10 @@ class Parts:
         known = [lists.search_list_of(client) for lists in self.search_lists]
         return (client_view(client), *(each.view if each else UNKNOWN_VIEW for each in known))
 
-    def new_packet_cache(self, watched: Watched | None) -> PacketCache:
+    def new_packet_cache(self) -> PacketCache:
         """One for answers that these make. Where pods have one view beside their own, that is known at once."""
         view_at = self.search_lists[0].view_at if len(self.search_lists) == 1 else no_view_at
-        return PacketCache(views_of=self.views_of, watched=watched, view_at=view_at)
+        return PacketCache(views_of=self.views_of, watched=self.watched, view_at=view_at)
 
 
 @dataclass(slots=True)
@@ -187,11 +188,11 @@ def assemble(
     `default_addresses` are for blocks without `bind`. `watched` is told when answers of `makers` are current no more.
     Raises ConfigError.
     """
-    parts = Parts()
+    parts = Parts(watched)
     with parts.unless_it_fails():
         listens, transfers = _route(servers, clock, {**_STANDARD, **makers}, default_addresses, parts)
     dispatchers = {
-        place: Dispatcher(chains, parts.new_packet_cache(watched), clock, transfers.get(place, ()))
+        place: Dispatcher(chains, parts.new_packet_cache(), clock, transfers.get(place, ()))
         for place, chains in listens.items()
     }
     return Assembly(dispatchers, parts)
@@ -253,17 +254,8 @@ def _chain(
         best = next((name for name in parents(folded) if name in routes), None)
         return None if best is None or best in block.zones else routes[best]
 
-    site = Site(
-        block.zones,
-        block,
-        clock,
-        resolve,
-        elsewhere,
-        parts,
-        _cluster_zones(server, block.zones),
-        addresses,
-        own,
-    )
+    cluster_zones = _cluster_zones(server, block.zones)
+    site = Site(block.zones, block, clock, resolve, elsewhere, parts, cluster_zones, addresses, own)
     handler: Handler = _nothing_answers
     for name in reversed(ORDER):
         maker = makers.get(name)
@@ -324,6 +316,7 @@ def make_autopath(config: autopath_config.Config, site: Site, following: Handler
         flatten=config.flatten,
         can_exist=site.can_exist,
         asks_ahead=config.source == autopath_config.NODE,
+        watched=site.parts.watched,
     )
     site.parts.autopaths.append((site.block, autopath))
     return autopath.handle

@@ -18,10 +18,12 @@ only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
+from clusterdns.cache.watched import Watched
 from clusterdns.directives.chain import Handler, Reply, Request, client_view
 from clusterdns.errors import MalformedMessage, UpstreamFailure
 from clusterdns.flight import Flight, start
@@ -79,12 +81,14 @@ class Autopath:
         flatten: bool = False,
         can_exist: Callable[[bytes], bool] = lambda folded: True,
         asks_ahead: bool = False,
+        watched: Watched | None = None,
     ) -> None:
         """`zones` are folded wire names; `trusted` are the networks whose senders may speak for other clients.
 
         `clock` gives monotonic seconds. `elsewhere` gives the chain of another server block if that one is responsible
         for a folded name. With `flatten` no CNAME leads from the client's name to the one that was found.
         Names for which `can_exist` is False, folded, are not asked for on a walk, nor behind one that finds nothing.
+        `watched` counts the changes that end what is `Reply.watched`.
         With `asks_ahead` the names in the zones of this server block are asked for at once: one trip to an upstream
         instead of one for each.
         """
@@ -99,6 +103,7 @@ class Autopath:
         self._flatten = flatten
         self._can_exist = can_exist
         self._asks_ahead = asks_ahead
+        self._watched = watched or Watched()
         self._decisions = Decisions()
         self._denials = Denials()
 
@@ -128,6 +133,7 @@ class Autopath:
         if walk is None:
             self.counters.walks += 1
             walk = self._decisions.begin(query.folded, known, query.qtype, request.now)
+            walk.as_of = self._watched.changes
             ahead = self._ask_ahead(request, client, known, names)
         elif walk.search_list is None:
             self.counters.held += 1
@@ -158,11 +164,19 @@ class Autopath:
         self, request: Request, client: str, known: SearchList, names: list[bytes], walk: Walk
     ) -> dict[int, Reply]:
         """See whether the search still ends where `walk` did; returns the replies by step if it does."""
+        assert walk.step is not None
         walk.is_checked = True
-        self.counters.walks += 1
         # For this client only: it takes no walk's place.
         other = Walk(known, request.query.qtype, request.now, client)
-        ahead = self._ask_ahead(request, client, known, names)
+        other.as_of = self._watched.changes
+        if other.as_of == walk.as_of:
+            # Nobody has to ask again for what nobody has changed.
+            other.denied, other.view, other.is_watched = walk.step, walk.view, walk.is_watched
+            self.counters.shared += 1
+            ahead = {}
+        else:
+            self.counters.walks += 1
+            ahead = self._ask_ahead(request, client, known, names)
         try:
             replies = await self._search(request, client, known, names, other, ahead)
         except (UpstreamFailure, MalformedMessage):
@@ -188,6 +202,7 @@ class Autopath:
             step = walk.denied
             if not self._can_exist(names[step].lower()):
                 walk.deny(step)
+                walk.as_of = None
                 continue
             try:
                 coming = ahead.get(step) or self._ask(request, client, known, names[step], step)
@@ -233,17 +248,7 @@ class Autopath:
                 self.counters.given_up += 1
                 plain = _viewed(await self._following(request), walk.view, request)
                 return plain.within(plain.view, 0.0)
-            reply = Reply(
-                response,
-                reply.source,
-                reply.fresh_until,
-                reply.view,
-                synthesised=True,
-                rotates=reply.rotates,
-                error=reply.error,
-                watched=reply.watched,
-                forget_at=reply.forget_at,
-            )
+            reply = reply.synthesised_as(response)
         elif judge(reply.response) is Verdict.EXISTS:
             return reply
         view = walk.view if walk.client in ("", client) else client_view(request.client)
@@ -295,6 +300,8 @@ class Autopath:
         are taken for true for as long as the decision that they led to.
         """
         walk.is_watched |= not reply.cacheable
+        if not reply.watched or min(reply.fresh_until, reply.forget_at) < math.inf:
+            walk.as_of = None
         view = _within(walk.view, reply, request)
         if view != walk.view:
             self._decisions.narrow(walk, client, request.query.folded)

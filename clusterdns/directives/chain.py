@@ -82,6 +82,20 @@ class Reply:
     watched: bool = False
     forget_at: float = math.inf
 
+    def synthesised_as(self, response: Response) -> Reply:
+        """What the search walk makes of this answer: `response`, which is true for as long, and cached by nobody."""
+        return Reply(
+            response,
+            self.source,
+            self.fresh_until,
+            self.view,
+            synthesised=True,
+            rotates=self.rotates,
+            error=self.error,
+            watched=self.watched,
+            forget_at=self.forget_at,
+        )
+
     def within(self, view: bytes | None, forget_at: float = math.inf) -> Reply:
         """The same answer for `view` only, to be forgotten then. This one may be others', too."""
         return Reply(

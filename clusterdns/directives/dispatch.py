@@ -62,6 +62,7 @@ class Dispatcher:
         self._transfers = frozenset(transfers)
         self._find = packets.find
         self._view_at = packets.view_at
+        self._viewed = packets.viewed
         self._waiting = 0
 
     @property
@@ -82,8 +83,10 @@ class Dispatcher:
         entry = self._find(body)
         if entry is None:
             return None
+        if entry is self._viewed:
+            return VIEWED
         if self._clock() >= entry.renew_at:
-            return VIEWED if self.packets.is_viewed(entry) else None
+            return None
         entry.tally.hits += 1
         return entry.body
 

@@ -94,7 +94,6 @@ class Batch:
         self._number = sock.fileno()
         self._kind = socket.AddressFamily(sock.family)
         self._family = _FAMILIES[self._kind]
-        self._address = self._family.address
         self._control_bytes = socket.CMSG_SPACE(self._family.destination_bytes) if has_destination else 0
         self._envelope_bytes = _NAME_BYTES + self._control_bytes
         self._memory = _allocate(_SLOT_BYTES)
@@ -141,13 +140,15 @@ class Batch:
     def repeat(self, lengths: Sequence[int], repeat: Repeat, repeat_to: RepeatTo) -> tuple[list[int], int]:
         """Send the answers that these know; returns the slots of the others, and how many could not be sent."""
         memory, writable, sizes = self._memory, self._writable, self._sizes
+        envelopes, address = self._envelopes, self._family.address
         unknown = []
         start = 0
         for slot, length in enumerate(lengths):
             query = memory[start + _ID_BYTES : start + length]
             body = repeat(query)
             if body is VIEWED:
-                body = repeat_to(query, self._client(slot))
+                envelope = slot * self._envelope_bytes
+                body = repeat_to(query, envelopes[envelope + address.start : envelope + address.stop])
             if body is None or len(body) > _SLOT_BYTES - _ID_BYTES:
                 unknown.append(slot)
             else:
@@ -160,12 +161,6 @@ class Batch:
             dropped += self._transmit(first, end)
             first = end + 1
         return unknown, dropped
-
-    def _client(self, slot: int) -> bytes:
-        """The address, 4 or 16 bytes, from which the datagram in a slot came."""
-        start = slot * self._envelope_bytes
-        address: bytes = self._envelopes[start + self._address.start : start + self._address.stop]
-        return address
 
     def datagram(self, slot: int, length: int) -> tuple[bytes, Peer]:
         """What arrived in a slot. The peer is the client's address and port, and the envelope for its answer."""

@@ -131,8 +131,8 @@ def test_what_a_search_found_is_known_at_once_for_those_who_search_alike() -> No
 def test_with_the_search_lists_of_two_clusters_no_view_is_known_at_once() -> None:
     lists = Server({}).assembly.parts.search_lists
     both = Parts(search_lists=[*lists, *Server({}).assembly.parts.search_lists])
-    assert both.new_packet_cache(None).view_at is no_view_at
-    assert Parts(search_lists=lists).new_packet_cache(None).view_at == lists[0].view_at
+    assert both.new_packet_cache().view_at is no_view_at
+    assert Parts(search_lists=lists).new_packet_cache().view_at == lists[0].view_at
 
 
 def test_a_whole_search_that_finds_nothing_costs_one_upstream_query() -> None:

@@ -79,7 +79,7 @@ def test_packet_cache(steps: list[Step], capacity: int) -> None:
             if entry is not None and now < entry.renew_at:
                 assert body == entry.body
             bodies = [body]
-            if entry is not None and cache.is_viewed(entry) and VIEWS[step.client]:
+            if entry is cache.viewed and VIEWS[step.client]:
                 # What is for the view that it shares with others, for whoever asks without its address as text.
                 shared = cache.find((query[2:], VIEWS[step.client][-1]))
                 bodies.append(shared.body if shared is not None and now < shared.renew_at else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 
+from clusterdns.cache.watched import Watched
 from clusterdns.directives.autopath import Autopath
 from clusterdns.directives.chain import Handler
 from clusterdns.errors import UpstreamFailure
@@ -63,6 +64,7 @@ def autopath(
     flatten: bool = False,
     can_exist: Callable[[bytes], bool] = lambda folded: True,
     asks_ahead: bool = False,
+    watched: Watched | None = None,
 ) -> Autopath:
     return Autopath(
         zones,
@@ -74,4 +76,5 @@ def autopath(
         flatten=flatten,
         can_exist=can_exist,
         asks_ahead=asks_ahead,
+        watched=watched,
     )

@@ -4,6 +4,8 @@ changed.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dns.rcode
@@ -11,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clusterdns.cache.watched import Watched
 from clusterdns.directives.autopath import Autopath
 from clusterdns.directives.chain import Reply
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight, start
 from clusterdns.limits import AUTOPATH_DECISION_SECONDS, AUTOPATH_LATER_SECONDS
+from clusterdns.wire.names import name_to_text
 from tests.support.chain import FOUND, NODATA, NXDOMAIN, FakeHandler, Says, read, records, request
 from tests.unit.directives.searching import (
     BARE,
@@ -41,11 +45,23 @@ V6 = Says(answer=("@ 60 IN AAAA fd00::1",))
 class Scene:
     """An autopath whose clock and cluster a test moves; a search for `FIRST` has ended at `BARE` at 100 s."""
 
-    def __init__(self, *, asks_ahead: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        asks_ahead: bool = False,
+        denied: Mapping[str, Says] | None = None,
+        can_exist: Callable[[bytes], bool] = lambda folded: True,
+    ) -> None:
         self.now = 100.0
-        self.behind = FakeHandler({BARE: LASTING})
+        self.behind = FakeHandler({**(denied or {}), BARE: LASTING})
+        self.watched = Watched()
         self.autopath: Autopath = autopath(
-            self.behind, lists=FakeSearchLists(), clock=lambda: self.now, asks_ahead=asks_ahead
+            self.behind,
+            lists=FakeSearchLists(),
+            clock=lambda: self.now,
+            asks_ahead=asks_ahead,
+            can_exist=can_exist,
+            watched=self.watched,
         )
         self.ask(0)
 
@@ -175,6 +191,66 @@ def test_what_is_current_by_watch_now() -> None:
     scene.behind.answers = {FIRST: NXDOMAIN.replying(cacheable=False), BARE: LASTING}
     assert not scene.ask(REPEATED - 0.1).watched
     assert scene.ask(REPEATED).watched
+
+
+# As the cluster's own zone says it, and as others say it.
+BY_WATCH = NXDOMAIN.replying(cacheable=False, watched=True, fresh_until=math.inf)
+DENIED = dict.fromkeys(WALK[:-1], BY_WATCH)
+
+# Who denied the names of the first search; what the second one asks if nothing changes.
+SOURCES: dict[str, tuple[dict[str, Says], list[str]]] = {
+    "the cluster's zone": (DENIED, [BARE]),
+    "another server, once": ({**DENIED, SECOND: NXDOMAIN}, WALK),
+    "the zone, for so long": ({**DENIED, THIRD: NXDOMAIN.replying(watched=True, fresh_until=130.0)}, WALK),
+    "the zone, to be forgotten": ({**DENIED, THIRD: BY_WATCH.replying(forget_at=130.0)}, WALK),
+    "others": ({}, WALK),
+}
+
+
+@pytest.mark.parametrize(("denied", "asked"), SOURCES.values(), ids=SOURCES)
+def test_what_is_denied_as_long_as_nothing_changes_is_not_asked_for_again(
+    denied: dict[str, Says], asked: list[str]
+) -> None:
+    scene = Scene(denied=denied)
+    for number in (1, 2):
+        reply = scene.ask(number * REPEATED)
+        assert scene.behind.asked == asked
+        assert (found_at(reply), reply.forget_at) == (BARE, 100.0 + (number + 1) * REPEATED)
+    scene.watched.forget()
+    assert found_at(scene.ask(3 * REPEATED)) == BARE
+    assert scene.behind.asked == WALK
+    scene.ask(4 * REPEATED)
+    assert scene.behind.asked == asked
+
+
+def test_a_change_before_the_search_is_over_counts() -> None:
+    scene = Scene(denied=DENIED)
+    arrives: Flight[None] = Flight()
+    scene.behind.answers[BARE] = Says(answer=FOUND.answer, waits_for=arrives)
+    scene.begin(LIFE)
+    scene.watched.forget()
+    arrives.land(None)
+    scene.ask(LIFE + REPEATED)
+    assert scene.behind.asked == WALK
+
+
+def test_a_name_that_could_not_exist_may_exist_now() -> None:
+    impossible = {THIRD}
+    scene = Scene(denied=DENIED, can_exist=lambda folded: name_to_text(folded) not in impossible)
+    scene.behind.answers[THIRD] = LASTING
+    impossible.clear()
+    assert found_at(scene.ask(REPEATED)) == BARE
+    assert found_at(scene.ask(LIFE)) == THIRD
+
+
+@pytest.mark.parametrize("says", [NXDOMAIN, SERVFAIL, Says(answer=("@ 60 IN A 10.0.0.1",))])
+def test_the_name_itself_is_asked_for_again(says: Says) -> None:
+    scene = Scene(denied=DENIED)
+    scene.behind.answers[BARE] = says
+    scene.ask(REPEATED)
+    assert (scene.autopath.counters.walks, scene.behind.asked[0]) == (1, BARE)
+    scene.ask(LIFE)
+    assert scene.behind.asked == ([BARE] if says.rcode == "NOERROR" else WALK)
 
 
 @settings(max_examples=400, deadline=None)
