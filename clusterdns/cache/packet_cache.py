@@ -35,10 +35,9 @@ class Tally:
 class Entry:
     """One answer. `body` lacks the two ID bytes; `ttl_offsets` and `runs` count from its start.
 
-    `body` may be sent as it is until `renew_at`; from then on `PacketCache.get` says what to do. Times are
-    monotonic seconds: the entry leaves at `leaves_at`, its TTLs count down to `expires`. The addresses of each of
-    `runs` take turns: every answer begins with another one. Who sends `body` adds a hit to `tally`, which entries of
-    one kind share.
+    `body` may be sent as it is until `renew_at`, and from then on after `renew`. Times are monotonic seconds: the entry
+    leaves at `leaves_at`, its TTLs count down to `expires`. The addresses of each of `runs` take turns: every answer
+    begins with another one. Who sends `body` adds a hit to `tally`, which entries of one kind share.
     """
 
     __slots__ = ("body", "expires", "leaves_at", "renew_at", "runs", "tally", "ttl_offsets", "ttls_hold_until")
@@ -86,7 +85,9 @@ class PacketCache:
     `find` is the plain dictionary look-up, for the listener's inner loop:
 
         entry = find(message[2:])
-        if entry is not None and now < entry.renew_at:
+        if entry is not None and now < entry.leaves_at:
+            if now >= entry.renew_at:
+                entry.renew(now)
             entry.tally.hits += 1
             answer = message[:2] + entry.body
     """

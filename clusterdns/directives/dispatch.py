@@ -76,28 +76,31 @@ class Dispatcher:
         return self._waiting
 
     def repeat(self, body: bytes) -> bytes | None:
-        """The answer to a datagram, both without ID, if it is one that anyone gets and nothing in it has changed.
-
-        VIEWED if others get another one.
-        """
+        """The answer to a datagram, both without ID, if it is one that anyone gets; VIEWED if others get another."""
         entry = self._find(body)
         if entry is None:
             return None
         if entry is self._viewed:
             return VIEWED
-        if self._clock() >= entry.renew_at:
-            return None
+        now = self._clock()
+        if now >= entry.renew_at:
+            if now >= entry.leaves_at:
+                return None
+            entry.renew(now)
         entry.tally.hits += 1
         return entry.body
 
     def repeat_to(self, body: bytes, client: bytes) -> bytes | None:
         """The same for a client, by its packed address: an answer for the view that it shares with others."""
         view = self._view_at(client)
-        if view is None:
+        entry = self._find((body, view)) if view is not None else None
+        if entry is None:
             return None
-        entry = self._find((body, view))
-        if entry is None or self._clock() >= entry.renew_at:
-            return None
+        now = self._clock()
+        if now >= entry.renew_at:
+            if now >= entry.leaves_at:
+                return None
+            entry.renew(now)
         entry.tally.hits += 1
         return entry.body
 

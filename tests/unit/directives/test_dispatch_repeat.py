@@ -10,6 +10,7 @@ import dns.rcode
 import pytest
 
 from clusterdns.listen.respond import VIEWED
+from clusterdns.wire.response import read_response
 from tests.support import messages
 from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says
 from tests.support.server import WEB, Server
@@ -90,7 +91,7 @@ AT_ONCE: dict[str, tuple[dict[str, Any], float, dict[str, bool]]] = {
         0.5,
         {"10.0.0.1": True, "10.0.0.2": True, "10.0.0.3": False, "10.0.0.9": False},
     ),
-    "its TTL is another one by now": ({"view": b"shop", "fresh_until": 160.0}, 1, {"10.0.0.1": False}),
+    "its TTL is another one by now": ({"view": b"shop", "fresh_until": 160.0}, 1, {"10.0.0.1": True}),
     "it is over": ({"view": b"shop", "forget_at": 100.5, "fresh_until": 160.0}, 0.5, {"10.0.0.1": False}),
     "for one client": ({"view": b"10.0.0.1", "fresh_until": 160.0}, 0.5, {"10.0.0.1": False, "10.0.0.2": False}),
 }
@@ -102,11 +103,10 @@ def test_what_is_known_at_once_for_the_clients_of_a_view(
 ) -> None:
     server = Server(says=FOUND.replying(**fields))
     message = messages.query()
-    for _ in range(2):  # the second one finds its TTLs
-        server.ask(message, peer=("10.0.0.1", 5353))
+    server.ask(message, peer=("10.0.0.1", 5353))
     server.now += seconds
     asked = len(server.behind.asked)
-    expected = server.dispatcher.packets.get(message[2:], "10.0.0.1", 100.0)
+    expected = server.dispatcher.packets.get(message[2:], "10.0.0.1", server.now)
     hits = server.traffic.packet_cache_hits
     for client, is_known in known.items():
         body = server.dispatcher.repeat_to(message[2:], ip_address(client).packed)
@@ -120,9 +120,27 @@ def test_what_everyone_gets_is_known_without_asking_who_it_is() -> None:
     server = Server(says=FRESH)
     message = messages.query()
     assert server.dispatcher.repeat(message[2:]) is None
-    for _ in range(2):
-        server.ask(message)
-    assert server.dispatcher.repeat(message[2:]) == server.dispatcher.packets.get(message[2:], "10.0.0.9", 100.0)
+    server.ask(message)
+    for server.now, ttl in ((100.0, 60), (100.5, 60), (101.0, 59), (129.9, 31)):
+        body = server.dispatcher.repeat(message[2:])
+        assert body is not None
+        assert read_response(b"\0\0" + body).ttl == ttl
+    server.now = 130.0  # it leaves the packet cache
+    assert server.dispatcher.repeat(message[2:]) is None
+    assert (server.traffic.packet_cache_hits, len(server.behind.asked)) == (4, 1)
+
+
+@pytest.mark.parametrize("view", [None, b"shop"])
+def test_addresses_take_turns_in_what_is_known_at_once(view: bytes | None) -> None:
+    two = Says(answer=("@ 60 IN A 10.0.0.1", "@ 60 IN A 10.0.0.2"))
+    server = Server(says=two.replying(fresh_until=160.0, rotates=True, view=view))
+    query = messages.query()[2:]
+    server.ask(messages.query(), peer=("10.0.0.1", 5353))
+    client = ip_address("10.0.0.2").packed
+    known = server.dispatcher
+    bodies = [known.repeat(query) if view is None else known.repeat_to(query, client) for _ in range(4)]
+    assert len({body[-4:] for body in bodies if body}) == 2
+    assert bodies[:2] == bodies[2:]
 
 
 def test_a_denial_is_repeated_with_its_soa() -> None:
