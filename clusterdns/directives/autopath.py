@@ -166,16 +166,15 @@ class Autopath:
         """See whether the search still ends where `walk` did; returns the replies by step if it does."""
         assert walk.step is not None
         walk.is_checked = True
+        self.counters.walks += 1
         # For this client only: it takes no walk's place.
         other = Walk(known, request.query.qtype, request.now, client)
         other.as_of = self._watched.changes
         if other.as_of == walk.as_of:
             # Nobody has to ask again for what nobody has changed.
             other.denied, other.view, other.is_watched = walk.step, walk.view, walk.is_watched
-            self.counters.shared += 1
             ahead = {}
         else:
-            self.counters.walks += 1
             ahead = self._ask_ahead(request, client, known, names)
         try:
             replies = await self._search(request, client, known, names, other, ahead)

@@ -248,7 +248,7 @@ def test_the_name_itself_is_asked_for_again(says: Says) -> None:
     scene = Scene(denied=DENIED)
     scene.behind.answers[BARE] = says
     scene.ask(REPEATED)
-    assert (scene.autopath.counters.walks, scene.behind.asked[0]) == (1, BARE)
+    assert (scene.autopath.counters.walks, scene.behind.asked[0]) == (2, BARE)
     scene.ask(LIFE)
     assert scene.behind.asked == ([BARE] if says.rcode == "NOERROR" else WALK)
 
