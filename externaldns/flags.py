@@ -38,7 +38,8 @@ from externaldns.safety_flags import (
 from externaldns.source_flags import configure_sources
 
 _BY_NAME = {flag.name: flag for flag in FLAGS}
-_SWITCH_WORDS = {"true": True, "1": True, "false": False, "0": False}
+# Those of Go's strconv.ParseBool, in any case of letters.
+_SWITCH_WORDS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str], *, webhook: bool = False) -> Config:

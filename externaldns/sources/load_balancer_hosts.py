@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 from clusterdns.forward.host_names import Found, LookUp, LookUpFailure
 from clusterdns.kube.addresses import canonical_address
-from clusterdns.kube.objects import HostAddresses, Service
+from clusterdns.kube.objects import HostAddresses, Key, Service
 from clusterdns.kube.store import Store
 from clusterdns.limits import EXTERNALDNS_HOST_LOOK_UPS, EXTERNALDNS_HOST_SECONDS, EXTERNALDNS_HOST_WAIT_SECONDS
 
@@ -29,6 +28,49 @@ def hosts_of(service: Service) -> Iterator[str]:
         for target in service.load_balancer:
             if canonical_address(target) is None:
                 yield target
+
+
+class ServicesByHost:
+    """Follows those `services` that `admits` lets in: which of them have a host.
+
+    `came` and `went` are told of hosts that the first has, and the last has no more.
+    """
+
+    def __init__(
+        self,
+        services: Store[Service],
+        admits: Callable[[Service], bool] = lambda service: True,
+        came: Callable[[str], None] = lambda host: None,
+        went: Callable[[str], None] = lambda host: None,
+    ) -> None:
+        self._admits = admits
+        self._came = came
+        self._went = went
+        self._services: dict[str, set[Key]] = {}
+        services.subscribe(self._changed)
+
+    def services_of(self, host: str) -> tuple[Key, ...]:
+        """Return the keys of the Services that have that host."""
+        return tuple(self._services.get(host, ()))
+
+    def _changed(self, old: Service | None, new: Service | None) -> None:
+        changed = new or old
+        if changed is None:
+            return
+        before, after = self._hosts_of(old), self._hosts_of(new)
+        for host in before - after:
+            keys = self._services[host]
+            keys.discard(changed.key)
+            if not keys:
+                del self._services[host]
+                self._went(host)
+        for host in after - before:
+            if host not in self._services:
+                self._came(host)
+            self._services.setdefault(host, set()).add(changed.key)
+
+    def _hosts_of(self, service: Service | None) -> set[str]:
+        return set(hosts_of(service)) if service is not None and self._admits(service) else set()
 
 
 class LoadBalancerHosts:
@@ -44,14 +86,11 @@ class LoadBalancerHosts:
         self._services = services
         self._found = found
         self._look_up = look_up
-        self._admits = admits
-        self._asking: Counter[str] = Counter()
-        """How many Services have a host."""
         self._due: dict[str, float] = {}
         """When to ask for a host, seconds of the loop's clock."""
         self._failing: set[str] = set()
         self._news = asyncio.Event()
-        services.subscribe(self._changed)
+        ServicesByHost(services, admits, self._came, self._went)
 
     async def run(self) -> None:
         """Look up and follow until cancelled."""
@@ -69,20 +108,14 @@ class LoadBalancerHosts:
         finally:
             await self._look_up.close()
 
-    def _changed(self, old: Service | None, new: Service | None) -> None:
-        before = set(hosts_of(old)) if old is not None and self._admits(old) else set()
-        after = set(hosts_of(new)) if new is not None and self._admits(new) else set()
-        self._asking.update(after - before)
-        self._asking.subtract(before - after)
-        for host in before - after:
-            if not self._asking[host]:
-                del self._asking[host], self._due[host]
-                self._failing.discard(host)
-                self._found.delete(("", host))
-        for host in after - before:
-            if host not in self._due:
-                self._due[host] = 0.0
-                self._news.set()
+    def _came(self, host: str) -> None:
+        self._due[host] = 0.0
+        self._news.set()
+
+    def _went(self, host: str) -> None:
+        del self._due[host]
+        self._failing.discard(host)
+        self._found.delete(("", host))
 
     async def _wait(self) -> None:
         """Return when a host is to be asked for."""

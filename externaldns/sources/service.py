@@ -33,7 +33,7 @@ from clusterdns.kube.store import Cluster, Store
 from externaldns.record import Endpoint
 from externaldns.sources import node_addresses
 from externaldns.sources.annotations import Annotations
-from externaldns.sources.load_balancer_hosts import hosts_of
+from externaldns.sources.load_balancer_hosts import ServicesByHost, hosts_of
 from externaldns.sources.making import make_endpoints
 from externaldns.sources.objects import ObjectSource
 from externaldns.sources.selection import Selection
@@ -65,6 +65,7 @@ class ServiceSource(ObjectSource[Service]):
         self._cluster = cluster
         self._options = options or ServiceOptions()
         self._slices = SlicesByService(cluster.endpoint_slices)
+        self._by_host = ServicesByHost(cluster.services) if self._options.resolve_hosts else None
 
     @property
     def stores(self) -> tuple[Store[Any], ...]:
@@ -82,8 +83,8 @@ class ServiceSource(ObjectSource[Service]):
                 return {(each.namespace, each.service) for each in named}
             case "Pod":
                 return self._slices.services_of_pod(changed.key)
-            case "HostAddresses":
-                return [each.key for each in self._primary if changed.name in each.load_balancer]
+            case "HostAddresses" if self._by_host is not None:
+                return self._by_host.services_of(changed.name)
             case "Node" if node_addresses.differ(old, new):
                 return [each.key for each in self._primary if each.headless or each.type == "NodePort"]
             case _:

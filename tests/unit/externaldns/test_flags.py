@@ -46,6 +46,8 @@ def test_defaults_are_externaldnss() -> None:
         (["--once"], lambda config: config.control.once, True),
         (["--once", "--no-once"], lambda config: config.control.once, False),
         (["--once=false"], lambda config: config.control.once, False),
+        (["--once=T"], lambda config: config.control.once, True),
+        (["--once", "--once=f"], lambda config: config.control.once, False),
         (["--domain-filter=a", "--domain-filter", "b"], lambda config: config.plan.domain_filter, ("a", "b")),
         (["--domain-filter=a, b,a"], lambda config: config.plan.domain_filter, ("a", "b")),
         (["--managed-record-types=A"], lambda config: config.plan.record_types, {"A"}),

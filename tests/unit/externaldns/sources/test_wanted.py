@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from clusterdns.kube.custom import CustomObject
 from clusterdns.kube.objects import (
     DNSEndpoint,
     Endpoint,
     EndpointSlice,
     Gateway,
+    HostAddresses,
     Ingress,
     Listener,
     Namespace,
@@ -24,13 +26,14 @@ from clusterdns.kube.objects import (
     ServicePort,
 )
 from clusterdns.kube.store import Cluster
-from externaldns.sources.build import build_sources, kinds_of
+from externaldns.sources.build import build_sources
 from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import Source, collect
 from externaldns.sources.wanted import WantedRecords
 from tests.unit.externaldns.sources.building import annotated, shown
 
 SHAPING = Shaping(create_ptr=True)
+POOLS = "pools.v1.net.example"
 
 
 def sources_over(cluster: Cluster, *flags: str) -> list[Source]:
@@ -66,7 +69,7 @@ def make(kind: str, dice: random.Random) -> Any:
                 type=kind_of_service,
                 headless=headless,
                 cluster_ips=() if headless else (address(dice),),
-                load_balancer=(address(dice),),
+                load_balancer=(dice.choice((address(dice), "lb.ex.net")),),
                 external_name="a" * 64 if dice.random() < 0.2 else "db.ex.net",
                 ports=(ServicePort("p", 80, "TCP", 30080),),
                 external_traffic_policy=dice.choice(("Local", "Cluster")),
@@ -93,6 +96,10 @@ def make(kind: str, dice: random.Random) -> Any:
         case "Gateway":
             listener = Listener("l", "", 80, "HTTP", dice.choice(("Same", "All", "Selector")), "team=a")
             return Gateway(**meta, listeners=(listener,), addresses=(address(dice),))
+        case "HostAddresses":
+            return HostAddresses(name=dice.choice(("lb.ex.net", "other.ex.net")), addresses=(address(dice),))
+        case "pools.v1.net.example":
+            return CustomObject(**meta, annotations=annotations | annotated(target=address(dice)), kind="Pool")
         case "Namespace":
             return Namespace(name=dice.choice(("shop", "bank")), labels={"team": dice.choice("ab")})
         case _:
@@ -104,8 +111,9 @@ def make(kind: str, dice: random.Random) -> Any:
 def test_any_history_of_changes_gives_what_a_walk_gives(seed: int) -> None:
     dice = random.Random(seed)
     cluster = Cluster()
-    sources = sources_over(cluster, *(["--fqdn-template={{.Name}}.t.ex.com"] if seed % 2 else []))
-    kinds = sorted(kinds_of(sources))
+    more = ["--source=unstructured", f"--unstructured-resource={POOLS}", "--resolve-service-load-balancer-hostname"]
+    sources = sources_over(cluster, *more, *(["--fqdn-template={{.Name}}.t.ex.com"] if seed % 2 else []))
+    kinds = sorted({store.kind for source in sources for store in source.stores})
     told: list[None] = []
     wanted = WantedRecords(sources, SHAPING, lambda: told.append(None))
     before = wanted.endpoints()
@@ -116,7 +124,7 @@ def test_any_history_of_changes_gives_what_a_walk_gives(seed: int) -> None:
         if dice.random() < 0.3:
             cluster.store(kind).delete(made.key)
         else:
-            cluster.store(kind).put(made)
+            cluster.store(kind).take(made)
         if dice.random() < 0.3:
             continue  # several changes are taken at once
         dirty = wanted.take_dirty()
