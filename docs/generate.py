@@ -148,6 +148,7 @@ def families() -> dict[str, tuple[Family, ...]]:
     externaldns.measurements.export(registries["externaldns"], externaldns.measurements.Measurements())
     externaldns.quota_metrics.export_calls(registries["externaldns"], Calls())
     externaldns.quota_metrics.export_webhook(registries["externaldns"], None)
+    externaldns.quota_metrics.export_requests(registries["externaldns"], [])
     externaldns.quota_metrics.export_propagation(registries["externaldns"], None, None)
     return {program: tuple(_families(registry)) for program, registry in registries.items()}
 

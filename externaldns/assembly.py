@@ -7,6 +7,7 @@ import secrets
 import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from clusterdns.errors import ConfigError
 from clusterdns.kube.access import Access
@@ -22,7 +23,7 @@ from externaldns.measurements import Measurements
 from externaldns.policy import POLICIES
 from externaldns.providers.privatezone.audit import AuditLog
 from externaldns.providers.privatezone.calls import Calls
-from externaldns.providers.privatezone.client import SdkApi
+from externaldns.providers.privatezone.client import DEFAULT_ENDPOINT, SdkApi
 from externaldns.providers.privatezone.credentials import FileCredentials, default_chain
 from externaldns.providers.privatezone.gateway import Audit, WriteGateway, tell_nobody
 from externaldns.providers.privatezone.metadata import MetadataService
@@ -73,7 +74,8 @@ def build_provider(config: Config, calls: Calls, leadership: Leadership, cleanup
 def build_calls(config: Config) -> Calls:
     """Make the way to PrivateZone's API, within its quota."""
     privatezone = config.provider.privatezone
-    return Calls(rates={"read": privatezone.read_qps, "write": privatezone.write_qps})
+    host = urlsplit(config.provider.alibaba_cloud_endpoint).netloc or urlsplit(DEFAULT_ENDPOINT).netloc
+    return Calls(rates={"read": privatezone.read_qps, "write": privatezone.write_qps}, host=host)
 
 
 def build_controller(

@@ -142,6 +142,7 @@ class Controller:
         self._overtaken.clear()
         self._unfinished = False
         snapshot = await self._provider.read()
+        self.measured.count_read(snapshot.cached)
         return await self._run(snapshot, None, {}, between)
 
     async def run_names(self, changed_at: Mapping[str, float]) -> Outcome:
@@ -152,6 +153,7 @@ class Controller:
         # What the full run found to be an ownership record of nothing may be that of a record by now.
         self._overtaken |= names | beside
         snapshot = await self._provider.look(names | beside)
+        self.measured.count_read(snapshot.cached)
         return await self._run(snapshot, names, changed_at)
 
     async def needs_full_run(self, *, objects: bool = True) -> bool:
@@ -198,6 +200,7 @@ class Controller:
     async def warm_up(self) -> None:
         """Keep the mirror of the zones warm without changing anything: what a standby does."""
         snapshot = await self._provider.read()
+        self.measured.count_read(snapshot.cached)
         self._look(snapshot, Zones(snapshot.zones), full=True)
 
     async def wait_synced(self, look: Callable[[], None] = lambda: None) -> None:
@@ -331,6 +334,7 @@ class Controller:
                 batch = [change for change in batch if change.name not in self._overtaken]
             await self._leadership.confirm()
             results = await self._provider.apply(batch)
+            self.measured.applies += 1
             for result in results:
                 if result.error is None:
                     changed.append(result.change.name)

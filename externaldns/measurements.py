@@ -57,6 +57,14 @@ class Measurements:
     """Sources that can't be read."""
     sources: tuple[str, ...] = ()
 
+    reads: Counter[str] = field(default_factory=Counter)
+    """How often a run looked at the provider's records: `true` where all were known already, otherwise `false`."""
+    applies: int = 0
+    """Batches of changes that were given to the provider."""
+
+    def count_read(self, cached: bool) -> None:
+        self.reads[str(cached).lower()] += 1
+
     def run_succeeded(self, wall: float, *, changed: bool) -> None:
         """A run ended at `wall` with every record as it should be."""
         self.consecutive_errors = 0
@@ -127,6 +135,20 @@ def export(registry: CollectorRegistry, measured: Measurements) -> None:
             by_type(lambda: measured.verified_records),
         ),
         counter("registry_errors_total", "Runs that could not read the zone.", lambda: measured.registry_errors),
+        Source(
+            "unknown",
+            "external_dns_provider_cache_records_calls",
+            "Looks at the provider's records, by whether all of them were known.",
+            ("from_cache",),
+            lambda: [((cached,), measured.reads[cached]) for cached in ("false", "true")],
+        ),
+        Source(
+            "unknown",
+            "external_dns_provider_cache_apply_changes_calls",
+            "Batches of changes given to the provider.",
+            (),
+            one(lambda: measured.applies),
+        ),
         gauge(
             "registry_records",
             "Records in the zone, by type.",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from prometheus_client import CollectorRegistry
 
 from clusterdns.daemon.metrics import Source, register
 from clusterdns.kube.events import EventRecorder
+from clusterdns.kube.requests import RequestCounters
 from externaldns.propagation import PropagationCheck
 from externaldns.providers.privatezone.calls import Calls
 from externaldns.providers.webhook import CALLS, WebhookProvider
@@ -30,6 +32,24 @@ def export_calls(registry: CollectorRegistry, calls: Calls) -> None:
             "Calls a second that each family may make now; it gives way to throttling.",
             ("family",),
             lambda: [((family,), rate) for family, rate in sorted(calls.rates().items())],
+        ),
+    )
+
+
+def export_requests(registry: CollectorRegistry, counters: Sequence[RequestCounters]) -> None:
+    """Show at each scrape how long requests took, to the API server and to the provider, under ExternalDNS's name."""
+    register(
+        registry,
+        Source(
+            "summary",
+            "external_dns_http_request_duration_seconds",
+            "How long requests to the API server and the provider took, by the last word of the path.",
+            ("handler", "scheme", "host", "path", "method", "status"),
+            lambda: [
+                (("instrumented_http", *key), histogram)
+                for counted in counters
+                for key, histogram in list(counted.by_path.items())
+            ],
         ),
     )
 

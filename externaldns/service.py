@@ -38,6 +38,7 @@ from clusterdns.kube.api import ApiServer
 from clusterdns.kube.events import EventRecorder
 from clusterdns.kube.leader import Alone, Leader
 from clusterdns.kube.manifests import ManifestFolder
+from clusterdns.kube.requests import RequestCounters
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
 from clusterdns.limits import PRIVATEZONE_CONNECT_SECONDS, PRIVATEZONE_READ_SECONDS
@@ -63,7 +64,7 @@ from externaldns.measurements import Measurements, export
 from externaldns.propagation import DnsAsker, PropagationCheck
 from externaldns.providers.privatezone.calls import Calls
 from externaldns.providers.webhook import WebhookProvider
-from externaldns.quota_metrics import export_calls, export_propagation, export_webhook
+from externaldns.quota_metrics import export_calls, export_propagation, export_requests, export_webhook
 from externaldns.schedule import Schedule
 from externaldns.sources.build import build_sources, kinds_of
 from externaldns.sources.crd import CrdSource
@@ -117,7 +118,8 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
     async with AsyncExitStack() as cleanup:
         calls = build_calls(config)
         cleanup.callback(calls.close)
-        server = ApiServer(access_of(config))
+        requests = RequestCounters()
+        server = ApiServer(access_of(config), counters=requests)
         cleanup.push_async_callback(server.close)
         leadership = build_leadership(config, server)
         provider = build_provider(config, calls, leadership, cleanup)
@@ -137,7 +139,7 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
             leadership=leadership,
             at_rest=at_rest,
         )
-        helpers: list[Coroutine[Any, Any, None]] = [fill(config, cluster), *followers.work]
+        helpers: list[Coroutine[Any, Any, None]] = [fill(config, cluster, requests), *followers.work]
         if status is not None and not config.control.once:
             helpers.append(status.run())
         if isinstance(leadership, Leader):
@@ -149,6 +151,8 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
             registry = _registry(measurements, calls)
             export_propagation(registry, followers.propagation, followers.recorder)
             export_webhook(registry, provider if isinstance(provider, WebhookProvider) else None)
+            asked = [provider.times] if isinstance(provider, WebhookProvider) else [calls.times]
+            export_requests(registry, [requests, *asked])
             await _start_http(config, registry, health.answer, cleanup)
         if config.control.once:
             work = _run_once(controller, loop, leadership, followers.recorder, status)
@@ -214,16 +218,19 @@ def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-async def fill(config: Config, cluster: Cluster) -> None:
-    """Keep the stores of `cluster` filled until cancelled; ConfigError if there is nothing to fill them from."""
-    work = [_fill_from_cluster(config, cluster)]
+async def fill(config: Config, cluster: Cluster, requests: RequestCounters | None = None) -> None:
+    """Keep the stores of `cluster` filled until cancelled; ConfigError if there is nothing to fill them from.
+
+    `requests` counts what is asked of the API server.
+    """
+    work = [_fill_from_cluster(config, cluster, requests)]
     if config.source.service.resolve_hosts:
         admits = config.source.selection.admits
         work.append(LoadBalancerHosts(cluster.services, cluster.host_addresses, CAresLookUp(), admits).run())
     await asyncio.gather(*work)
 
 
-async def _fill_from_cluster(config: Config, cluster: Cluster) -> None:
+async def _fill_from_cluster(config: Config, cluster: Cluster, requests: RequestCounters | None) -> None:
     if config.cluster.manifests is not None:
         folder = ManifestFolder(config.cluster.manifests, cluster, custom=config.source.resources)
         folder.load()
@@ -234,8 +241,11 @@ async def _fill_from_cluster(config: Config, cluster: Cluster) -> None:
         for_gateways, access = kinds & {"Gateway"}, access_of(config)
         selectors = {"Pod": UNFINISHED_PODS}
         namespace, of_gateways = config.source.selection.namespace, config.source.gateway.namespace
-        watch = ClusterWatch(cluster, access, kinds - for_gateways, namespace, field_selectors=selectors)
-        await asyncio.gather(watch.run(), ClusterWatch(cluster, access, for_gateways, of_gateways).run())
+        watch = ClusterWatch(
+            cluster, access, kinds - for_gateways, namespace, field_selectors=selectors, requests=requests
+        )
+        gateways = ClusterWatch(cluster, access, for_gateways, of_gateways, requests=requests)
+        await asyncio.gather(watch.run(), gateways.run())
         # There was nothing to watch: `fake` and `empty` have no objects.
         await asyncio.Event().wait()
 

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+    UnknownMetricFamily,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
@@ -34,13 +41,14 @@ Distributions = Iterable[tuple[Sequence[str], Histogram]]
 class Source:
     """One metric family: `read` is called at each scrape and yields (label values, value), one for each series.
 
-    The value of a histogram's series is a `Histogram`.
+    The value of the series of a histogram, or of a summary without quantiles, is a `Histogram`. "unknown" is a
+    counter whose name, by others' choice, does not end as one.
 
     `name` is what dashboards see: with its prefix, in base units (seconds, bytes), a counter's with `_total`;
     ValueError otherwise.
     """
 
-    kind: Literal["counter", "gauge", "histogram"]
+    kind: Literal["counter", "gauge", "histogram", "summary", "unknown"]
     name: str
     help: str
     labels: tuple[str, ...]
@@ -63,6 +71,10 @@ class Source:
             return CounterMetricFamily(self.name, self.help, labels=self.labels)
         if self.kind == "histogram":
             return HistogramMetricFamily(self.name, self.help, labels=self.labels)
+        if self.kind == "summary":
+            return SummaryMetricFamily(self.name, self.help, labels=self.labels)
+        if self.kind == "unknown":
+            return UnknownMetricFamily(self.name, self.help, labels=self.labels)
         return GaugeMetricFamily(self.name, self.help, labels=self.labels)
 
 
@@ -78,7 +90,10 @@ class _Sources(Collector):
             family = source.family()
             for values, value in source.read():
                 labels = dict(zip(source.labels, values, strict=True))
-                if isinstance(value, Histogram):
+                if isinstance(value, Histogram) and source.kind == "summary":
+                    family.add_sample(f"{family.name}_count", labels, sum(value.counts))
+                    family.add_sample(f"{family.name}_sum", labels, value.total)
+                elif isinstance(value, Histogram):
                     _add_histogram(family, labels, value)
                 else:
                     family.add_sample(source.name, labels, value)

@@ -188,7 +188,8 @@ class ApiServer:
             response: aiohttp.ClientResponse = answer.response
             code = str(response.status)
         finally:
-            self._counters.add(self.host, code, waited, clock() - began)
+            seconds, scheme = clock() - began, urlsplit(url).scheme
+            self._counters.add(self.host, code, waited, seconds, scheme=scheme, path=path, method=method)
         if response.status in (200, 201):
             return response
         refusal = await response.read()

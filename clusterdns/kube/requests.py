@@ -1,6 +1,6 @@
 """What is counted of the requests to API servers, as client-go counts them: waits for our own limits, durations, codes.
 
-All requests are GETs. A duration ends with the answer's head: a watch goes on for minutes.
+A duration ends with the answer's head: a watch goes on for minutes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,23 @@ class RequestCounters:
         """By host."""
         self.answers: Counter[tuple[str, str]] = Counter()
         """By code and host."""
+        self.by_path: dict[tuple[str, str, str, str, str], Histogram] = {}
+        """Durations by scheme, host, the last word of the path, method and code."""
 
-    def add(self, host: str, code: str, waited: float, seconds: float) -> None:
+    def add(
+        self,
+        host: str,
+        code: str,
+        waited: float,
+        seconds: float,
+        *,
+        scheme: str = "https",
+        path: str = "",
+        method: str = "GET",
+    ) -> None:
         """Count a request that waited for our limits, then took `seconds` to its answer."""
+        key = scheme, host, path.rpartition("/")[2], method, code
+        self.by_path.setdefault(key, Histogram(SECONDS)).add(seconds)
         if host not in self.durations:
             self.durations[host], self.waits[host] = Histogram(SECONDS), Histogram(SECONDS)
         self.durations[host].add(seconds)

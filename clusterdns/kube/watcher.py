@@ -69,8 +69,9 @@ class ClusterWatch:
         label_selectors: Mapping[str, str] = MappingProxyType({}),
         on_list: Callable[[], None] = lambda: None,
         dice: Callable[[], float] = random.random,
+        requests: RequestCounters | None = None,
     ) -> None:
-        self.requests = RequestCounters()
+        self.requests = requests or RequestCounters()
         self._stores = [cluster.store(name) for name in kinds]
         self._on_list = on_list
         pace = Pace(access)

@@ -22,6 +22,8 @@ class Snapshot:
 
     hidden: Mapping[str, Sequence[Endpoint]] = field(default_factory=dict)
     """By zone: what it has of names that lie in another one of `zones`. These are not among `records`."""
+    cached: bool = False
+    """Whether all records were known already."""
 
     def require_whole(self) -> None:
         """Raise what kept a zone from being read."""

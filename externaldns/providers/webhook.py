@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from clusterdns.errors import ClusterDNSError, ConfigError
+from clusterdns.kube.requests import NO_ANSWER, RequestCounters
 from clusterdns.limits import WEBHOOK_BODY_BYTES, WEBHOOK_TRIES
 from externaldns.changes import ChangeResult, NameChange
 from externaldns.domain_filter import ROOT, DomainFilter
@@ -74,6 +75,7 @@ class WebhookProvider:
         self._domains: DomainFilter | None = None
         self._records: dict[RecordKey, Endpoint] = {}
         self._doubtful = False
+        self.times = RequestCounters()
         self.requests: Counter[str] = Counter()
         """Requests by what they were about: one of CALLS."""
         self.errors: Counter[str] = Counter()
@@ -98,10 +100,12 @@ class WebhookProvider:
         self._doubtful = True
 
     async def look(self, names: Iterable[str]) -> Snapshot:
-        if self._domains is None or self._doubtful:
+        cached = self._domains is not None and not self._doubtful
+        if not cached:
             await self.read()
         wanted = frozenset(names)
-        return Snapshot(tuple(record for record in self._records.values() if record.dns_name in wanted), self._zones())
+        records = tuple(record for record in self._records.values() if record.dns_name in wanted)
+        return Snapshot(records, self._zones(), cached=cached)
 
     async def adjust(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         body = await self._ask("POST", "/adjustendpoints", 200, self._read_timeout, encode_endpoints(endpoints))
@@ -169,6 +173,8 @@ class WebhookProvider:
         self, method: str, path: str, expected: int, timeout: aiohttp.ClientTimeout, body: bytes | None
     ) -> bytes:
         self._session = self._session or aiohttp.ClientSession()
+        clock, code = asyncio.get_running_loop().time, NO_ANSWER
+        began = clock()
         headers = {"Accept": MEDIA_TYPE} | ({"Content-Type": MEDIA_TYPE} if body is not None else {})
         what = f"webhook {method} {path}"
         data = None if body is None else io.BytesIO(body)
@@ -176,6 +182,7 @@ class WebhookProvider:
             async with self._session.request(
                 method, self._url + path, data=data, headers=headers, timeout=timeout
             ) as response:
+                code = str(response.status)
                 if response.status != expected:
                     text = (await response.content.read(200)).decode("utf-8", "replace").strip()
                     raise WebhookError(f"{what}: the answer is {response.status}, not {expected}: {text}")
@@ -192,6 +199,9 @@ class WebhookProvider:
             raise WebhookError(f"{what}: no answer in {timeout.total:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             raise WebhookError(f"{what}: {str(error) or type(error).__name__}") from error
+        finally:
+            url = urlsplit(self._url)
+            self.times.add(url.netloc, code, 0.0, clock() - began, scheme=url.scheme, path=path, method=method)
 
 
 def _decoded(decode: Callable[[bytes], T], body: bytes) -> T:

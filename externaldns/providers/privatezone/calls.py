@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
+from clusterdns.kube.requests import NO_ANSWER, RequestCounters
 from clusterdns.limits import PRIVATEZONE_RATE, PRIVATEZONE_THREADS, PRIVATEZONE_THROTTLED_SECONDS, PRIVATEZONE_TRIES
 from externaldns.providers.privatezone.failure import PrivateZoneError
 from externaldns.providers.privatezone.throttle import TokenBucket, pause_seconds
@@ -34,7 +35,8 @@ logger = logging.getLogger(__name__)
 class Calls:
     """The one way to the API: each family has its own bucket, and all share the threads.
 
-    `rates` are the most calls a second by family. `threads` runs the calls; None: threads of our own.
+    `host` is whom they go to, for those who count. `rates` are the most calls a second by family. `threads` runs the
+    calls; None: threads of our own.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Calls:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         dice: Callable[[], float] = random.random,
+        host: str = "",
     ) -> None:
         ceilings = rates or {}
         self._buckets: dict[Family, TokenBucket] = {
@@ -57,11 +60,13 @@ class Calls:
         self._sleep = sleep
         self._dice = dice
         self._threads = threads or ThreadPoolExecutor(PRIVATEZONE_THREADS.default_int, thread_name_prefix="privatezone")
+        self._host = host
         self._finishing = False
         self._writing: set[asyncio.Future[Any]] = set()
         """The writes that were given to a thread and have not ended."""
         self.outcomes: Counter[tuple[Family, str]] = Counter()
         """Calls by family and outcome: `ok`, or the API's error code."""
+        self.times = RequestCounters()
         self.heard = float("-inf")
         """When the last call ended, whatever its outcome."""
 
@@ -125,10 +130,13 @@ class Calls:
     async def _run(self, call: Callable[[], T], family: Family) -> T:
         """Run `call` in a thread; if we are cancelled before it has begun, it does not begin."""
         cancelled = False
+        began: list[float] = []
+        code = NO_ANSWER
 
         def begin() -> T:
             if cancelled or self._finishing:
                 raise PrivateZoneError("call", "Finished", "this process ends; nothing was sent")
+            began.append(time.monotonic())
             return call()
 
         running = asyncio.get_running_loop().run_in_executor(self._threads, begin)
@@ -136,7 +144,15 @@ class Calls:
             self._writing.add(running)
             running.add_done_callback(self._writing.discard)
         try:
-            return await asyncio.shield(running)
+            result = await asyncio.shield(running)
+            code = "200"
+            return result
+        except PrivateZoneError as error:
+            code = str(error.status or NO_ANSWER)
+            raise
         except asyncio.CancelledError:
             cancelled = True
             raise
+        finally:
+            if began:
+                self.times.add(self._host, code, 0.0, time.monotonic() - began[0], method="POST")

@@ -60,11 +60,14 @@ class PrivateZoneProvider:
         self._unread: dict[str, Exception] = {}
         """Zones that could not be read: a name of theirs must not be taken for one of the zone above."""
         self._breakers: dict[str, Breaker] = {}
+        self._lists = 0
+        """How often records were asked for."""
 
     async def read(self) -> Snapshot:
         """Return all chosen zones and their records, and which zones could not be read; PrivateZoneError if none of
         them could.
         """
+        lists = self._lists
         zones = await self._zones.read()
         found = await asyncio.gather(*(self._read_zone(zone) for zone in zones), return_exceptions=True)
         outcomes = {zone.name: outcome for zone, outcome in zip(zones, found, strict=True)}
@@ -84,7 +87,7 @@ class PrivateZoneProvider:
             for name in sorted(mirror.names):
                 place = records if belongs(name) == zone else hidden.setdefault(zone, [])
                 place += mirror.endpoints(name)
-        return replace(self._snapshot(records, doubted), hidden=hidden)
+        return replace(self._snapshot(records, doubted), hidden=hidden, cached=self._lists == lists)
 
     async def changed(self) -> bool:
         """Tell by one list of the zones whether one of them has changed without us, or is due to be read whole."""
@@ -105,11 +108,12 @@ class PrivateZoneProvider:
 
     async def look(self, names: Iterable[str]) -> Snapshot:
         """Return the records of `names` (normalized) as the last `read`, and our own writes since, have left them."""
-        names = sorted(set(names))
+        names, lists = sorted(set(names)), self._lists
         doubted = await self._settle(names)
         zones = self._all_zones()
         held = [mirror.endpoints(name) for name in names if (mirror := self._mirrors.get(zones.find(name)))]
-        return self._snapshot([record for endpoints in held for record in endpoints], doubted)
+        records = [record for endpoints in held for record in endpoints]
+        return replace(self._snapshot(records, doubted), cached=self._lists == lists)
 
     def _snapshot(self, records: Sequence[Endpoint], doubted: Mapping[str, Exception]) -> Snapshot:
         return Snapshot(tuple(records), (*self._mirrors, *self._unread), {**self._unread, **doubted})
@@ -221,4 +225,5 @@ class PrivateZoneProvider:
         return believed
 
     async def _list_rows(self, zone: Zone, rr: str = "") -> list[Row]:
+        self._lists += 1
         return await list_all(lambda page: self._calls.read(lambda: self._api.list_rows(zone.zone_id, page, rr)))

@@ -32,6 +32,7 @@ class MemoryProvider:
         self.refuses: set[str] = set()
         self.away: Exception | None = None
         self.zone_names: tuple[str, ...] = ("ex.com",)
+        self.cached = False
         self.read_at: list[float] = []
         self.writes = 0
         self.moved = False
@@ -47,7 +48,7 @@ class MemoryProvider:
         if self.away is not None:
             raise self.away
         self._missed = bool(self.unread)
-        return Snapshot(tuple(self.records.values()), ("ex.com", *self.unread), self.unread)
+        return Snapshot(tuple(self.records.values()), ("ex.com", *self.unread), self.unread, cached=self.cached)
 
     async def changed(self) -> bool:
         self.asked += 1
@@ -69,7 +70,7 @@ class MemoryProvider:
             raise self.away
         self.looked.append(wanted)
         records = [record for record in self.records.values() if record.dns_name in wanted]
-        return Snapshot(tuple(records), ("ex.com", *self.unread), self.unread)
+        return Snapshot(tuple(records), ("ex.com", *self.unread), self.unread, cached=self.cached)
 
     async def adjust(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         return [replace(endpoint, ttl=endpoint.ttl or 60) for endpoint in endpoints]
