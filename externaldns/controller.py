@@ -24,10 +24,11 @@ from externaldns import deletion_history
 from externaldns.changes import ChangeResult, NameChange, RecordChange
 from externaldns.domain_filter import DomainFilter, Zones
 from externaldns.guard import DeleteGuard, DeleteLimits
-from externaldns.hidden import after, find_hidden
+from externaldns.hidden import find_hidden
 from externaldns.measurements import Measurements, count_types
+from externaldns.misplaced import Misplaced
 from externaldns.mistakes import Mistakes
-from externaldns.own_rows import OwnRows, SortedOut, remove
+from externaldns.own_rows import OwnRows, SortedOut
 from externaldns.ownership import Registry, View
 from externaldns.plan import DEFAULT_MANAGED_TYPES, Scope, Skipped, calculate
 from externaldns.policy import Policy, sync
@@ -261,16 +262,13 @@ class Controller:
         if full:
             self._owned = self._count_owned(view.endpoints, scope)
         deletes = rules.policy is sync
-        hidden = find_hidden(snapshot.hidden, snapshot.records, zones.find, self._registry, scope) if deletes else []
-        wished = {each.dns_name for each in desired}
-        unwanted = tuple(old for each in hidden for old in each.own if old.dns_name not in wished)
-        asked = replace(plan.changes, delete=plan.changes.delete + strays + unwanted)
+        hidden = find_hidden(snapshot.hidden, snapshot.records, zones.find, self._registry, scope) if deletes else ()
+        misplaced = Misplaced(strays, tuple(hidden), frozenset(each.dns_name for each in desired))
+        asked = replace(plan.changes, delete=plan.changes.delete + misplaced.deletions)
         spared = spare(asked, self._doubts())
         guarded = self._guard.check(spared.changes, zones.find, self._owned, self._clock(), considered)
-        besides, allowed = set(map(id, strays + unwanted)), set(map(id, guarded.changes.delete))
-        planned = tuple(old for old in guarded.changes.delete if id(old) not in besides)
-        # Not what records that are not seen may need.
-        needed = {name for some in hidden for name in some.needed(self._registry)}
+        planned, allowed = misplaced.split(guarded.changes.delete)
+        needed = misplaced.needed(self._registry)
         sweep = replace(scope, includes=lambda name: includes(name) and name not in needed)
         sweeps = full and deletes and not snapshot.unread
         attached = view.attach(replace(guarded.changes, delete=planned), sweep=sweep if sweeps else None)
@@ -287,15 +285,9 @@ class Controller:
         self._kept = kept | {record.key: record for record in spared.kept}
         self.measured.kept, self.measured.left_out = len(self._kept), frozenset(left_out)
         self.measured.deletions_waiting = guarded.waiting
-        changes = remove([old for old in strays if id(old) in allowed], attached.changes)
-        # A record that is hidden goes when the one that is seen is there.
-        seen = {each.dns_name for each in view.endpoints if each.owner == scope.owner_id}
-        seen |= {step.endpoint.dns_name for change in changes for step in change.steps if step.new is not None}
-        seen &= wished
-        for some in hidden:
-            going = [old for old in some.own if id(old) in allowed or old.dns_name in seen]
-            changes = after(changes, some.delete(going, scope))
-            self._unfinished |= bool(going)
+        changes = misplaced.delete(attached.changes, allowed, view.endpoints, scope)
+        # What was hidden may have left an ownership record in its zone that only a run without it can see.
+        self._unfinished |= any(step.zone for change in changes for step in change.steps)
         if guarded.changes.delete:
             history = self._guard.history(self._clock())
             self._leadership.leave_note(deletion_history.encode(history, self._wall_clock()))
