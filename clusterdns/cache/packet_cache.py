@@ -119,6 +119,11 @@ class PacketCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def changes(self) -> int:
+        """How often what is watched has changed."""
+        return 0 if self._watched is None else self._watched.changes
+
     def get(self, key: bytes, client: str, now: float) -> bytes | None:
         """The answer behind its ID for `client`, its TTLs as of `now`, or None. `key` is the query behind its ID.
 

@@ -141,7 +141,8 @@ class Dispatcher:
         if flight.done:
             return self._answer(message, request, flight)
         self._waiting += 1
-        flight.when_done(lambda: self._answer_late(message, request, flight, peer, send))
+        as_of = self.packets.changes
+        flight.when_done(lambda: self._answer_late(message, request, flight, peer, send, as_of))
         return None
 
     def _refusal(self, query: Query, zone: bytes) -> int:
@@ -172,12 +173,19 @@ class Dispatcher:
             offset += 1 + length
 
     def _answer_late(
-        self, message: bytes, request: Request, flight: Flight[Reply], peer: Peer, send: Callable[[Any, Peer], None]
+        self,
+        message: bytes,
+        request: Request,
+        flight: Flight[Reply],
+        peer: Peer,
+        send: Callable[[Any, Peer], None],
+        as_of: int,
     ) -> None:
         self._waiting -= 1
-        send(self._answer(message, request, flight), peer)
+        send(self._answer(message, request, flight, as_of), peer)
 
-    def _answer(self, message: bytes, request: Request, flight: Flight[Reply]) -> Answer:
+    def _answer(self, message: bytes, request: Request, flight: Flight[Reply], as_of: int | None = None) -> Answer:
+        """`as_of` is the change behind which the chain waited: what was true then may have changed since."""
         query = request.query
         try:
             reply = flight.result()
@@ -196,7 +204,8 @@ class Dispatcher:
         response = reply.response
         self._tally(request, response.rcode, reply.source, response.kind, len(answer)).answers += 1
         self.traffic.count_seconds(request.zone, now - request.now)
-        if reply.fresh_until and _may_repeat(request, answer):
+        is_current = not reply.watched or as_of in (None, self.packets.changes)
+        if reply.fresh_until and is_current and _may_repeat(request, answer):
             self._keep(message[2:], request, reply, answer, now)
         return answer if reply.more is None else _several(answer, reply.more)
 

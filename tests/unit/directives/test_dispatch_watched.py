@@ -12,6 +12,7 @@ from clusterdns.cache.packet_cache import PacketCache
 from clusterdns.cache.watched import Watched
 from clusterdns.directives.chain import Reply, Request
 from clusterdns.directives.dispatch import Dispatcher
+from clusterdns.flight import Flight
 from tests.support import messages
 from tests.support.server import PEER, WEB, Server, read
 
@@ -64,3 +65,25 @@ def test_what_a_walk_found_counts_down_and_leaves_when_something_changes() -> No
     assert [ttl(), len(asked)] == [60, 2]
     now = 101.5
     assert [ttl(), ttl(), len(asked)] == [60, 60, 4]
+
+
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_what_changed_while_the_chain_waited_is_not_kept(is_changed: bool) -> None:
+    async def handle(request: Request) -> Reply:
+        asked.append(request.now)
+        reply = await server.behind.handle(request)
+        await upstream
+        return replace(reply, watched=True, fresh_until=160.0, synthesised=True)
+
+    asked: list[float] = []
+    sent: list[bytes] = []
+    upstream: Flight[None] = Flight()
+    server, watched = Server(), Watched()
+    dispatcher = Dispatcher({b"\0": handle}, PacketCache(watched=watched), lambda: 100.0)
+    message = messages.query(WEB)
+    assert dispatcher.respond_udp(message, PEER, lambda answer, _: sent.append(answer)) is None
+    if is_changed:
+        watched.forget()
+    upstream.land(None)
+    assert dispatcher.respond_udp(message, PEER, lambda *_: None) == sent[0]
+    assert len(asked) == (2 if is_changed else 1)
