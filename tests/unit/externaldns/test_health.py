@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
+from clusterdns.errors import ClusterDNSError
+from clusterdns.kube.store import Cluster
+from externaldns.controller import Controller
 from externaldns.health import Health
 from externaldns.loop import ControlLoop
+from externaldns.ownership import TxtRegistry
+from externaldns.providers.provider import Snapshot
 from externaldns.schedule import Schedule
+from externaldns.sources.crd import CrdSource
+from externaldns.sources.service import ServiceSource
+from externaldns.sources.source import Source
 from tests.support import virtual_time
-from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, controller_of
+from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, controller_of, service
+from tests.unit.externaldns.test_loop import Baton
 
 
 @pytest.mark.parametrize(("now", "status", "first"), [(899.0, 200, "OK"), (901.0, 503, "hung: the loop has not come")])
@@ -67,3 +77,98 @@ def test_it_says_what_it_waits_for() -> None:
         "objects: synced",
         "last good run: 5 s ago; failed runs since: 0",
     ]
+
+
+class Silent(MemoryProvider):
+    """Never answers while `hangs`."""
+
+    hangs = False
+
+    async def read(self) -> Snapshot:
+        if self.hangs:
+            await asyncio.Event().wait()
+        return await super().read()
+
+
+def nothing(cluster: Cluster, provider: Silent) -> None:
+    """All is well."""
+
+
+def unlisted(cluster: Cluster, provider: Silent) -> None:
+    cluster.services.synced = False
+
+
+def no_source(cluster: Cluster, provider: Silent) -> None:
+    cluster.dns_endpoints.synced = False
+    cluster.dns_endpoints.refused = "404"
+
+
+def cloud_down(cluster: Cluster, provider: Silent) -> None:
+    provider.away = ClusterDNSError("no answer")
+
+
+def cloud_silent(cluster: Cluster, provider: Silent) -> None:
+    provider.hangs = True
+
+
+def name_refused(cluster: Cluster, provider: Silent) -> None:
+    provider.refuses = {"h1.ex.com"}
+
+
+def mistake(cluster: Cluster, provider: Silent) -> None:
+    cluster.services.put(service("h1", target="192.0.2.999"))
+
+
+def all_gone(cluster: Cluster, provider: Silent) -> None:
+    cluster.services.replace(())
+
+
+@pytest.mark.parametrize(
+    ("leads", "before", "after", "status", "line"),
+    [
+        (True, nothing, nothing, 200, "OK"),
+        (True, nothing, nothing, 200, "objects: synced"),
+        (False, nothing, nothing, 200, "election: standing by"),
+        (False, cloud_down, nothing, 200, "OK"),
+        (True, unlisted, nothing, 200, "objects: not listed yet: Service"),
+        (True, no_source, nothing, 200, "objects: synced; source crd can't be read: DNSEndpoint (404)"),
+        (True, cloud_down, nothing, 200, "last good run: never; failed runs since: "),
+        (True, nothing, cloud_down, 200, "OK"),
+        (True, name_refused, nothing, 200, "names that fail: 1; deletions held back: 0"),
+        (True, nothing, all_gone, 200, "names that fail: 0; deletions held back: 20"),
+        (True, nothing, mistake, 200, "records kept against a mistake or a source that can't be read: 1"),
+        (True, cloud_silent, nothing, 503, "hung: the loop has not come round for "),
+    ],
+)
+def test_every_state_is_told_and_only_a_loop_that_is_stuck_asks_for_a_restart(
+    leads: bool,
+    before: Callable[[Cluster, Silent], None],
+    after: Callable[[Cluster, Silent], None],
+    status: int,
+    line: str,
+) -> None:
+    async def body() -> tuple[int, str]:
+        clock = asyncio.get_running_loop().time
+        cluster, provider, baton = cluster_of(*(service(f"h{number}") for number in range(20))), Silent(), Baton()
+        cluster.dns_endpoints.replace(())
+        baton.give(leads)
+        before(cluster, provider)
+        sources: list[Source] = [ServiceSource(cluster), CrdSource(cluster)]
+        controller = Controller(sources, TxtRegistry("me"), provider, leadership=baton, clock=clock)
+        loop = ControlLoop(controller, Schedule(60), events=True, leadership=baton, clock=clock, dice=lambda: 0.0)
+        health = Health(
+            controller, loop, clock, lambda: 0.0, lambda: -1e9, lambda: "leading" if leads else "standing by"
+        )
+        work = asyncio.create_task(loop.run())
+        await asyncio.sleep(100)
+        after(cluster, provider)
+        await asyncio.sleep(1000)
+        code, _, page = health.answer()
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+        return code, page.decode()
+
+    code, page = virtual_time.run(body())
+    assert code == status
+    assert any(each.startswith(line) for each in page.splitlines()), page
