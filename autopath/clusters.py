@@ -12,7 +12,7 @@ import functools
 import gc
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from clusterdns.daemon.lifecycle import eternal, settle_memory
 from clusterdns.directives.config.kubernetes import Config
 from clusterdns.histogram import Histogram
 from clusterdns.kube.access import Access
+from clusterdns.kube.kinds import KINDS
 from clusterdns.kube.label_selector import read_label_selector
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.pod_index import PodIndex
@@ -151,7 +152,7 @@ class Clusters:
         self.watched = Watched()
         """The answers in packet caches that hold until something changes in any of the clusters."""
         self._sources: dict[Origin, Source] = {}
-        self._named: set[Origin] = set()
+        self._named: dict[Origin, set[str]] = {}
         self._started = False
         self._tasks: dict[Origin, tuple[frozenset[str], asyncio.Task[None]]] = {}
         self.watches: dict[Origin, ClusterWatch] = {}
@@ -167,19 +168,19 @@ class Clusters:
         return self._sources
 
     @property
-    def named(self) -> frozenset[Origin]:
-        """Those that the last configuration has named."""
-        return frozenset(self._named)
+    def named(self) -> Mapping[Origin, Set[str]]:
+        """Those that the last configuration has named, and the kinds that it needs of each."""
+        return {origin: frozenset(kinds) for origin, kinds in self._named.items()}
 
     def source_for(self, config: Config) -> Source:
         """The source that a directive names."""
         origin = origin_of(config)
-        self._named.add(origin)
+        self._named.setdefault(origin, set()).update(config.kinds)
         if origin not in self._sources:
-            self._sources[origin] = Source(Cluster(lean=True, pod_names=origin.pod_names))
+            self._sources[origin] = made = Source(Cluster(lean=True, pod_names=origin.pod_names))
+            for kind in KINDS:
+                made.cluster.store(kind).subscribe(self.watched.forget)
         source = self._sources[origin]
-        for kind in set(config.kinds) - source.kinds:
-            source.cluster.store(kind).subscribe(self.watched.forget)
         source.kinds |= set(config.kinds)
         source.startup_seconds = max(source.startup_seconds, config.startup_timeout)
         return source
@@ -211,9 +212,11 @@ class Clusters:
         """A configuration is about to name its sources."""
         self._named.clear()
 
-    async def drop_all_but(self, named: Collection[Origin]) -> None:
-        """Forget all other sources. None of them may be in use any more."""
-        unnamed = self._sources.keys() - set(named)
+    async def drop_all_but(self, named: Mapping[Origin, Set[str]]) -> None:
+        """Forget all other sources, and all other kinds of these. None of them may be in use any more."""
+        for origin, needed in named.items():
+            await self._drop_kinds(origin, self._sources[origin].kinds - needed)
+        unnamed = self._sources.keys() - named.keys()
         await _end([self._tasks.pop(origin)[1] for origin in unnamed if origin in self._tasks])
         for origin in unnamed:
             del self._sources[origin]
@@ -221,6 +224,15 @@ class Clusters:
         if unnamed:
             await asyncio.sleep(0)  # the one who woke us still knows where the tasks were
             gc.unfreeze()  # stores and indexes know each other: only the garbage collector can take them
+            settle_memory()
+
+    async def _drop_kinds(self, origin: Origin, kinds: Set[str]) -> None:
+        source = self._sources[origin]
+        source.kinds -= kinds
+        if kinds and origin in self.watches:
+            _, task = self._tasks[origin]
+            self._tasks[origin] = frozenset(source.kinds), task
+            await self.watches[origin].end(kinds)
             settle_memory()
 
     async def close(self) -> None:

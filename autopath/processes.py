@@ -16,7 +16,7 @@ import os
 import pickle
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import msgspec
 
@@ -64,7 +64,7 @@ class _Parent:
         self._loaded = loaded
         self._load = load
         self._clusters = Clusters()
-        self._named: frozenset[Origin] = frozenset()
+        self._named: Mapping[Origin, Set[str]] = {}
         self._is_changed = False
         self._applying = asyncio.Lock()
         self._tried = asyncio.Event()

@@ -153,6 +153,13 @@ class Store(Generic[T]):
             self.delete(key)
         self.synced = True
 
+    def forget(self) -> Iterator[None]:
+        """Remove every object, one with each step: nobody fills the store any more, and it is not synced."""
+        self.synced = False
+        for each in self:
+            self.delete(each.key)
+            yield
+
     def _tell(self, old: T | None, new: T | None) -> None:
         for listener in self._listeners:
             listener(old, new)

@@ -11,21 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from contextlib import aclosing
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clusterdns.errors import KubeApiError
 from clusterdns.kube.access import Access
 from clusterdns.kube.api import ApiServer
 from clusterdns.kube.decode import MalformedObject, Unreadable, decode_event, decode_page
 from clusterdns.kube.kinds import Kind, find_kind
-from clusterdns.kube.lean import Form
 from clusterdns.kube.pace import Pace
 from clusterdns.kube.reflector import ListPage, Pause, Reflector, WatchFrom
 from clusterdns.kube.requests import RequestCounters
-from clusterdns.kube.store import Cluster
+from clusterdns.kube.store import Cluster, Store
 from clusterdns.kube.turn import Turn
 from clusterdns.limits import (
     KUBE_LIST_PAGE,
@@ -72,13 +71,12 @@ class ClusterWatch:
         requests: RequestCounters | None = None,
     ) -> None:
         self.requests = requests or RequestCounters()
-        self._stores = [cluster.store(name) for name in kinds]
         self._on_list = on_list
         pace = Pace(access)
         self._watches = [
             _KindWatch(
                 find_kind(name),
-                cluster.store(name).form,
+                cluster.store(name),
                 Reflector(cluster.store(name), dice, optional=find_kind(name).optional),
                 ApiServer(access, pace, self.requests),
                 find_kind(name).path(namespace),
@@ -87,6 +85,7 @@ class ClusterWatch:
             )
             for name in sorted(kinds)
         ]
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def states(self) -> list[WatchState]:
         """How each watch is."""
@@ -98,7 +97,7 @@ class ClusterWatch:
         ]
 
     def _listed(self) -> None:
-        if all(store.synced for store in self._stores):
+        if all(watch.store.synced for watch in self._watches):
             self._on_list()
 
     async def run(self) -> None:
@@ -110,10 +109,21 @@ class ClusterWatch:
                 await watch.server.connect()
             async with asyncio.TaskGroup() as tasks:
                 for watch in self._watches:
-                    tasks.create_task(watch.run(), name=f"watch {watch.kind.plural}")
+                    task = tasks.create_task(watch.run(), name=f"watch {watch.kind.plural}")
+                    self._tasks[watch.kind.name] = task
         finally:
             for watch in self._watches:
                 await watch.server.close()
+
+    async def end(self, kinds: Set[str]) -> None:
+        """Watch these no longer, and forget what is known of them."""
+        for watch in [each for each in self._watches if each.kind.name in kinds]:
+            self._watches.remove(watch)
+            if task := self._tasks.pop(watch.kind.name, None):
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            await watch.forget()
+            await watch.server.close()
 
 
 def _selection(fields: str, labels: str) -> dict[str, str]:
@@ -126,7 +136,7 @@ class _KindWatch:
     def __init__(
         self,
         kind: Kind,
-        form: Form | None,
+        store: Store[Any],
         reflector: Reflector,
         server: ApiServer,
         path: str,
@@ -134,9 +144,10 @@ class _KindWatch:
         on_list: Callable[[], None],
     ) -> None:
         self.kind = kind
+        self.store = store
         self.heard_at = 0.0
         self.lists = 0
-        self._trim = form.from_raw if form else None
+        self._trim = store.form.from_raw if store.form else None
         self._on_list = on_list
         self._page_size = KUBE_LIST_PAGE.default_int
         self.server = server
@@ -148,6 +159,11 @@ class _KindWatch:
     @property
     def unreadable(self) -> int:
         return len(self._reflector.unreadable)
+
+    async def forget(self) -> None:
+        turn = Turn()
+        for _ in self.store.forget():
+            await turn.end_in_time()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()

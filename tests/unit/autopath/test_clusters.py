@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from autopath.clusters import Clusters
+from autopath.clusters import Clusters, Source
 from autopath.kubernetes import Kubernetes
 from clusterdns.daemon.lifecycle import settle_memory
 from clusterdns.kube.objects import Namespace, Pod
+from tests.support import virtual_time
+from tests.support.apiserver import ApiServerDouble
 from tests.unit.autopath.asking import Elsewhere, ask, config
 
 MANIFESTS = """
@@ -167,3 +169,64 @@ def test_what_directives_share(first: str, second: str, source: bool, index: boo
     sources = [clusters.source_for(config(options)) for options in (first, second)]
     indexes = [each.index_for(config(options)) for each, options in zip(sources, (first, second), strict=True)]
     assert (sources[0] is sources[1], indexes[0] is indexes[1]) == (source, index)
+
+
+def test_a_reload_that_needs_less_watches_less(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ApiServerDouble() as server:
+            server.put("Service", "web", "shop", spec={"clusterIP": "10.96.1.10"})
+            server.put("Pod", "web-0", "shop", status={"phase": "Running", "podIP": "10.244.0.9"})
+            options = f"kubeconfig {server.kubeconfig(tmp_path)}"
+            clusters = Clusters()
+
+            async def reload(more: str) -> Source:
+                clusters.name_anew()
+                source = clusters.source_for(config(f"{options}\n{more}"))
+                await clusters.start()
+                await clusters.drop_all_but(clusters.named)
+                return source
+
+            def watched() -> set[str]:
+                return {watch.kind.name for watch in server.watches}
+
+            source = await reload("pods verified")
+            await server.until(lambda: watched() == {"Namespace", "Service", "EndpointSlice", "Pod"})
+            assert source.pods.pod_at("10.244.0.9") is not None
+            await reload("noendpoints")
+            await server.until(lambda: watched() == {"Namespace", "Service"})
+            # What is not watched any more is not known any more, and what is goes on as it was.
+            assert source.pods.pod_at("10.244.0.9") is None
+            assert (source.cluster.pod_claims.synced, source.synced) == (False, True)
+            assert {each.resource for each in clusters.watches[next(iter(clusters.watches))].states()} == {
+                "namespaces",
+                "services",
+            }
+            assert len(server.lists("services")) == 1
+            server.put("Service", "late", "shop", spec={"clusterIP": "10.96.1.11"})
+            while source.cluster.services.get("shop", "late") is None:  # noqa: ASYNC110 (on virtual time)
+                await asyncio.sleep(0.1)
+            # And back again.
+            again = await reload("pods verified")
+            assert again is source
+            assert source.synced
+            assert source.pods.pod_at("10.244.0.9") is not None
+            assert watched() == {"Namespace", "Service", "EndpointSlice", "Pod"}
+            await clusters.close()
+
+    virtual_time.run(main())
+
+
+def test_kinds_of_manifests_come_and_go_as_they_are_needed(tmp_path: Path) -> None:
+    (tmp_path / "cluster.yaml").write_text(MANIFESTS)
+
+    async def main() -> None:
+        clusters = Clusters()
+        for options, kinds in (("pods verified", 4), ("", 3), ("noendpoints", 2), ("pods verified", 4)):
+            clusters.name_anew()
+            source = clusters.source_for(config(f"manifests {tmp_path}\n{options}"))
+            await clusters.start()
+            await clusters.drop_all_but(clusters.named)
+            assert (len(source.kinds), source.synced) == (kinds, True)
+        await clusters.close()
+
+    asyncio.run(main())
