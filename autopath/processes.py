@@ -44,6 +44,8 @@ from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config import multisocket
 from clusterdns.directives.transfer import Transfer
 
+_POLL_SECONDS = 0.1
+
 
 def count(loaded: Loaded) -> int:
     """How many processes a Corefile wants; where its server blocks differ, the most."""
@@ -51,16 +53,20 @@ def count(loaded: Loaded) -> int:
     return max((each or len(os.sched_getaffinity(0)) for each in wanted), default=1)
 
 
-def serve(loaded: Loaded, load: Callable[[], Loaded]) -> int:
-    """Serve a Corefile, and whatever it changes to by `load`, until a signal comes. Raises ConfigError."""
-    parent = _Parent(loaded, load)
+def serve(loaded: Loaded, load: Callable[[], Loaded], serving: Callable[[], None]) -> int:
+    """Serve a Corefile, and whatever it changes to by `load`, until a signal comes. Raises ConfigError.
+
+    `serving` is called when all processes listen.
+    """
+    parent = _Parent(loaded, load, serving)
     return run(parent.begin, parent.end, _work)
 
 
 class _Parent:
     """The process above."""
 
-    def __init__(self, loaded: Loaded, load: Callable[[], Loaded]) -> None:
+    def __init__(self, loaded: Loaded, load: Callable[[], Loaded], serving: Callable[[], None]) -> None:
+        self._serving = serving
         self._loaded = loaded
         self._load = load
         self._clusters = Clusters()
@@ -91,6 +97,7 @@ class _Parent:
             lifecycle.eternal("clusters that are not named", self._drop),
             lifecycle.eternal("notify", notifier.run),
         ]
+        self._background.append(asyncio.create_task(self._say_when_serving()))
         lifecycle.settle_memory()
         return self._processes
 
@@ -111,6 +118,11 @@ class _Parent:
             self._loaded, self._transfers = changed, transfers
             await self._endpoints.follow(pages_of(changed.servers, self._processes))
             self._processes.replace(count(changed))
+
+    async def _say_when_serving(self) -> None:
+        while not await self._processes.listen():  # noqa: ASYNC110 (the processes tell only when asked)
+            await asyncio.sleep(_POLL_SECONDS)
+        self._serving()
 
     async def _try(self, loaded: Loaded) -> list[Transfer]:
         """Make all of a Corefile once, to see that it can be. That also makes the indexes.

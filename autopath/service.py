@@ -14,6 +14,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from autopath import processes
 from autopath.clusters import Clusters
@@ -37,7 +38,7 @@ from clusterdns.limits import PORT
 FLAGS = (
     flags.Flag("conf", "text", "Corefile", "the Corefile to load"),
     flags.Flag("dns.port", "integer", PORT.default_int, "port for server blocks that name none", PORT),
-    flags.Flag("pidfile", "text", "", "write the process's number to this file"),
+    flags.Flag("pidfile", "text", "", "file to write the process's number to, once it serves"),
     flags.Flag("quiet", "switch", False, "say only what goes wrong"),
     flags.Flag("p", "integer", PORT.default_int, "the same as -dns.port", PORT),
     flags.Flag("log-level", "text", "info", "debug, info, warning or error"),
@@ -71,17 +72,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         loaded = load()
-        lifecycle.write_pid_file(options.text("pidfile"))
+        pid_file = options.text("pidfile")
+        lifecycle.write_pid_file(pid_file, starting=True)
+        serving = partial(lifecycle.write_pid_file, pid_file)
         if processes.count(loaded) > 1:
-            return processes.serve(loaded, load)
+            return processes.serve(loaded, load, serving)
     except ConfigError as error:
         sys.stderr.write(" ".join(str(error).split()) + "\n")
         return 1
-    return lifecycle.run(lambda stop: serve(loaded, load, stop))
+    return lifecycle.run(lambda stop: serve(loaded, load, serving, stop))
 
 
-async def serve(loaded: Loaded, load: Callable[[], Loaded], stop: asyncio.Event) -> int:
-    """Serve a Corefile, and whatever it changes to by `load`, until `stop` is set. Raises ConfigError."""
+async def serve(loaded: Loaded, load: Callable[[], Loaded], serving: Callable[[], None], stop: asyncio.Event) -> int:
+    """Serve a Corefile, and whatever it changes to by `load`, until `stop` is set. Raises ConfigError.
+
+    `serving` is called when everything listens.
+    """
     clusters = Clusters()
 
     def make(loaded: Loaded) -> Assembly:
@@ -107,6 +113,7 @@ async def serve(loaded: Loaded, load: Callable[[], Loaded], stop: asyncio.Event)
         await clusters.start()
         # Whoever has our port may be about to go; waiting beats a crash loop.
         if await server.start(math.inf, stop):
+            serving()
             lifecycle.settle_memory()
             await server.serve_until(stop)
     finally:

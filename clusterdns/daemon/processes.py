@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 _TEXT = "text/plain; charset=utf-8"
 _POLL_SECONDS = 0.02
+_NOT_LISTENING = (b"not listening", b"process ")
+"""How /ready begins of a process that does not listen yet, or has ended."""
 
 HEALTH, READY, METRICS = b"h", b"r", b"m"
 """Kinds of frames that ask a process for one of its pages; it answers with the same kind. METRICS also comes unasked,
@@ -198,6 +200,11 @@ class Processes:
             return 503, _TEXT, b"not listening"
         return await self._worst(READY)
 
+    async def listen(self) -> bool:
+        """Whether all of them listen, though they may not be ready."""
+        status, _, body = await self.say_ready()
+        return status == 200 or not body.startswith((*_NOT_LISTENING, b"stopping"))
+
     async def say_metrics(self) -> Page:
         """/metrics: of all processes, and of those that have ended."""
         await asyncio.gather(*(child.ask(METRICS) for child in self._tasks))
@@ -246,7 +253,7 @@ class Processes:
         give_up = loop.time() + PROCESS_START_SECONDS.default
         while loop.time() < give_up and child in self._tasks:
             status, _, body = await child.ask(READY)
-            if status == 200 or not body.startswith((b"not listening", b"process ")):
+            if status == 200 or not body.startswith(_NOT_LISTENING):
                 break
             await asyncio.sleep(_POLL_SECONDS)
         if child in self._tasks or self.stopping or child.slot >= self._count:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import dns.flags
 import pytest
 import yaml
 
@@ -16,10 +15,8 @@ from clusterdns.demo.internet import Internet
 from clusterdns.demo.processes import Program, free_ports
 from tests.support import coredns_answers
 from tests.support.apiserver import ApiServerDouble
-from tests.support.asking import ask, lines, rcode
-
-FOLDER = Path(coredns_answers.__file__).parent
-ADDRESSES = {"web-0": "10.244.2.20", "client": "127.0.0.1"}
+from tests.support.asking import ask, lines
+from tests.support.coredns_answers.comparing import comparable, corrected, documents, observed, put_into
 
 COREFILE = """
 .:{port} {{
@@ -47,13 +44,6 @@ mirrors.example.org. 300   IN A    192.0.2.80
 mirrors.example.org. 300   IN AAAA 2001:db8::80
 """
 
-SOA = "cluster.local. 30 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. …"
-# Where CoreDNS is wrong: see tests/unit/autopath/test_coredns_answers.py.
-CORRECTIONS: dict[str, dict[str, Any]] = {
-    "WEB.Shop.svc.Cluster.LOCAL A": {"answer": ["WEB.Shop.svc.Cluster.LOCAL. 30 IN A 10.96.1.10"]},
-    "shop.svc.cluster.local A": {"rcode": "NOERROR", "authoritative": True, "authority": [SOA]},
-}
-
 
 PROCESSES = pytest.mark.parametrize("processes", [1, 2])
 
@@ -63,7 +53,7 @@ def test_from_manifests(tmp_path: Path, processes: int) -> None:
     async def main() -> None:
         manifests = tmp_path / "cluster"
         manifests.mkdir()
-        (manifests / "cluster.yaml").write_text(yaml.safe_dump_all(_objects()))
+        (manifests / "cluster.yaml").write_text(yaml.safe_dump_all(documents()))
         async with _autopath(tmp_path, f"manifests {manifests}", processes) as port:
             assert await _wrong_answers(port) == []
 
@@ -76,12 +66,7 @@ def test_from_an_api_server(tmp_path: Path, processes: int) -> None:
 
     async def main() -> None:
         async with ApiServerDouble() as server:
-            for document in _objects():
-                document = dict(document)
-                del document["apiVersion"]
-                metadata = document.pop("metadata")
-                name, namespace = metadata.pop("name"), metadata.pop("namespace", "")
-                server.put(document.pop("kind"), name, namespace, metadata=metadata, **document)
+            put_into(server)
             async with _autopath(tmp_path, f"kubeconfig {server.kubeconfig(tmp_path)}", processes) as port:
                 assert await _wrong_answers(port) == []
                 server.cut_watches(in_event=True)
@@ -129,42 +114,8 @@ async def _wrong_answers(port: int) -> list[Any]:
     wrong = []
     assert len(coredns_answers.ROWS) == 66
     for row in coredns_answers.ROWS:
-        expected = _comparable(row | CORRECTIONS.get(row["question"], {}))
-        got = await _observe(port, row["question"])
+        expected = comparable(corrected(row))
+        got = observed(await ask(port, row["question"]))
         if got != expected:
             wrong.append((row["question"], got, expected))
     return wrong
-
-
-async def _observe(port: int, question: str) -> dict[str, Any]:
-    answer = await ask(port, question)
-    return _comparable(
-        {
-            "rcode": rcode(answer),
-            "authoritative": bool(answer.flags & dns.flags.AA),
-            "recursion_available": bool(answer.flags & dns.flags.RA),
-            "answer": lines(answer, "answer"),
-            "authority": lines(answer, "authority"),
-            "additional": lines(answer, "additional"),
-        }
-    )
-
-
-def _comparable(row: dict[str, Any]) -> dict[str, Any]:
-    """What is compared: all but the order of records and the numbers of SOA records."""
-    keys = ("rcode", "authoritative", "recursion_available")
-    sections = ("answer", "authority", "additional")
-    return {key: row[key] for key in keys} | {
-        section: sorted(" ".join(line.split()[:6]) if " SOA " in line else line for line in row[section])
-        for section in sections
-    }
-
-
-def _objects() -> list[dict[str, Any]]:
-    """The recorded manifests, with the addresses that their pods had: a status is not part of a manifest."""
-    documents = [each for each in yaml.safe_load_all((FOLDER / "cluster.yaml").read_text()) if each]
-    for document in documents:
-        if document["kind"] == "Pod":
-            address = ADDRESSES[document["metadata"]["name"]]
-            document["status"] = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}
-    return documents

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
 from clusterdns.corefile import reading
 from clusterdns.corefile.lexer import Token
 from clusterdns.corefile.tree import Directive
+from clusterdns.directives.config.ignored import NO_EFFECT
 from clusterdns.errors import ConfigError
 from clusterdns.kube.access import IN_CLUSTER, Access
 from clusterdns.kube.label_selector import read_label_selector
@@ -43,7 +44,8 @@ class Config:
 
     `primary_zone` is the first that is neither a reverse zone nor one of multi-cluster Services (`multicluster`): names
     that the directive makes are in it. `fallthrough` lists the zones whose denials the next directive may turn into
-    answers. `labels` and `namespace_labels` are label selectors. `startup_timeout` is in seconds.
+    answers. `labels` and `namespace_labels` are label selectors. `startup_timeout` is in seconds. `endpoint` and `tls`
+    are set where another option makes them mean nothing.
     """
 
     zones: tuple[str, ...] = ()
@@ -62,6 +64,8 @@ class Config:
     multicluster: tuple[str, ...] = ()
     zonal: bool = False
     startup_timeout: float = KUBERNETES_STARTUP_SECONDS.default
+    endpoint: str = field(default="", metadata=NO_EFFECT)
+    tls: str = field(default="", metadata=NO_EFFECT)
 
     def serving(self, zones: Sequence[str]) -> Config:
         """This Config for `zones` (those of the server block), unless it has zones of its own.
@@ -102,6 +106,7 @@ def parse(directive: Directive) -> Config:
     for option in reading.options(directive, _OPTIONS):
         config = _OPTIONS[option.name](config, option)
         _refuse_contradictions(config, option)
+    config = _by_one_way(config)
     if config.zones:
         try:
             return config.serving(())
@@ -117,12 +122,19 @@ def _refuse_contradictions(config: Config, option: Directive) -> None:
         raise option.position.error(
             "manifests stand in for an API server: remove manifests, or kubeconfig, endpoint, tls and apiserver options"
         )
-    if access.kubeconfig and access.endpoint:
-        raise option.position.error("kubeconfig and endpoint both name an API server: remove one of them")
     if config.namespaces and config.namespace_labels:
         raise option.position.error("namespaces and namespace_labels both choose namespaces: remove one of them")
     if config.zonal and not config.endpoints:
         raise option.position.error("zonal needs the endpoints that noendpoints leaves out: remove one of them")
+
+
+def _by_one_way(config: Config) -> Config:
+    """Leave out what does not count, as in CoreDNS: a kubeconfig has all of it, and `tls` is for an `endpoint`."""
+    access = config.access
+    if access.endpoint and not access.kubeconfig:
+        return config
+    left = structs.replace(access, endpoint="", certificate="", key="", authority="")
+    return replace(config, access=left, endpoint=access.endpoint, tls=access.certificate)
 
 
 def _manifests(config: Config, option: Directive) -> Config:

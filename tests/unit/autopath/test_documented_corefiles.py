@@ -8,6 +8,7 @@ import pytest
 
 from autopath.service import DIRECTIVES
 from clusterdns.corefile.parse import parse
+from clusterdns.directives.config.no_effect import without_effect
 from clusterdns.directives.config.pattern import compile_pattern
 from clusterdns.directives.config.server import COREDNS, ServerConfig, load
 from clusterdns.errors import ConfigError
@@ -72,6 +73,11 @@ LOADED = [
     "health localhost:8091 {\n lameduck 1s\n}",
     "hosts {\n 10.0.0.1 example.org\n fallthrough\n}",
     "hosts example.hosts example.org example.net {\n ttl 60\n no_reverse\n reload 10s\n}",
+    "loadbalance",
+    "loadbalance weighted ./weights {\n reload 10s\n}",
+    "multisocket",
+    "multisocket 2",
+    "kubernetes cluster.local {\n kubeconfig /etc/kube/config\n endpoint https://k8s:8443\n tls cert key ca\n}",
     "loadbalance round_robin {\n prefer 10.9.20.0/24 192.168.1.0/24\n}",
     "local",
     "log",
@@ -121,6 +127,20 @@ def test_directives_that_are_not_there_are_named(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         loaded(f".:53 {{\n    errors\n    {name} a b\n}}\n")
     assert str(caught.value).startswith(f"Corefile:3:5: the directive {name} of CoreDNS is not supported here")
+
+
+# Options that CoreDNS takes and leaves aside; the log says so at start.
+LEFT_ASIDE = [
+    ("kubeconfig /etc/kube/config\nendpoint https://k8s:8443", ("kubernetes: endpoint",)),
+    ("endpoint https://k8s:8443\ntls cert key ca\nkubeconfig /x", ("kubernetes: endpoint", "kubernetes: tls")),
+    ("tls cert key ca", ("kubernetes: tls",)),
+    ("endpoint https://k8s:8443\ntls cert key ca", ()),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), LEFT_ASIDE)
+def test_options_that_others_make_meaningless(options: str, expected: tuple[str, ...]) -> None:
+    assert without_effect(loaded(f". {{\nkubernetes cluster.local {{\n{options}\n}}\n}}\n")) == expected
 
 
 # What a directive of ours does not do: the option's place, and its name.
