@@ -75,8 +75,8 @@ class ClusterWatch:
         pace = Pace(access)
         self._watches = [
             _KindWatch(
-                find_kind(name),
                 cluster.store(name),
+                find_kind(name),
                 Reflector(cluster.store(name), dice, optional=find_kind(name).optional),
                 ApiServer(access, pace, self.requests),
                 find_kind(name).path(namespace),
@@ -135,8 +135,8 @@ class _KindWatch:
 
     def __init__(
         self,
-        kind: Kind,
         store: Store[Any],
+        kind: Kind,
         reflector: Reflector,
         server: ApiServer,
         path: str,

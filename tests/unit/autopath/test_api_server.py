@@ -91,14 +91,14 @@ EVENTS = [
 ]
 
 
-def play(folder: Path, script: Callable[[Scene], Awaitable[None]], *, present: bool = True) -> None:
+def play(folder: Path, script: Callable[[Scene], Awaitable[None]], *, present: bool = True, options: str = "") -> None:
     async def main() -> None:
         async with ApiServerDouble() as server:
             for namespace in ("shop", "data"):
                 server.put("Namespace", namespace)
             server.put("Service", "web", "shop", spec={"clusterIP": "10.96.1.10"})
             pod(server, "first", "shop", "10.244.0.9", "2026-01-01T00:00:01Z")
-            configured = config(f"kubeconfig {server.kubeconfig(folder)}\npods verified")
+            configured = config(f"kubeconfig {server.kubeconfig(folder)}\npods verified\n{options}")
             if not present:
                 await server.stop()
             clusters = Clusters()
@@ -126,15 +126,16 @@ def test_answers_while(tmp_path: Path, script: Callable[[Scene], Awaitable[None]
     play(tmp_path, script)
 
 
-def test_a_server_that_comes_late(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("options", "seconds"), [("", 5), ("startup_timeout 0s", 0), ("startup_timeout 2m", 120)])
+def test_a_server_that_comes_late(tmp_path: Path, options: str, seconds: float) -> None:
     """Serving begins after startup_timeout, and says SERVFAIL, never NXDOMAIN, until the first lists are in."""
 
     async def script(scene: Scene) -> None:
-        assert asyncio.get_running_loop().time() == pytest.approx(5, abs=1)
+        assert asyncio.get_running_loop().time() == pytest.approx(seconds, abs=1)
         for question in (WEB, LATE, "cluster.local SOA", "9.9.9.9.in-addr.arpa PTR"):
             assert scene.told(question) == "SERVFAIL"
         await scene.server.start()
         await scene.until(WEB, "A 10.96.1.10")
         assert scene.told(LATE) == "NXDOMAIN"
 
-    play(tmp_path, script, present=False)
+    play(tmp_path, script, present=False, options=options)

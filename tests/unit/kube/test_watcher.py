@@ -179,6 +179,25 @@ def test_missing_kubeconfig(tmp_path: Path) -> None:
         run_watch(f"{tmp_path}/gone")
 
 
+def test_a_context_that_is_not_the_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = ApiServerDouble.kubeconfig
+
+    def write_with_another(server: ApiServerDouble, folder: Path) -> str:
+        path = Path(write(server, folder))
+        found = json.loads(path.read_text())
+        found["clusters"].append({"name": "elsewhere", "cluster": {"server": "http://127.0.0.1:1"}})
+        found["contexts"].append({"name": "elsewhere", "context": {"cluster": "elsewhere", "user": "tester"}})
+        path.write_text(json.dumps(found | {"current-context": "elsewhere"}))
+        return str(path)
+
+    monkeypatch.setattr(ApiServerDouble, "kubeconfig", write_with_another)
+
+    async def script(scene: Scene) -> None:
+        await scene.services("db", "web")
+
+    play(tmp_path, script, limits={"context": "double"})
+
+
 def test_unknown_context(tmp_path: Path) -> None:
     path = ApiServerDouble().kubeconfig(tmp_path)
     with pytest.raises(ConfigError, match="other"):

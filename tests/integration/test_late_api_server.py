@@ -1,0 +1,62 @@
+"""A running autopath whose API server comes late: SERVFAIL, and not ready, until the first lists are in."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from clusterdns.demo.processes import Program, fetch, free_ports
+from tests.support.apiserver import ApiServerDouble
+from tests.support.asking import ask, lines, rcode
+
+COREFILE = """
+.:{port} {{
+    bind 127.0.0.1
+    ready 127.0.0.1:{ready}
+    {more}
+    kubernetes cluster.local in-addr.arpa {{
+        kubeconfig {kubeconfig}
+        startup_timeout 0s
+        pods verified
+        fallthrough in-addr.arpa
+    }}
+    whoami
+}}
+"""
+WEB, NO = "web.shop.svc.cluster.local A", "no.shop.svc.cluster.local A"
+# Falls through to `whoami`, once it is known not to be the cluster's.
+FOREIGN = "1.0.0.10.in-addr.arpa PTR"
+
+
+@pytest.mark.parametrize("more", ["", "multisocket 2"], ids=["one process", "two"])
+def test_it_is_ready_when_the_lists_are_in(tmp_path: Path, more: str) -> None:
+    async def main() -> None:
+        port, ready = free_ports(2)
+        async with ApiServerDouble() as server:
+            server.put("Namespace", "shop")
+            server.put("Service", "web", "shop", spec={"clusterIP": "10.96.1.10"})
+            await server.stop()
+            corefile = tmp_path / "Corefile"
+            ports = {"port": port, "ready": ready, "more": more}
+            corefile.write_text(COREFILE.format(kubeconfig=server.kubeconfig(tmp_path), **ports))
+            url = f"http://127.0.0.1:{ready}/ready"
+            autopath = Program("autopath", "autopath.service", ["-conf", str(corefile)], {}, tmp_path, url, 503)
+            await autopath.start()
+            try:
+                async with asyncio.timeout(20):
+                    while await fetch(url) != (503, "kubernetes"):  # noqa: ASYNC110 (of another process)
+                        await asyncio.sleep(0.05)
+                for question in (WEB, NO, FOREIGN):
+                    assert rcode(await ask(port, question)) == "SERVFAIL"
+                await server.start()
+                async with asyncio.timeout(40):
+                    while await fetch(url) != (200, "OK"):  # noqa: ASYNC110 (of another process)
+                        await asyncio.sleep(0.05)
+                assert lines(await ask(port, WEB), "answer") == ["web.shop.svc.cluster.local. 5 IN A 10.96.1.10"]
+                assert [rcode(await ask(port, each)) for each in (NO, FOREIGN)] == ["NXDOMAIN", "NOERROR"]
+            finally:
+                await autopath.stop()
+
+    asyncio.run(main())
