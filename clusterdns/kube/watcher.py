@@ -161,7 +161,7 @@ class _KindWatch:
         return len(self._reflector.unreadable)
 
     async def forget(self) -> None:
-        turn = Turn()
+        turn = Turn(asyncio.get_running_loop().time)
         for _ in self.store.forget():
             await turn.end_in_time()
 

@@ -1,6 +1,6 @@
-"""`bind ADDRESS... { except ADDRESS... }`: the addresses that a server block listens on instead of all.
+"""`bind ADDRESS|INTERFACE... { except ADDRESS|INTERFACE... }`: the addresses that a server block listens on.
 
-Names of interfaces, which CoreDNS takes too, are refused: an address is what a listener can promise.
+An interface stands for the addresses that it has when the Corefile is read, at start or by a reload.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from clusterdns.corefile import reading
 from clusterdns.corefile.lexer import Token
 from clusterdns.corefile.tree import Directive
+from clusterdns.listen.interfaces import addresses_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +22,25 @@ class Config:
 
 def parse(directive: Directive) -> Config:
     """Read one `bind`; ConfigError with its place on anything else."""
-    addresses = [_address(token) for token in reading.arguments(directive, 1)]
+    addresses = [each for token in reading.arguments(directive, 1) for each in _addresses(token)]
     for option in reading.options(directive, ("except",)):
         for token in reading.arguments(option, 1):
-            excepted = _address(token)
-            if excepted not in addresses:
-                raise token.error(f"{excepted} is not among the addresses of this bind")
-            addresses.remove(excepted)
+            excepted = _addresses(token)
+            if reading.is_address(token.text) and excepted[0] not in addresses:
+                raise token.error(f"{excepted[0]} is not among the addresses of this bind")
+            addresses = [each for each in addresses if each not in excepted]
     if not addresses:
         raise directive.position.error("bind excepts all of its addresses")
     return Config(tuple(dict.fromkeys(addresses)))
 
 
-def _address(token: Token) -> str:
-    if not reading.is_address(token.text):
-        raise token.error(
-            f'bind takes IP addresses, not names of hosts or interfaces: write the address of "{token.text}"'
-        )
-    return reading.address(token)
+def _addresses(token: Token) -> tuple[str, ...]:
+    if reading.is_address(token.text):
+        return (reading.address(token),)
+    try:
+        found = addresses_of(token.text)
+    except OSError:
+        raise token.error(f'bind: "{token.text}" is no IP address, and no interface of this host') from None
+    if not found:
+        raise token.error(f"bind: the interface {token.text} has no address")
+    return found

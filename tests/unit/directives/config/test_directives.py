@@ -265,7 +265,9 @@ def test_consolidate() -> None:
     ("text", "message"),
     [
         ("bind", "f:2:1: bind takes at least 1 argument, but has 0"),
-        ("bind eth0", 'f:2:6: bind takes IP addresses, not names of hosts or interfaces: write the address of "eth0"'),
+        ("bind no-such-link", 'f:2:6: bind: "no-such-link" is no IP address, and no interface of this host'),
+        ("bind 127.0.0.1 {\n except no-such-link\n}", 'f:3:9: bind: "no-such-link" is no IP address'),
+        ("bind lo {\n except lo\n}", "f:2:1: bind excepts all of its addresses"),
         ("bind 127.0.0.1 {\n except ::1\n}", "f:3:9: ::1 is not among the addresses of this bind"),
         ("bind ::1 {\n except ::1\n}", "f:2:1: bind excepts all of its addresses"),
         ("errors /var/log/errors", 'f:2:8: unknown log file "/var/log/errors": write stdout'),
