@@ -101,6 +101,19 @@ LOADED = [
     "rewrite rcode name.example NXDOMAIN NOERROR",
     "template ANY ANY invalid {\n rcode NXDOMAIN\n}",
     'template IN A example {\n match ^ip-(?P<a>[0-9]+)[.]example[.]$\n answer "{{ .Name }} A 10.0.0.{{ .Group.a }}"\n}',
+    (
+        'template IN ANY example.com {\n match "\\.(dc1\\.example\\.com\\.)$"\n rcode NXDOMAIN\n'
+        ' authority "{{ index .Match 1 }} 60 IN SOA ns.{{ index .Match 1 }} h.{{ index .Match 1 }} (1 60 60 60 60)"\n'
+        " fallthrough\n}"
+    ),
+    (
+        "template IN A example {\n match ^ip0a(?P<b>[a-f0-9]{2})[.]example[.]$\n"
+        ' answer "{{ .Name }} 60 IN A 10.0.0.{{ parseInt .Group.b 16 8 }}"\n fallthrough\n}'
+    ),
+    "hosts example.hosts example.com {\n 192.168.1.10 *.example.com\n fallthrough example.com\n}",
+    "forward . dns.example.local {\n resolver 10.0.0.1\n}",
+    "forward lab.example.local 10.20.0.1\nforward example.local 10.0.0.1\nforward . /etc/resolv.conf",
+    "loadbalance round_robin {\n limit_answers 5\n}",
     "timeouts {\n read 1m\n write 3s\n idle 10s\n}",
     "trace zipkin localhost:9411",
     "whoami",
