@@ -23,14 +23,14 @@ from clusterdns.limits import EXTERNALDNS_BATCH_NAMES, EXTERNALDNS_HUNG_SECONDS
 from externaldns import deletion_history
 from externaldns.changes import ChangeResult, NameChange, RecordChange
 from externaldns.domain_filter import DomainFilter, Zones
-from externaldns.guard import DeleteGuard, DeleteLimits
+from externaldns.guard import DeleteGuard, DeleteLimits, Guarded
 from externaldns.hidden import find_hidden
 from externaldns.measurements import Measurements, count_types
 from externaldns.misplaced import Misplaced
 from externaldns.mistakes import Mistakes
 from externaldns.own_rows import OwnRows, SortedOut
 from externaldns.ownership import Registry, View
-from externaldns.plan import DEFAULT_MANAGED_TYPES, Scope, Skipped, calculate
+from externaldns.plan import DEFAULT_MANAGED_TYPES, Plan, Scope, Skipped, calculate
 from externaldns.policy import Policy, sync
 from externaldns.providers.provider import Provider, Snapshot
 from externaldns.record import Endpoint, RecordKey
@@ -87,6 +87,17 @@ class Outcome:
     failed: Mapping[str, Exception]
     unread: Mapping[str, Exception] = field(default_factory=dict)
     """Zones that could not be read, and were left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What a run is to change, and what led to it."""
+
+    changes: tuple[NameChange, ...]
+    plan: Plan
+    skipped: tuple[Skipped, ...]
+    kept: tuple[Endpoint, ...]
+    guarded: Guarded
 
 
 class Controller:
@@ -243,57 +254,70 @@ class Controller:
         changed_at: Mapping[str, float],
         between: Callable[[], Awaitable[None]] | None = None,
     ) -> Outcome:
-        rules, full = self._rules, names is None
         zones = self._zones = Zones(snapshot.zones)
-        view, strays = self._look(snapshot, zones, full=full)
+        view, strays = self._look(snapshot, zones, full=names is None)
         left_out = self.left_out()
         wanted = self._wanted.endpoints(names, left_out)
         desired = await self._provider.adjust(wanted.endpoints)
+        decision = self._decide(snapshot, view, strays, desired, names)
+        self._report([_unowned(wish) for wish in decision.plan.unowned], changed_at)
+        if names is None:
+            self._measure(view.endpoints, wanted, zones, decision)
+            outside = [each.dns_name for each in desired if not zones.find(each.dns_name)]
+            self._undone.tell_all(decision.skipped, decision.plan, outside, left_out, decision.guarded.stopped.values())
+        else:
+            self._undone.tell(decision.guarded.stopped.values())
+        self._keep(decision.kept, names)
+        self.measured.left_out = frozenset(left_out)
+        self.measured.deletions_waiting = decision.guarded.waiting
+        # What was hidden may have left an ownership record in its zone that only a run without it can see.
+        self._unfinished |= any(step.zone for change in decision.changes for step in change.steps)
+        if decision.guarded.changes.delete:
+            history = self._guard.history(self._clock())
+            self._leadership.leave_note(deletion_history.encode(history, self._wall_clock()))
+        outcome = await self._apply(decision.changes, changed_at, between)
+        unread = {name: error for name in names or () if (error := snapshot.unread.get(zones.find(name)))}
+        return Outcome(outcome.changed, {**outcome.failed, **unread}, snapshot.unread)
+
+    def _decide(
+        self,
+        snapshot: Snapshot,
+        view: View,
+        strays: tuple[Endpoint, ...],
+        desired: Sequence[Endpoint],
+        names: Collection[str] | None,
+    ) -> _Decision:
+        """Plan, then take from the plan what may not be deleted, or not now; nothing is written."""
+        rules, zones, registry, full = self._rules, self._zones, self._registry, names is None
         considered: Callable[[str], bool] | None = None if names is None else frozenset(names).__contains__
 
         def includes(name: str) -> bool:
             zone = zones.find(name) if rules.domains.match(name) and (considered is None or considered(name)) else ""
             return zone != "" and zone not in snapshot.unread
 
-        scope = Scope(
-            self._registry.owner_id, rules.record_types, includes, view.others, self._registry.migrate_from or ""
-        )
+        scope = Scope(registry.owner_id, rules.record_types, includes, view.others, registry.migrate_from or "")
         plan = calculate(view.endpoints, desired, scope, rules.policy)
         if full:
             self._owned = self._count_owned(view.endpoints, scope)
         deletes = rules.policy is sync
-        hidden = find_hidden(snapshot.hidden, snapshot.records, zones.find, self._registry, scope) if deletes else ()
+        hidden = find_hidden(snapshot.hidden, snapshot.records, zones.find, registry, scope) if deletes else ()
         misplaced = Misplaced(strays, tuple(hidden), frozenset(each.dns_name for each in desired))
         asked = replace(plan.changes, delete=plan.changes.delete + misplaced.deletions)
         spared = spare(asked, self._doubts())
         guarded = self._guard.check(spared.changes, zones.find, self._owned, self._clock(), considered)
         planned, allowed = misplaced.split(guarded.changes.delete)
-        needed = misplaced.needed(self._registry)
+        needed = misplaced.needed(registry)
         sweep = replace(scope, includes=lambda name: includes(name) and name not in needed)
         sweeps = full and deletes and not snapshot.unread
         attached = view.attach(replace(guarded.changes, delete=planned), sweep=sweep if sweeps else None)
-        skipped = plan.skipped + attached.skipped
-        self._report([_unowned(wish) for wish in plan.unowned], changed_at)
-        if full:
-            self._measure(view.endpoints, wanted, zones, skipped)
-            outside = [each.dns_name for each in desired if not zones.find(each.dns_name)]
-            self.measured.unowned = len(plan.unowned)
-            self._undone.tell_all(skipped, plan, outside, left_out, guarded.stopped.values())
-        else:
-            self._undone.tell(guarded.stopped.values())
-        kept = {key: record for key, record in self._kept.items() if considered is not None and not considered(key[0])}
-        self._kept = kept | {record.key: record for record in spared.kept}
-        self.measured.kept, self.measured.left_out = len(self._kept), frozenset(left_out)
-        self.measured.deletions_waiting = guarded.waiting
         changes = misplaced.delete(attached.changes, allowed, view.endpoints, scope)
-        # What was hidden may have left an ownership record in its zone that only a run without it can see.
-        self._unfinished |= any(step.zone for change in changes for step in change.steps)
-        if guarded.changes.delete:
-            history = self._guard.history(self._clock())
-            self._leadership.leave_note(deletion_history.encode(history, self._wall_clock()))
-        outcome = await self._apply(changes, changed_at, between)
-        unread = {name: error for name in names or () if (error := snapshot.unread.get(zones.find(name)))}
-        return Outcome(outcome.changed, {**outcome.failed, **unread}, snapshot.unread)
+        return _Decision(changes, plan, plan.skipped + attached.skipped, spared.kept, guarded)
+
+    def _keep(self, kept: Iterable[Endpoint], names: Collection[str] | None) -> None:
+        """Remember what stays although nobody asks for it, of `names` or altogether."""
+        others = {} if names is None else {key: each for key, each in self._kept.items() if key[0] not in names}
+        self._kept = others | {record.key: record for record in kept}
+        self.measured.kept = len(self._kept)
 
     def _look(self, snapshot: Snapshot, zones: Zones, *, full: bool) -> tuple[View, tuple[Endpoint, ...]]:
         """Return the view of what was read, and what of ours in it was moved by hand and is to be deleted."""
@@ -348,9 +372,7 @@ class Controller:
             if record.record_type in scope.record_types and scope.includes(record.dns_name)
         )
 
-    def _measure(
-        self, current: Sequence[Endpoint], wanted: Collected, zones: Zones, skipped: Sequence[Skipped]
-    ) -> None:
+    def _measure(self, current: Sequence[Endpoint], wanted: Collected, zones: Zones, decision: _Decision) -> None:
         measured, held = self.measured, {record.key for record in current}
         measured.source_endpoints, measured.registry_endpoints = len(wanted.endpoints), len(current)
         measured.source_records, measured.registry_records = count_types(wanted.endpoints), count_types(current)
@@ -358,8 +380,9 @@ class Controller:
         measured.duplicates = Counter((endpoint.record_type.lower(), name) for name, endpoint in wanted.duplicates)
         measured.skipped = Counter(
             (skip.record_type.lower(), self._registry.owner_id, skip.foreign_owner, zones.find(skip.name))
-            for skip in skipped
+            for skip in decision.skipped
         )
+        measured.unowned = len(decision.plan.unowned)
 
 
 def _unowned(wish: Endpoint) -> ChangeResult:
