@@ -56,6 +56,7 @@ class Child:
         self._sock = sock
         self._channel: Channel | None = None
         self._early: list[Frame] = []
+        self._sent_last = b""
         self._answers: dict[bytes, asyncio.Future[Page]] = {}
 
     async def listen(self) -> None:
@@ -90,6 +91,7 @@ class Child:
 
     def send(self, kind: bytes) -> None:
         """Send a frame without a body."""
+        self._sent_last = kind
         if self._channel is None:
             self._early.append(Frame(kind, b""))
         else:
@@ -97,7 +99,7 @@ class Child:
 
     def remind(self, kind: bytes) -> None:
         """The same for one that says nothing new if it comes again: it need not, while that before is not taken."""
-        if self._channel is None or not self._channel.backlog:
+        if self._channel is None or not self._channel.backlog or self._sent_last != kind:
             self.send(kind)
 
     def kill(self, number: signal.Signals) -> None:
