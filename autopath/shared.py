@@ -18,12 +18,13 @@ from autopath.clusters import Origin, Shape, View, external_shape, origin_of, vi
 from autopath.index import Addresses, IndexedService, IndexedSlice
 from autopath.shared_keys import OFF, POD, SYNCED, YES, IndexKeys, decode_claim, decode_row, decode_slice, split
 from clusterdns.cache.watched import Watched
-from clusterdns.daemon.shared_table import Mark, SharedTable
+from clusterdns.daemon.shared_table import Mark, SharedTable, Unreadable
 from clusterdns.directives.config.kubernetes import Config
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import PodClaim
 from clusterdns.kube.search_lists import PodSearchLists
 from clusterdns.limits import SHARED_ROWS
+from clusterdns.search.lists import SearchList
 
 _CLAIMS = 1024
 """How many decoded claims are kept: those of one namespace are mostly the same."""
@@ -65,12 +66,23 @@ class SharedSource:
         return self._index(view_of(external_shape(headless), config))
 
     def search_lists_for(self, zone: bytes) -> PodSearchLists:
-        return PodSearchLists(self.pods, _Names[str](self._table, OFF), zone)
+        return _SearchLists(self.pods, _Names[str](self._table, OFF), zone)
 
     def _index(self, view: View) -> SharedIndex:
         return SharedIndex(
             self._table, self._views.index(view), chosen=view.chosen_namespaces, with_pod_names=view.pod_names
         )
+
+
+class _SearchLists(PodSearchLists):
+    """The search lists of pods."""
+
+    def search_list_of(self, client: str) -> SearchList | None:
+        """See `PodSearchLists.search_list_of`; who can't be told is not known, and searches by itself."""
+        try:
+            return super().search_list_of(client)
+        except Unreadable:
+            return None
 
 
 class _Stores:

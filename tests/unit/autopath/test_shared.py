@@ -181,3 +181,15 @@ def test_a_full_table_is_servfail_for_what_may_exist(caplog: pytest.LogCaptureFi
             with pytest.raises(Unreadable):
                 index.services.get(key)
         assert there.cluster.store("Service").synced
+
+
+def test_a_client_that_a_full_table_cannot_tell_is_answered_as_it_asks() -> None:
+    stores = cluster(pod("shop/a", "10.244.0.1"))
+    with shared(stores, config("pods verified"), size=SMALLEST + (1 << 12)) as (_, there):
+        lists = there.search_lists_for(name_from_text("cluster.local"))
+        assert lists.search_list_of("10.244.0.1") is not None
+        for number in range(100):
+            stores.services.put(service(f"shop/s-{number}", "10.96.1.1"))
+        # Neither whether its namespace is switched off, nor whether there is a pod.
+        assert lists.search_list_of("10.244.0.1") is None
+        assert lists.search_list_of("10.244.0.2") is None
