@@ -18,7 +18,7 @@ async def _told_to_one_that_is_busy() -> list[bytes]:
     theirs.setblocking(False)
     child = Child(0, os.getpid(), ours)
     listening = asyncio.create_task(child.listen())
-    while child._channel is None:
+    while child._channel is None:  # noqa: ASYNC110 (a few turns of the event loop)
         await asyncio.sleep(0)
     count = 1
     child.send(CHANGED)
