@@ -170,7 +170,7 @@ HEALTH_LAMEDUCK_SECONDS = Limit("lameduck", 0, 0, 3600, "seconds", "CoreDNS heal
 HOSTS_TTL = Limit("hosts ttl", 3600, 1, 65535, "seconds", "CoreDNS hosts")
 HOSTS_RELOAD_SECONDS = Limit("hosts reload", 5, 0, 86400, "seconds", "CoreDNS hosts (0: never)")
 RELOAD_SECONDS = Limit("reload interval", 30, 2, 86400, "seconds", "CoreDNS reload")
-RELOAD_JITTER_SECONDS = Limit("reload jitter", 15, 1, 43200, "seconds", "CoreDNS reload")
+RELOAD_JITTER_SECONDS = Limit("reload jitter", 15, 0, 43200, "seconds", "CoreDNS reload")
 ERRORS_CONSOLIDATE_SECONDS = Limit("consolidate", 30, 0.001, 86400, "seconds", "CoreDNS errors")
 LOG_MINIMUM_SECONDS = Limit("log minDuration", 0, 0, 3600, "seconds", "CoreDNS log")
 

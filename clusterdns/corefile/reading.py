@@ -57,7 +57,9 @@ def options(directive: Directive, known: Collection[str], *, not_yet: Collection
     """
     for option in directive.block or ():
         if option.name in not_yet:
-            raise option.position.error(f"the option {option.name} of {directive.name} is not supported yet")
+            raise option.position.error(
+                f"the option {option.name} of {directive.name} is not supported here; remove it"
+            )
         if option.name not in known:
             raise option.position.error(
                 f'unknown option "{option.name}" of {directive.name}' + did_you_mean(option.name, known)

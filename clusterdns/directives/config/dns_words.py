@@ -16,6 +16,10 @@ from clusterdns.corefile.reading import IPNetwork
 from clusterdns.wire import numbers
 
 _RCODES = {numbers.rcode_name(number): number for number in range(11)}
+# RFC 6895 section 2.3: these do not fit into a header.
+_EXTENDED = frozenset(
+    {"BADVERS", "BADSIG", "BADKEY", "BADTIME", "BADMODE", "BADNAME", "BADALG", "BADTRUNC", "BADCOOKIE"}
+)
 _TYPE_NUMBER = re.compile(r"TYPE([0-9]{1,5})")
 
 
@@ -38,6 +42,8 @@ def rcode(token: Token) -> int:
         return _RCODES[word]
     if word.isascii() and word.isdigit() and len(word) < 3 and int(word) in _RCODES.values():
         return int(word)
+    if word in _EXTENDED or word in map(str, range(16, 24)):
+        raise token.error(f'"{token.text}" is no rcode without EDNS, and not supported here: remove it')
     near = reading.did_you_mean(word, _RCODES)
     raise token.error(f'"{token.text}" is no rcode: write one such as NXDOMAIN or SERVFAIL{near}')
 

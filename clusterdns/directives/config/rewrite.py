@@ -110,7 +110,9 @@ def parse(directive: Directive) -> Config:
         )
     field, *arguments = words
     if field.text in _NOT_YET:
-        raise field.error(f"the field {field.text} of rewrite is not supported yet")
+        raise field.error(
+            f"the field {field.text} of rewrite is not supported here; remove the rule, there are {', '.join(_FIELDS)}"
+        )
     if field.text == "answer":
         raise field.error("answer belongs behind a name rule of the same rewrite")
     return Config(_RULES[reading.keyword(field, _FIELDS, "field of rewrite")](field, arguments), stops)

@@ -16,6 +16,7 @@ from clusterdns.corefile.keys import ListenKey, listen_keys
 from clusterdns.corefile.lexer import Position
 from clusterdns.corefile.tree import Corefile, Directive, ServerBlock
 from clusterdns.directives.config import (
+    absent,
     acl,
     autopath,
     bind,
@@ -81,18 +82,6 @@ STANDARD: Mapping[str, Parser] = {
 REPEATABLE = frozenset({"acl", "bind", "forward", "log", "rewrite", "template", "transfer"})
 """The directives that a server block may have several times; CoreDNS refuses any other twice."""
 
-# Of CoreDNS 1.14 (plugin.cfg): so that a Corefile from there is told what it asks for, not that it has a typing error.
-COREDNS = frozenset(
-    {
-        "acl", "any", "auto", "autopath", "azure", "bind", "bufsize", "cache", "cancel", "chaos", "clouddns",
-        "debug", "dns64", "dnssec", "dnstap", "erratic", "errors", "etcd", "file", "forward", "geoip", "grpc",
-        "grpc_server", "header", "health", "hosts", "https", "https3", "k8s_external", "kubernetes",
-        "loadbalance", "local", "log", "loop", "metadata", "minimal", "multisocket", "nomad", "nsid", "on",
-        "pprof", "prometheus", "proxyproto", "quic", "ready", "reload", "rewrite", "root", "route53",
-        "secondary", "sign", "template", "timeouts", "tls", "trace", "transfer", "tsig", "view", "whoami"
-    }
-)  # fmt: skip
-"""The directives of CoreDNS."""
 _ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
 
 T = TypeVar("T")
@@ -162,9 +151,9 @@ def _server(block: ServerBlock, known: Mapping[str, Parser], default_port: int) 
 
 
 def _unknown(directive: Directive, known: Mapping[str, Parser]) -> Exception:
-    if directive.name in COREDNS:
+    if directive.name in absent.INSTEAD:
         return directive.position.error(
-            f"the directive {directive.name} of CoreDNS is not supported here; supported are {', '.join(sorted(known))}"
+            f"the directive {directive.name} of CoreDNS is not supported here; {absent.INSTEAD[directive.name]}"
         )
     return directive.position.error(
         f'unknown directive "{directive.name}"' + reading.did_you_mean(directive.name, known)

@@ -8,9 +8,10 @@ import pytest
 
 from autopath.service import DIRECTIVES
 from clusterdns.corefile.parse import parse
+from clusterdns.directives.config.absent import INSTEAD
 from clusterdns.directives.config.no_effect import without_effect
 from clusterdns.directives.config.pattern import compile_pattern
-from clusterdns.directives.config.server import COREDNS, ServerConfig, load
+from clusterdns.directives.config.server import ServerConfig, load
 from clusterdns.errors import ConfigError
 from tests.unit.directives.config.test_published_corefiles import KUBEADM
 
@@ -119,6 +120,53 @@ LOADED = [
     "whoami",
     "(snip) {\n prometheus\n log\n errors\n}\n. {\n import snip\n whoami\n}",
     "example.org:5300 {\n whoami\n}\nexample.net {\n whoami\n}",
+    "acl {\n allow net 192.168.1.0/24\n block net 192.168.0.0/16\n}",
+    "acl {\n allow net 192.168.1.1 2001:db8::1\n block type * net *\n}",
+    "acl {\n filter type A net 192.168.0.0/16\n}\nacl {\n drop net 192.0.2.0/24\n}",
+    "example.org {\n acl a.example.org {\n  block net 192.168.1.0/24\n }\n}",
+    "autopath example.org my-resolv.conf",
+    "bufsize",
+    "bufsize 4096",
+    "dns64 64:1337::/96 {\n translate_all\n}",
+    "errors {\n stacktrace\n}",
+    'errors {\n consolidate 5m ".* i/o timeout$" info show_first\n consolidate 30s "^Failed to .+" error\n}',
+    "health",
+    "health :8080",
+    "com {\n whoami\n health :8080\n}\nnet {\n health :8081\n}",
+    "local {\n localhost_prefix off\n}",
+    "log example.org {\n class denial\n}",
+    "log . {combined} {\n class denial error\n}",
+    "log . {\n class denial\n class success\n}",
+    "log . {\n class error\n minDuration 1s\n}",
+    'log . "{local} {remote}:{port} {/forward/upstream}"',
+    "loop\nforward . 127.0.0.1",
+    "pprof {\n block 10\n}",
+    "prometheus {\n runtime_metrics\n}",
+    ". {\n ready\n}\nexample.org {\n ready\n}",
+    "ready {\n monitor continuously\n}",
+    "ready {\n monitor until-ready\n}",
+    "reload",
+    "reload 10s",
+    "reload 30s 0s",
+    "rewrite name substring service.us-west-1.example.org service.us-west-1.consul",
+    "rewrite name prefix old- new-",
+    "rewrite name exact RED BLUE",
+    "rewrite stop {\n name suffix .coredns.rocks .service.consul answer auto\n}",
+    "rewrite stop {\n name regex (.*)-(eu)\\.rocks {1}.{2}.consul\n answer name (.*)\\.(eu)\\.consul {1}-{2}.rocks\n}",
+    "rewrite stop {\n name suffix .arpa .arpa\n answer name auto\n answer value (.*)\\.consul\\. {1}.coredns.rocks.\n}",
+    "rewrite name regex (.*)\\.a {1}.b answer name (.*)\\.b {1}.a value (.*)\\.c {1}.d",
+    "rewrite continue {\n ttl regex (.*)\\.coredns\\.rocks 15\n}",
+    "rewrite ttl example.com. -30\nrewrite ttl example.com. 30-\nrewrite ttl example.com. 30",
+    "rewrite continue {\n rcode regex (.*)\\.coredns\\.rocks SERVFAIL NOERROR\n}",
+    "rewrite rcode suffix coredns.rocks 2 0",
+    "rewrite cname regex (.*).cdn.example.net. {1}.other.cdn.com.",
+    "timeouts {\n maxtcpqueries 128\n}",
+    ".:1053 {\n timeouts {\n  read 15s\n  write 30s\n }\n forward . /etc/resolv.conf\n}",
+    "trace http://tracinghost:9411/zipkin/api/v1/spans",
+    "trace datadog localhost:8126",
+    "trace tracinghost:9411 {\n every 10000\n service dnsproxy\n client_server\n}",
+    "10.0.0.0/24 2001:db8::/32 {\n whoami\n}",
+    "dns://example.org:1053, example.net {\n whoami\n any\n}",
 ]
 
 
@@ -138,11 +186,11 @@ def test_patterns_work_in_another_process() -> None:
     assert (pattern.groups, pattern.names) == (2, {"name": 1})
 
 
-@pytest.mark.parametrize("name", sorted(COREDNS - set(DIRECTIVES)))
+@pytest.mark.parametrize("name", sorted(set(INSTEAD) - set(DIRECTIVES)))
 def test_directives_that_are_not_there_are_named(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         loaded(f".:53 {{\n    errors\n    {name} a b\n}}\n")
-    assert str(caught.value).startswith(f"Corefile:3:5: the directive {name} of CoreDNS is not supported here")
+    assert str(caught.value).startswith(f"Corefile:3:5: the directive {name} of CoreDNS is not supported here; ")
 
 
 # Options that CoreDNS takes and leaves aside; the log says so at start.
@@ -164,7 +212,12 @@ REFUSED = [
     ("forward . https://dns.example/dns-query", "2:11", "https"),
     ("forward . 1.2.3.4 {\n doh_method POST\n}", "3:2", "doh_method"),
     ("rewrite edns0 local set 0xffee 0x61626364", "2:9", "edns0"),
+    ("rewrite edns0 local set 0xffee {client_ip}", "2:9", "edns0"),
+    ("rewrite edns0 subnet set 24 56", "2:9", "edns0"),
     ("rewrite class CH IN", "2:9", "class"),
+    ("rewrite rcode regex .* BADCOOKIE NOERROR", "2:24", "BADCOOKIE"),
+    ("rewrite rcode regex .* SERVFAIL 16", "2:33", "16"),
+    ("prometheus {\n tls /etc/coredns/web-config.yml\n}", "3:2", "tls"),
     ("kubernetes cluster.local {\n resyncperiod 1m\n}", "3:2", "resyncperiod"),
     ("kubernetes cluster.local {\n upstream 10.0.0.1\n}", "3:2", "upstream"),
     ("kubernetes cluster.local\n kubernetes a.example", "3:2", "kubernetes"),

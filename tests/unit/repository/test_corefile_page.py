@@ -20,7 +20,8 @@ from clusterdns.directives import forward
 from clusterdns.directives.chain import ORDER, Reply, Request
 from clusterdns.directives.config import forward as forward_config
 from clusterdns.directives.config import kubernetes as kubernetes_config
-from clusterdns.directives.config.server import COREDNS, REPEATABLE, Parser, load
+from clusterdns.directives.config.absent import INSTEAD
+from clusterdns.directives.config.server import REPEATABLE, Parser, load
 from clusterdns.errors import ConfigError
 from tests.unit.repository import markdown, tree
 
@@ -95,7 +96,7 @@ def test_options(name: str, asked_for: dict[str, set[str]]) -> None:
 
 def test_directives_that_are_refused_by_name() -> None:
     introduction = PAGE.partition("\n## ")[0]
-    assert named(introduction, "Directives of CoreDNS that are refused by name") == COREDNS - set(KNOWN)
+    assert named(introduction, "Directives of CoreDNS that are refused by name") == set(INSTEAD) - set(KNOWN)
 
 
 def test_the_introduction() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from clusterdns.corefile.parse import parse
 from clusterdns.directives.config import bind, cache, errors, forward, log
+from clusterdns.directives.config.absent import INSTEAD
 from clusterdns.directives.config.server import STANDARD, ServerConfig, load
 from clusterdns.errors import ConfigError
 
@@ -80,8 +81,21 @@ def test_refuses(text: str, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-def test_a_program_says_what_it_knows() -> None:
-    known = {"cache": cache.parse}
-    corefile = parse(". {\n log\n}", "Corefile", environ={})
-    with pytest.raises(ConfigError, match=r"log of CoreDNS is not supported here; supported are cache$"):
-        load(corefile, known)
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("kubernetes", "remove it, or run autopath, which has it"),
+        ("proxy", 'write "forward"'),
+        ("file", 'remove it, and forward its zones to a server that has them, as in "forward example.org 192.0.2.53"'),
+    ],
+)
+def test_what_to_do_instead(name: str, instead: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _load(f". {{\n {name} a\n}}")
+    assert str(caught.value).startswith(
+        f"Corefile:2:2: the directive {name} of CoreDNS is not supported here; {instead}"
+    )
+
+
+def test_no_directive_is_both_there_and_not() -> None:
+    assert not set(INSTEAD) & set(STANDARD)
