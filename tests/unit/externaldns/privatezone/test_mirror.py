@@ -13,7 +13,7 @@ from externaldns.providers.privatezone.provider import PrivateZoneProvider
 from externaldns.record import Endpoint
 from tests.support import virtual_time
 from tests.unit.externaldns.privatezone.memory_api import MemoryApi, fail, lost_answer
-from tests.unit.externaldns.privatezone.test_provider import change, create, provider_of, record
+from tests.unit.externaldns.privatezone.provider_runs import change, create, provider_of, record
 
 
 def in_zone(api: MemoryApi, body: Callable[[PrivateZoneProvider], object]) -> None:

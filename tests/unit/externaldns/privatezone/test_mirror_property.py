@@ -14,7 +14,7 @@ from externaldns.providers.privatezone.provider import PrivateZoneProvider
 from externaldns.record import Endpoint
 from tests.support import virtual_time
 from tests.unit.externaldns.privatezone.memory_api import MemoryApi
-from tests.unit.externaldns.privatezone.test_provider import provider_of, read
+from tests.unit.externaldns.privatezone.provider_runs import provider_of, read
 
 NAMES = [f"{label}.ex.com" for label in ("a", "b", "*", "c.d")] + ["ex.com"]
 TARGETS = {"A": ("192.0.2.1", "192.0.2.2", "192.0.2.3"), "CNAME": ("lb.ex.net",), "MX": ("5 mail.ex.net",)}

@@ -15,7 +15,7 @@ from externaldns.providers.privatezone.provider import PrivateZoneProvider
 from externaldns.providers.privatezone.zones import ZoneChoice
 from tests.support import virtual_time
 from tests.unit.externaldns.privatezone.memory_api import MemoryApi, fail
-from tests.unit.externaldns.privatezone.test_provider import provider_of, read
+from tests.unit.externaldns.privatezone.provider_runs import provider_of, read
 
 CHOICE = ZoneChoice("vpc-1", create=("10.in-addr.arpa", "ex.com"), region_id="cn-hangzhou")
 
