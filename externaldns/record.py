@@ -8,10 +8,10 @@ No I/O, no clock.
 from __future__ import annotations
 
 import encodings.idna
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from clusterdns.kube.addresses import pack, spell
 from clusterdns.limits import LABEL_BYTES, NAME_BYTES
 
 OWNER_LABEL = "owner"
@@ -101,10 +101,7 @@ def _to_ascii(label: str) -> str:
 
 def normalize_target(target: str) -> str:
     """Return `target` in the one form in which two equal targets are equal text: canonical IP, or lower-case name."""
-    try:
-        return str(ipaddress.ip_address(target))
-    except ValueError:
-        return target.lower().removesuffix(".")
+    return spell(target) or target.lower().removesuffix(".")
 
 
 def same_targets(left: Iterable[str], right: Iterable[str]) -> bool:
@@ -114,10 +111,8 @@ def same_targets(left: Iterable[str], right: Iterable[str]) -> bool:
 
 def suitable_type(target: str) -> str:
     """Return the type of a record that points at `target`: A, AAAA, or CNAME for anything that is no address."""
-    try:
-        return "A" if ipaddress.ip_address(target).version == 4 else "AAAA"
-    except ValueError:
-        return "CNAME"
+    packed = pack(target)
+    return "CNAME" if packed is None else "A" if len(packed) == 4 else "AAAA"
 
 
 def find_fault(endpoint: Endpoint) -> str | None:
@@ -166,6 +161,6 @@ def _find_pointer_fault(target: str, numbers: int) -> str | None:
         return None
     # RFC 1123 section 2.1: "a valid host name can never have the dotted-decimal form #.#.#.#, since at least the
     # highest-level component label will be alphabetic."
-    if name.removesuffix(".").rpartition(".")[2].isdecimal():
+    if ":" in name or name.removesuffix(".").rpartition(".")[2].isdecimal():
         return "neither an address nor a name"
     return find_name_fault(normalize_name(name))

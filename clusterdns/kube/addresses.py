@@ -15,6 +15,14 @@ def pack(text: str) -> bytes | None:
         return None
 
 
+def spell(text: str) -> str | None:
+    """The one spelling of an address of its own family (RFC 5952 for IPv6); None for what is no address."""
+    packed = pack(text)
+    if packed is None or len(packed) == 4:
+        return None if packed is None else text
+    return socket.inet_ntop(socket.AF_INET6, packed)
+
+
 def canonical_address(text: str) -> str | None:
     """The one spelling of an IP address (RFC 5952 for IPv6) or None. IPv4-mapped IPv6 is IPv4; zones are refused."""
     if ":" not in text:

@@ -13,10 +13,10 @@ weight that its object gives it.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from clusterdns.kube.addresses import spell
 from clusterdns.limits import PRIVATEZONE_PRIORITY, PRIVATEZONE_WEIGHT
 from externaldns import ownership_value
 from externaldns.providers.privatezone.api import DEFAULT_LINE, DEFAULT_WEIGHT, ENABLED, Row
@@ -38,10 +38,7 @@ _DISAGREEING_ROWS_TTL = 0
 def canonical_target(record_type: str, target: str) -> str:
     """Return `target` in the one form in which two spellings of the same data are equal text."""
     if record_type in ("A", "AAAA"):
-        try:
-            return str(ipaddress.ip_address(target))
-        except ValueError:
-            return target
+        return spell(target) or target
     if record_type == "TXT":
         # PrivateZone gives texts back with or without the quotes that they were written with.
         labels = ownership_value.read(target)

@@ -80,6 +80,7 @@ def test_the_target_decides_the_type(target: str, record_type: str) -> None:
         ("web.example.org", ("LB_1.example.org.",), "CNAME", None),
         ("web.example.org", ("b\u00fccher.example",), "CNAME", None),
         ("web.example.org", ("999.1.1.1",), "CNAME", "neither an address nor a name"),
+        ("web.example.org", ("fe80::1%eth0",), "CNAME", "neither an address nor a name"),
         ("web.example.org", ("10.0.",), "CNAME", "neither an address nor a name"),
         ("web.example.org", ("lb..example.org",), "CNAME", "label ''"),
         ("web.example.org", ("lb example.org",), "CNAME", "a name has no spaces"),

@@ -131,6 +131,8 @@ def test_a_ttl_is_rounded_down_to_an_allowed_one_and_stays_there(seconds: int | 
     [
         ("A", "1.1.1.1", "1.1.1.1"),
         ("A", "not an address", "not an address"),
+        ("AAAA", "FD00:0::1", "fd00::1"),
+        ("AAAA", "::FFFF:192.0.2.1", "::ffff:192.0.2.1"),
         ("SRV", "0  50 80 Web.ex.com.", "0 50 80 web.ex.com"),
         ("TXT", '"Hello"', "Hello"),
         ("TXT", "heritage=external-dns;external-dns/owner=me", OWNED),
