@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from clusterdns.errors import ClusterDNSError
 from externaldns.changes import ChangeResult, NameChange, RecordChange
-from externaldns.record import Endpoint, find_fault
+from externaldns.record import UNRESOLVED_LABEL, Endpoint, find_fault
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,9 @@ class Mistakes:
             words = told[resource, name] = "; ".join(faults)
             if self._told.get((resource, name)) == words:
                 continue
-            logger.error("%s asks for %s %s; what there is stays", resource, name, words)
+            # Of a host that is not found the log tells already, once for all its Services.
+            if not all(UNRESOLVED_LABEL in each.labels for each in endpoints):
+                logger.error("%s asks for %s %s; what there is stays", resource, name, words)
             steps = tuple(RecordChange(None, endpoint) for endpoint in endpoints)
             found.append(ChangeResult(NameChange(name, steps), NoRecord(f"{words}; what there is stays")))
         self._told = told

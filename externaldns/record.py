@@ -32,6 +32,9 @@ PTR_LABEL = "ptr"
 CHOSEN_LABEL = "chosen"
 """Label of what sources make, `true`: its targets are those of an annotation `target`, and stand above all others."""
 
+UNRESOLVED_LABEL = "unresolved"
+"""Label of what sources make, `true`: its targets are hosts whose addresses it is to have, and they are not known."""
+
 RECORD_TYPES = ("A", "AAAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT")
 """Record types that can be managed; ExternalDNS's list."""
 
@@ -138,6 +141,8 @@ def _find_target_fault(endpoint: Endpoint) -> str | None:
         return "a target is empty"
     if endpoint.record_type not in RECORD_TYPES:
         return f"{endpoint.record_type!r} is no record type that is known here"
+    if UNRESOLVED_LABEL in endpoint.labels:
+        return f"the addresses of {', '.join(endpoint.targets)} are not known"
     version = _ADDRESS_VERSIONS.get(endpoint.record_type)
     for target in endpoint.targets:
         if version is not None and suitable_type(target) != endpoint.record_type:

@@ -30,7 +30,7 @@ from typing import Any
 from clusterdns.kube.objects import Endpoint as PodEndpoint
 from clusterdns.kube.objects import EndpointSlice, Key, KubeObject, Pod, Service
 from clusterdns.kube.store import Cluster, Store
-from externaldns.record import Endpoint
+from externaldns.record import UNRESOLVED_LABEL, Endpoint
 from externaldns.sources import node_addresses
 from externaldns.sources.annotations import Annotations
 from externaldns.sources.load_balancer_hosts import ServicesByHost, hosts_of
@@ -129,7 +129,8 @@ class ServiceSource(ObjectSource[Service]):
                 resolved = self._cluster.host_addresses.get("", host)
                 (known.extend(resolved.addresses) if resolved else unknown.append(host))
             yield from make_endpoints(((name, target) for target in known), annotations, resource)
-            yield from make_endpoints(((name, host) for host in unknown), annotations, resource, "A")
+            waiting = make_endpoints(((name, host) for host in unknown), annotations, resource, "A")
+            yield from (each.with_label(UNRESOLVED_LABEL, "true") for each in waiting)
 
     def _own_targets(self, asking: Service, *, internal: bool) -> tuple[str, ...]:
         match asking.type:

@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from externaldns.record import CHOSEN_LABEL, PTR_LABEL, Endpoint, suitable_type
+from externaldns.record import CHOSEN_LABEL, PTR_LABEL, UNRESOLVED_LABEL, Endpoint, find_fault, suitable_type
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -38,7 +38,7 @@ class Shaping:
         for given in endpoints:
             for wanted in self._targeted(given):
                 for endpoint in (wanted, *self._translated(wanted)):
-                    targets = tuple(target for target in endpoint.targets if self._admits(target))
+                    targets = tuple(target for target in endpoint.targets if self._admits(endpoint, target))
                     if not targets:
                         continue
                     endpoint = replace(endpoint, targets=targets)
@@ -55,11 +55,12 @@ class Shaping:
         if not (self.default_targets and wins and endpoint.record_type in _POINTING_TYPES):
             yield endpoint
             return
+        labels = {name: value for name, value in endpoint.labels.items() if name != UNRESOLVED_LABEL}
         by_type: dict[str, list[str]] = {}
         for target in self.default_targets:
             by_type.setdefault(suitable_type(target), []).append(target)
         for record_type, targets in sorted(by_type.items()):
-            yield replace(endpoint, record_type=record_type, targets=tuple(sorted(targets)))
+            yield replace(endpoint, record_type=record_type, targets=tuple(sorted(targets)), labels=labels)
 
     def _translated(self, endpoint: Endpoint) -> Iterator[Endpoint]:
         """Return the A record of the IPv4 addresses that NAT64 has behind the targets of an AAAA record.
@@ -79,12 +80,12 @@ class Shaping:
         if found:
             yield replace(endpoint, record_type="A", targets=tuple(sorted(found)))
 
-    def _admits(self, target: str) -> bool:
-        """Tell whether the networks let `target` through; a name is in no network."""
+    def _admits(self, endpoint: Endpoint, target: str) -> bool:
+        """Tell whether the networks let `target` through; a name is in no network. A mistake is for others to tell."""
         try:
             address = ipaddress.ip_address(target)
         except ValueError:
-            return not self.target_networks
+            return not self.target_networks or find_fault(replace(endpoint, targets=(target,))) is not None
         if any(address in network for network in self.excluded_networks):
             return False
         return not self.target_networks or any(address in network for network in self.target_networks)

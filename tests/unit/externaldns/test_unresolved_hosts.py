@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from clusterdns.kube.objects import HostAddresses, Service
 from clusterdns.kube.store import Cluster
+from externaldns.changes import ChangeResult
 from externaldns.controller import Controller, Rules
 from externaldns.ownership import TxtRegistry
 from externaldns.sources.service import ServiceOptions, ServiceSource
+from externaldns.sources.shaping import Shaping
 from tests.support import virtual_time
 from tests.unit.externaldns.sources.building import NAME, annotated
 from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of
@@ -20,15 +25,30 @@ WEB = Service(
 
 
 def run(
-    provider: MemoryProvider, *addresses: str, services: tuple[Service, ...] = (WEB,), resolve: bool = True
-) -> None:
-    """A new process and its first run, when DNS says `addresses` of the host; none: it does not answer."""
+    provider: MemoryProvider,
+    *addresses: str,
+    services: tuple[Service, ...] = (WEB,),
+    resolve: bool = True,
+    shaping: Shaping | None = None,
+) -> list[str]:
+    """A new process and its first run, when DNS says `addresses` of the host; none: it does not answer.
+
+    Returns the failures that were reported.
+    """
     cluster: Cluster = cluster_of(*services)
     if addresses:
         cluster.host_addresses.take(HostAddresses(name=LB, addresses=addresses))
     cluster.host_addresses.finish(())
     source = ServiceSource(cluster, options=ServiceOptions(resolve_hosts=resolve))
-    virtual_time.run(Controller([source], TxtRegistry("me"), provider, Rules(), clock=lambda: 0.0).run_once())
+    failures: list[str] = []
+
+    def report(results: Sequence[ChangeResult], changed_at: Mapping[str, float]) -> None:
+        failures.extend(f"{each.change.name}: {each.error}" for each in results if each.error is not None)
+
+    rules = Rules(shaping=shaping or Shaping())
+    controller = Controller([source], TxtRegistry("me"), provider, rules, report=report, clock=lambda: 0.0)
+    virtual_time.run(controller.run_once())
+    return failures
 
 
 def held(provider: MemoryProvider) -> set[str]:
@@ -64,6 +84,25 @@ def test_a_cname_stays_until_there_are_addresses_in_its_place() -> None:
     assert held(provider) == {f"CNAME {LB}"}
     run(provider, "192.0.2.1", "fd00::1")
     assert held(provider) == ADDRESSES
+
+
+@pytest.mark.parametrize("shaping", [Shaping(), Shaping(target_networks=(ipaddress.ip_network("192.0.2.0/24"),))])
+def test_its_object_is_told_and_the_log_is_not_told_again(
+    shaping: Shaping, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = MemoryProvider()
+    run(provider, "192.0.2.1", shaping=shaping)
+    caplog.clear()
+    assert run(provider, shaping=shaping) == [f"{NAME}: A: the addresses of {LB} are not known; what there is stays"]
+    assert held(provider) == {"A 192.0.2.1"}
+    assert caplog.messages == []
+
+
+def test_default_targets_in_its_place_need_no_addresses() -> None:
+    provider = MemoryProvider()
+    shaping = Shaping(default_targets=("192.0.2.9",), force_default_targets=True)
+    assert run(provider, shaping=shaping) == []
+    assert held(provider) == {"A 192.0.2.9"}
 
 
 def test_a_service_that_goes_takes_its_records_with_it() -> None:
