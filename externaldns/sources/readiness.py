@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from clusterdns.kube.kinds import is_custom
+from clusterdns.kube.objects import Key
 from externaldns.sources.source import Source
 
 
@@ -43,6 +44,16 @@ def readable_kinds(sources: Iterable[Source]) -> frozenset[str] | None:
     if not missing:
         return None
     return frozenset(word for source in sources if title(source) not in missing for word in _words(source))
+
+
+def label_of(source: Source, key: Key) -> str:
+    """Return the `resource` label of what the object of `source` with that key asks for."""
+    store = source.stores[0]
+    if store.kind == "Node":
+        return f"node/{key[1]}"
+    found = store.get(*key) if is_custom(store.kind) else None
+    word = found.kind.lower() if found is not None else source.name.removeprefix("gateway-")
+    return "/".join((word, *key))
 
 
 def _words(source: Source) -> Iterable[str]:

@@ -7,14 +7,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from clusterdns.kube.objects import Key, KubeObject
 from clusterdns.kube.store import Store
-from externaldns.record import Endpoint, find_fault
-from externaldns.sources.readiness import title
+from externaldns.record import RESOURCE_LABEL, Endpoint, find_fault
+from externaldns.sources.readiness import label_of, title
 from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import Collected, Source, merge, order
+
+logger = logging.getLogger(__name__)
 
 Asker = tuple[int, Key]
 """A source, by its place in the list, and the key of an object that asks for records."""
@@ -48,8 +51,14 @@ class WantedRecords:
         """
         dirty, self._dirty = self._dirty, set()
         names: set[str] = set()
-        for asker in dirty:
-            names |= self._ask(asker)
+        for number, key in dirty:
+            try:
+                names |= self._ask((number, key))
+            except Exception:
+                # What this object asked for stays, and the others are asked: without them their records would go.
+                label = label_of(self._sources[number], key)
+                logger.exception("bug: %s can't be asked for records; those that it has stay", label)
+                self._invalid[number, key] = (Endpoint("", (), "", labels={RESOURCE_LABEL: label}),)
         return names
 
     def invalid(self) -> list[tuple[str, Endpoint]]:

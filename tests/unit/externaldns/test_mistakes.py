@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from clusterdns.kube.objects import DNSEndpoint, RecordSet, Service
 from clusterdns.kube.store import Cluster
@@ -179,6 +180,37 @@ def test_what_points_back_at_the_name_stays_with_it() -> None:
     assert stage.records() == {"4.3.2.1.ex.com PTR": "1.ex.com"}
     stage.change(delete("Service", "web"))
     assert stage.records() == {}
+
+
+class Fragile(ServiceSource):
+    """Has a bug: Services called `web` that have a label bring it to light."""
+
+    def _make(self, asking: Service) -> Iterable[Endpoint]:
+        if asking.name == "web" and asking.labels:
+            raise RuntimeError("a bug")
+        return super()._make(asking)
+
+
+def test_a_bug_that_one_object_brings_to_light_takes_nothing_away(caplog: pytest.LogCaptureFixture) -> None:
+    cluster, provider = cluster_of(service("web"), service("db"), service("zoo")), MemoryProvider()
+
+    def start() -> Controller:
+        controller = Controller([Fragile(cluster)], TxtRegistry("me"), provider, clock=lambda: 0.0)
+        virtual_time.run(controller.run_once())
+        return controller
+
+    def names() -> set[str]:
+        return {each.dns_name for each in provider.records.values() if each.record_type == "A"}
+
+    controller = start()
+    cluster.services.put(replace(service("web"), labels={"some": "label"}))
+    assert controller.dirty_names() == set()
+    start()
+    assert names() == {"web.ex.com", "db.ex.com", "zoo.ex.com"}
+    assert "bug: service/shop/web can't be asked for records; those that it has stay" in caplog.messages
+    cluster.services.delete(("shop", "web"))
+    start()
+    assert names() == {"db.ex.com", "zoo.ex.com"}
 
 
 def test_a_new_object_with_a_mistake_is_told_though_no_record_is_concerned() -> None:

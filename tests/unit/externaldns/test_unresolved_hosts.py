@@ -87,9 +87,7 @@ def test_a_cname_stays_until_there_are_addresses_in_its_place() -> None:
 
 
 @pytest.mark.parametrize("shaping", [Shaping(), Shaping(target_networks=(ipaddress.ip_network("192.0.2.0/24"),))])
-def test_its_object_is_told_and_the_log_is_not_told_again(
-    shaping: Shaping, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_its_object_is_told_and_the_log_is_not_told_again(shaping: Shaping, caplog: pytest.LogCaptureFixture) -> None:
     provider = MemoryProvider()
     run(provider, "192.0.2.1", shaping=shaping)
     caplog.clear()

@@ -9,6 +9,7 @@ import pytest
 from clusterdns.kube.label_selector import read_label_selector
 from externaldns.record import Endpoint
 from externaldns.sources.annotations import ALPHA_PREFIX, GA_PREFIX
+from externaldns.sources.readiness import label_of
 from externaldns.sources.selection import Selection
 from externaldns.sources.source import collect
 from tests.unit.externaldns.flags_of_externaldns import SOURCES
@@ -35,6 +36,9 @@ def test_the_object_asks_for_its_record_under_its_label(kind: str) -> None:
     assert kind in SOURCES
     assert found(kind, OWN) == RECORD
     assert record(kind) == Endpoint(NAME, ("10.0.0.2",), "A", labels={"resource": RESOURCES[kind]})
+    source = source_of(kind, OWN)
+    [asking] = source.stores[0]
+    assert label_of(source, asking.key) == RESOURCES[kind]
 
 
 @pytest.mark.parametrize(
