@@ -98,6 +98,10 @@ class Leader:
         self._news = asyncio.Event()
         self._lock = asyncio.Lock()
         self._led = False
+        self._held = False
+        """Whether the Lease was ours when it was last read or written."""
+        self._lost = False
+        """It was somebody else's since `leading` last returned: what was begun before is not to be gone on with."""
         self._note: str | None = None
         """What is to be noted, and is not yet."""
         self._trouble = ""
@@ -117,7 +121,7 @@ class Leader:
 
     @property
     def leads(self) -> bool:
-        return self._election.leads(self._clock())
+        return not self._lost and self._election.leads(self._clock())
 
     async def run(self, finish: Callable[[], Awaitable[bool]] = _nothing_to_finish) -> None:
         """Take and keep the Lease until cancelled; then give it back, as soon as `finish` has returned.
@@ -136,14 +140,15 @@ class Leader:
     async def _keep_until(self, finish: Callable[[], Awaitable[bool]]) -> bool:
         finishing = asyncio.ensure_future(finish())
         while not (await asyncio.wait({finishing}, timeout=LEASE_RETRY_SECONDS.default))[0]:
-            if self.leads:
+            if self._election.leads(self._clock()):
                 await self._try()
         return finishing.result()
 
     async def leading(self) -> None:
-        while not self.leads:
+        while not self._election.leads(self._clock()):
             await self._news.wait()
             self._news.clear()
+        self._lost = False
 
     async def confirm(self) -> None:
         if self._note is not None or self._election.seconds_since_renewal(self._clock()) > LEASE_RETRY_SECONDS.default:
@@ -154,6 +159,8 @@ class Leader:
 
     def require(self) -> None:
         if not self.leads:
+            if self._election.leads(self._clock()):
+                raise NotLeading("another process was the leader meanwhile: what is to be done must be found out anew")
             raise NotLeading(f"not the leader; {self.holder or 'nobody'} is")
 
     async def _try(self) -> None:
@@ -161,12 +168,16 @@ class Leader:
         async with self._lock:
             try:
                 self._election.look(await self._client.read(), self._clock())
+                if self._held and self.holder != self._election.identity:
+                    # Our last note is older than what the new holder may have written there.
+                    self._held, self._lost, self._note = False, True, None
                 wanted = self._election.step(self._clock(), self._wall_clock())
                 if wanted is not None:
                     note = self._note
                     if note is not None:
                         wanted = replace(wanted, annotations={**wanted.annotations, NOTE: note})
                     self._election.won(await self._client.write(wanted), self._clock())
+                    self._held = True
                     # Another one may have come while this one was on its way.
                     self._note = None if self._note == note else self._note
             except KubeApiError as error:
@@ -179,7 +190,7 @@ class Leader:
         if self.leads != self._led:
             self._led = self.leads
             logger.info("leading" if self._led else f"not leading any more; {self.holder or 'nobody'} is")
-        if self._led:
+        if self._election.leads(self._clock()):
             self._news.set()
 
     async def _give_back(self) -> None:

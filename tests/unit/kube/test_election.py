@@ -228,6 +228,31 @@ def test_a_confirmation_asks_the_server_when_the_last_renewal_is_not_fresh() -> 
     virtual_time.run(body())
 
 
+def test_what_was_begun_before_another_one_led_is_not_gone_on_with() -> None:
+    async def body() -> None:
+        api = Api()
+        clock = asyncio.get_running_loop().time
+        leader = Leader(api, "one", clock=clock, wall_clock=lambda: 0.0)  # type: ignore[arg-type]
+        await leader.confirm()
+        leader.leave_note("ours, not written yet")
+        api.lease = Lease("other", "99", 15, annotations={NOTE: "theirs"})
+        with pytest.raises(NotLeading, match="other is"):
+            await leader.confirm()
+        # The other one has gone without a word, so that the next confirmation takes the lease.
+        await asyncio.sleep(16)
+        for _ in range(2):
+            with pytest.raises(NotLeading, match="another process was the leader meanwhile"):
+                await leader.confirm()
+        assert api.lease is not None
+        assert api.lease.holder == "one"
+        assert not leader.leads
+        await leader.leading()
+        await leader.confirm()
+        assert leader.note == "theirs"
+
+    virtual_time.run(body())
+
+
 def test_the_lease_on_an_api_server(tmp_path: Path) -> None:
     async def body() -> None:
         async with ApiServerDouble() as double:
