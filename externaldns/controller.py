@@ -327,8 +327,8 @@ class Controller:
         managed = (*rules.record_types, "TXT")
         own = (each for each in view.own if each.record_type in managed and rules.domains.match(each.dns_name))
         self._own_rows.learn(own, view.theirs)
-        if full and not snapshot.unread:
-            self._own_rows.forget_all_but(snapshot.records)
+        if full:
+            self._own_rows.forget_all_but(snapshot.records, lambda name: zones.find(name) in snapshot.unread)
         known = (each for each in found.strays if zones.find(each.dns_name) not in snapshot.unread)
         return view, tuple(each for each in known if rules.domains.match(each.dns_name))
 
@@ -356,6 +356,7 @@ class Controller:
                     changed.append(result.change.name)
                 else:
                     failed[result.change.name] = result.error
+            self._own_rows.forget_deleted(result.change for result in results if result.error is None)
             self._own_rows.learn((row for result in results for row in result.written), ())
             self.measured.count_results(results)
             self._report(results, changed_at)

@@ -87,10 +87,18 @@ class OwnRows:
                 if row_id := record.row_ids.get(target):
                     self._keep(record, target, row_id)
 
-    def forget_all_but(self, records: Sequence[Endpoint]) -> None:
-        """Forget the rows that are not among `records`, which are all that there are."""
+    def forget_all_but(self, records: Sequence[Endpoint], unread: Callable[[str], bool]) -> None:
+        """Forget the rows that are not among `records`, which are all that there are but under `unread` names."""
         ids = {row_id for record in records for row_id in record.row_ids.values()}
-        self._known = {row_id: known for row_id, known in self._known.items() if row_id in ids}
+        self._known = {row_id: known for row_id, known in self._known.items() if row_id in ids or unread(known.name)}
+
+    def forget_deleted(self, changes: Iterable[NameChange]) -> None:
+        """Forget the values that `changes`, which were made, have taken away."""
+        for step in (step for change in changes for step in change.steps if step.old is not None):
+            stay = {_comparable(target) for target in step.new.targets} if step.new else set()
+            for target, row_id in step.old.row_ids.items() if step.old else ():
+                if _comparable(target) not in stay:
+                    self._known.pop(row_id, None)
 
     def _keep(self, record: Endpoint, target: str, row_id: int) -> None:
         before, value = self._known.get(row_id), _comparable(target)

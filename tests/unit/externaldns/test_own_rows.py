@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from externaldns.changes import Changes
+from externaldns.changes import Changes, NameChange, RecordChange
 from externaldns.own_rows import OwnRows, remove
 from externaldns.ownership import TxtRegistry
 from externaldns.record import Endpoint
@@ -66,10 +66,28 @@ def test_what_is_known_of_a_value() -> None:
 def test_what_is_gone_or_given_away_is_forgotten() -> None:
     rows = knowing()
     web = record("web.ex.com", ("192.0.2.1", 1), ("192.0.2.2", 2))
-    rows.forget_all_but([record("web.ex.com", ("192.0.2.2", 2))])
+    here = [record("web.ex.com", ("192.0.2.2", 2))]
+    rows.forget_all_but(here, unread=lambda name: name.endswith("ex.com"))
+    assert [rows.recall(web, target) for target in web.targets] == ["service/shop/web"] * 2
+    rows.forget_all_but(here, unread=lambda name: False)
     assert [rows.recall(web, target) for target in web.targets] == [None, "service/shop/web"]
     rows.learn([], [web])
     assert rows.recall(web, "192.0.2.2") is None
+
+
+@pytest.mark.parametrize(
+    ("new", "known"),
+    [
+        (None, [False, False]),
+        (Endpoint("web.ex.com", ("192.0.2.2", "192.0.2.3"), "A"), [False, True]),
+        (Endpoint("web.ex.com", ("192.0.2.1", "192.0.2.2"), "A", ttl=5), [True, True]),
+    ],
+)
+def test_what_was_deleted_is_forgotten(new: Endpoint | None, known: list[bool]) -> None:
+    rows = knowing()
+    web = record("web.ex.com", ("192.0.2.1", 1), ("192.0.2.2", 2))
+    rows.forget_deleted([NameChange("web.ex.com", (RecordChange(web, new),))])
+    assert [rows.recall(web, target) is not None for target in web.targets] == known
 
 
 def test_a_row_that_is_nothing_of_what_it_was_is_forgotten_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
