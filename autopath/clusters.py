@@ -148,7 +148,9 @@ class Source:
 class Clusters:
     """The sources of one process. A reload finds those full that the configuration before it has named, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, packed: bool = False) -> None:
+        """`packed`: this process does not answer (`clusterdns.kube.packed`)."""
+        self._packed = packed
         self.watched = Watched()
         """The answers in packet caches that hold until something changes in any of the clusters."""
         self._sources: dict[Origin, Source] = {}
@@ -177,9 +179,10 @@ class Clusters:
         origin = origin_of(config)
         self._named.setdefault(origin, set()).update(config.kinds)
         if origin not in self._sources:
-            self._sources[origin] = made = Source(Cluster(lean=True, pod_names=origin.pod_names))
+            cluster = Cluster(lean=True, pod_names=origin.pod_names, packed=self._packed)
+            self._sources[origin] = Source(cluster)
             for kind in KINDS:
-                made.cluster.store(kind).subscribe(self.watched.forget)
+                cluster.store(kind).subscribe(self.watched.forget)
         source = self._sources[origin]
         source.kinds |= set(config.kinds)
         source.startup_seconds = max(source.startup_seconds, config.startup_timeout)

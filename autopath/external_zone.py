@@ -36,7 +36,7 @@ def external_stores(cluster: Cluster, headless: bool) -> Cluster:
 
     With `headless` those are also headless Services, by their endpoints.
     """
-    made = Cluster()
+    made = Cluster(packed=cluster.packed)
     cluster.namespaces.subscribe(follow(made.namespaces, lambda namespace: namespace))
     cluster.services.subscribe(follow(made.services, lambda service: _from_outside(service, headless)))
     if headless:

@@ -24,7 +24,7 @@ To = TypeVar("To", bound=KubeObject)
 
 def imported_stores(cluster: Cluster) -> Cluster:
     """Stores that follow those of `cluster`: its namespaces, and its imports and their slices as Services have them."""
-    made = Cluster()
+    made = Cluster(packed=cluster.packed)
     cluster.namespaces.subscribe(follow(made.namespaces, lambda namespace: namespace))
     cluster.service_imports.subscribe(follow(made.services, _service))
     cluster.endpoint_slices.subscribe(follow(made.endpoint_slices, _slice))

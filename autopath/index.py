@@ -187,6 +187,13 @@ class AddressOwners(Generic[Owner]):
             self._owners[address] = (*others, owner) if others else owner
 
 
+class NoOwners(AddressOwners[Owner]):
+    """Those of a process that nobody asks."""
+
+    def move(self, owner: Owner, old: Iterable[str], new: Iterable[str]) -> None:
+        pass
+
+
 class ClusterIndex:
     """The indexes over one cluster's stores; they follow the stores from their making on.
 
@@ -207,12 +214,13 @@ class ClusterIndex:
     ) -> None:
         """Only `namespaces` are seen, all if there are none. With `chosen_namespaces` the store of namespaces holds
         only those that the operator's labels choose, and Services elsewhere are not exposed. Without `endpoints`
-        slices are never looked at.
+        slices are never looked at. Addresses of a `packed` cluster are not turned around.
         """
         self.services: dict[bytes, IndexedService] = {}
         self.namespaces: set[bytes] = set()
-        self.services_at: AddressOwners[IndexedService] = AddressOwners()
-        self.slices_at: AddressOwners[IndexedSlice] = AddressOwners()
+        owners = NoOwners if cluster.packed else AddressOwners
+        self.services_at: AddressOwners[IndexedService] = owners()
+        self.slices_at: AddressOwners[IndexedSlice] = owners()
         self.serial = serial_after(wall_clock())
         self.cluster = cluster
         self._wall_clock = wall_clock
@@ -265,7 +273,7 @@ class ClusterIndex:
             indexed = row.slices[new.name] = IndexedSlice(row, new, self._with_pod_names)
         else:
             indexed.put(new)
-        self.slices_at.move(indexed, addresses_of(old), addresses_of(new))
+        self.slices_at.move(indexed, _addresses(old), _addresses(new))
         self._changed(row)
         self._measure(row, new.triggered if old is None or old.triggered != new.triggered else 0.0)
 
@@ -282,7 +290,7 @@ class ClusterIndex:
         row = self.services.get(key) if key is not None else None
         indexed = row.slices.pop(old.name, None) if row is not None else None
         if row is not None and indexed is not None:
-            self.slices_at.move(indexed, addresses_of(old), ())
+            self.slices_at.move(indexed, _addresses(old), ())
             self._changed(row)
 
     def _row(self, namespace: str, name: str) -> IndexedService | None:
@@ -332,6 +340,6 @@ def _external_target(text: str) -> bytes | None:
         return None
 
 
-def addresses_of(current: EndpointSlice | None) -> Iterable[str]:
+def _addresses(current: EndpointSlice | None) -> Iterable[str]:
     """Every address, ready or not: readiness changes often, and is looked at when asked."""
     return () if current is None else (address for each in current.endpoints for address in each.addresses)

@@ -69,7 +69,7 @@ class _Parent:
         self._serving = serving
         self._loaded = loaded
         self._load = load
-        self._clusters = Clusters()
+        self._clusters = Clusters(packed=True)
         self._named: Mapping[Origin, Set[str]] = {}
         self._is_changed = False
         self._applying = asyncio.Lock()
@@ -209,7 +209,7 @@ async def _answer(loaded: Loaded, clusters: SharedClusters, sock: socket.socket,
     async def listen() -> None:
         while (frame := await channel.receive()) is not None:
             if frame.kind == CHANGED:
-                clusters.watched.forget()
+                clusters.forget()
             else:
                 channel.send(frame.kind, msgspec.msgpack.encode(pages[frame.kind]()))
         stop.set()

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from autopath.clusters import Origin, Source, View
-from autopath.index import ClusterIndex, addresses_of, wire_key
+from autopath.index import ClusterIndex, wire_key
 from autopath.shared_keys import NO, OFF, POD, SYNCED, YES, IndexKeys, encode, join, split
 from clusterdns.daemon.shared_table import TableWriter
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import EndpointSlice, Namespace, PodClaim, Service
+from clusterdns.kube.packed import PackedSlice, pack_slice
 from clusterdns.kube.search_lists import NamespacesOff
 
 _log = logging.getLogger(__name__)
@@ -136,38 +137,37 @@ class _PublishedIndex:
         self._write_serial()
 
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
-        for service in (old, new):
-            if service is not None and (key := wire_key(service.namespace, service.name)) is not None:
-                self._write_row(key)
-        before = old.cluster_ips if old else ()
-        after = new.cluster_ips if new else ()
-        for address in {*before} ^ {*after}:
-            keys = join(row.key for row in self._index.services_at.at(address))
-            self._write_owners(self._keys.services_at, address, keys)
+        either = new or old
+        key = wire_key(either.namespace, either.name) if either is not None else None
+        if key is not None:
+            is_seen = key in self._index.services
+            before = set(old.cluster_ips) if old is not None else set()
+            after = set(new.cluster_ips) if new is not None and is_seen else set()
+            self._write_row(key)
+            self._turn(self._keys.services_at, key, before - after, after - before)
         self._write_serial()
 
     def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
-        slices = [each for each in (old, new) if each is not None]
-        keys = [wire_key(each.namespace, each.service) for each in slices]
-        for key in {key for key in keys if key is not None}:
-            self._write_slice(key, slices[0].name)
-        before, after = set(addresses_of(old)), set(addresses_of(new))
-        is_other = len({(each.namespace, each.service, each.address_type) for each in slices}) > 1
-        for address in before | after if is_other else before ^ after:
-            owners = join(indexed.service.key for indexed in self._index.slices_at.at(address))
-            self._write_owners(self._keys.slices_at, address, owners)
+        states = [(each, wire_key(each.namespace, each.service)) for each in (old, new) if each is not None]
+        for key in {key for _, key in states if key is not None}:
+            slices = self._slices_of(key)
+            name = states[0][0].name
+            before = {address for each, its in states if each is old and its == key for address in _addresses(each)}
+            current = slices.pop(name, None)
+            after = set(_addresses(current)) if current is not None else set()
+            if current is not None:
+                self._put(self._keys.slice + key + name.encode(), encode(current))
+            # A row names no slice that is not there.
+            self._write_row(key)
+            if current is None:
+                self._put(self._keys.slice + key + name.encode(), None)
+            gone = {each for each in before - after if not any(other.has_address(each) for other in slices.values())}
+            self._turn(self._keys.slices_at, key, gone, after - before)
         self._write_serial()
 
-    def _write_slice(self, key: bytes, name: str) -> None:
-        """A slice of a Service; a row names none that is not there."""
+    def _slices_of(self, key: bytes) -> dict[str, PackedSlice]:
         row = self._index.services.get(key)
-        indexed = row.slices.get(name) if row is not None else None
-        place = self._keys.slice + key + name.encode()
-        if indexed is not None:
-            self._put(place, encode(indexed.slice))
-        self._write_row(key)
-        if indexed is None:
-            self._put(place, None)
+        return {name: pack_slice(each.slice) for name, each in row.slices.items()} if row is not None else {}
 
     def _write_row(self, key: bytes) -> None:
         row, place = self._index.services.get(key), self._keys.row + key
@@ -178,10 +178,17 @@ class _PublishedIndex:
             others = [each for each in split(self._source.table.get(directory) or b"") if each != key]
             self._put(directory, join(others if row is None else (*others, key)) or None)
 
-    def _write_owners(self, place: bytes, address: str, owners: bytes) -> None:
-        packed = pack(address)
-        if packed is not None:
-            self._put(place + packed, owners or None)
+    def _turn(self, place: bytes, key: bytes, gone: Iterable[str], come: Iterable[str]) -> None:
+        """The Service `key` has the addresses `come`, and those in `gone` no more."""
+        for addresses, has in ((gone, False), (come, True)):
+            for packed in filter(None, map(pack, addresses)):
+                others = [each for each in split(self._source.table.get(place + packed) or b"") if each != key]
+                self._put(place + packed, join((*others, key) if has else others) or None)
 
     def _write_serial(self) -> None:
         self._put(self._keys.serial, self._index.serial.to_bytes(8, "big"))
+
+
+def _addresses(each: EndpointSlice | PackedSlice) -> Iterator[str]:
+    """Those that can be looked up; what has the type FQDN has none."""
+    return (address for endpoint in each.endpoints for address in endpoint.addresses if each.address_type != "FQDN")

@@ -22,7 +22,7 @@ from clusterdns.daemon.shared_table import Mark, SharedTable, Unreadable
 from clusterdns.directives.config.kubernetes import Config
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import PodClaim
-from clusterdns.kube.search_lists import PodSearchLists
+from clusterdns.kube.search_lists import PodSearchLists, Views
 from clusterdns.limits import SHARED_ROWS
 from clusterdns.search.lists import SearchList
 
@@ -41,6 +41,12 @@ class SharedClusters:
         """The answers in packet caches that hold until something changes in any of the clusters."""
         self._sources = sources
 
+    def forget(self) -> None:
+        """Something has changed in one of them: what was made of it is made anew."""
+        self.watched.forget()
+        for source in self._sources.values():
+            source.forget()
+
     def source_for(self, config: Config) -> SharedSource:
         """The source that a directive names."""
         return self._sources[origin_of(config)]
@@ -55,6 +61,7 @@ class SharedSource:
         self.pods = SharedPods(table)
         self._table = table
         self._views = views
+        self._clients: list[Views] = []
 
     def index_for(self, config: Config) -> SharedIndex:
         return self._index(view_of(Shape.OWN, config))
@@ -66,7 +73,14 @@ class SharedSource:
         return self._index(view_of(external_shape(headless), config))
 
     def search_lists_for(self, zone: bytes) -> PodSearchLists:
-        return _SearchLists(self.pods, _Names[str](self._table, OFF), zone)
+        # Of those that have asked since something has changed.
+        self._clients.append(Views())
+        return _SearchLists(self.pods, _Names[str](self._table, OFF), zone, views=self._clients[-1])
+
+    def forget(self) -> None:
+        """Something has changed."""
+        for views in self._clients:
+            views.forget()
 
     def _index(self, view: View) -> SharedIndex:
         return SharedIndex(

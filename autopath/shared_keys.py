@@ -12,6 +12,7 @@ from zlib import crc32
 import msgspec
 
 from clusterdns.kube.objects import EndpointSlice, PodClaim, Service
+from clusterdns.kube.packed import PackedSlice, unpack_slice
 
 POD = b"p\0"
 """Packed address: the claim of its owner."""
@@ -28,8 +29,13 @@ Row = tuple[Service | None, tuple[str, ...]]
 
 encode = msgspec.msgpack.Encoder().encode
 decode_row = msgspec.msgpack.Decoder(Row).decode
-decode_slice = msgspec.msgpack.Decoder(EndpointSlice).decode
+_decode_packed = msgspec.msgpack.Decoder(PackedSlice).decode
 decode_claim = msgspec.msgpack.Decoder(PodClaim).decode
+
+
+def decode_slice(found: bytes) -> EndpointSlice:
+    """A slice from its entry."""
+    return unpack_slice(_decode_packed(found))
 
 
 class IndexKeys:

@@ -45,15 +45,13 @@ class NamespacesOff:
             self._names.add(new.name)
 
 
-class KnownViews:
-    """The views of clients that have asked, for as long as their pods and namespaces are what they were then."""
+class Views:
+    """The views of clients that have asked, until they are to be forgotten."""
 
-    def __init__(self, pods: PodIndex, namespaces: Store[Namespace]) -> None:
+    def __init__(self) -> None:
         self._views: dict[bytes, bytes] = {}
         self.at: Callable[[bytes], bytes | None] = self._views.get
         """The view of the client at a packed address."""
-        pods.subscribe(self._address_changed)
-        namespaces.subscribe(self._namespace_changed, from_now=True)
 
     def put(self, client: str, view: bytes) -> None:
         """The client at this address (canonical text) has this view now."""
@@ -63,11 +61,21 @@ class KnownViews:
                 self._views.clear()
             self._views[packed] = view
 
+    def forget(self, *_change: object) -> None:
+        """Something has changed that any of them may depend on. Can be a listener of stores."""
+        self._views.clear()
+
+
+class KnownViews(Views):
+    """Those that hold for as long as the clients' pods and namespaces are what they were."""
+
+    def __init__(self, pods: PodIndex, namespaces: Store[Namespace]) -> None:
+        super().__init__()
+        pods.subscribe(self._address_changed)
+        namespaces.subscribe(self.forget, from_now=True)
+
     def _address_changed(self, packed: bytes) -> None:
         self._views.pop(packed, None)
-
-    def _namespace_changed(self, _old: Namespace | None, _new: Namespace | None) -> None:
-        self._views.clear()
 
 
 def _nobody_known(_packed: bytes) -> bytes | None:
@@ -85,7 +93,7 @@ class PodSearchLists:
         host: SearchRules = NO_HOST,
         *,
         guards_host: bool = True,
-        views: KnownViews | None = None,
+        views: Views | None = None,
     ) -> None:
         """`off` has the namespaces whose pods want no search. `zone` is the cluster domain, a folded wire name; `host`
         what the resolvers of the pods' node follow.

@@ -29,6 +29,7 @@ from clusterdns.kube.objects import (
     Service,
     ServiceImport,
 )
+from clusterdns.kube.packed import packed_endpoints
 
 T = TypeVar("T", bound=Named)
 
@@ -168,14 +169,16 @@ class Store(Generic[T]):
 class Cluster:
     """The stores of one cluster. A program fills only those that it needs; the others stay empty and unsynced."""
 
-    def __init__(self, *, lean: bool = False, pod_names: bool = False) -> None:
+    def __init__(self, *, lean: bool = False, pod_names: bool = False, packed: bool = False) -> None:
         """`lean`: keep only what DNS answers are made of, for clusters of any size. Pods are then in `pod_claims`, and
-        endpoints know their pod only with `pod_names`.
+        endpoints know their pod only with `pod_names`. `packed`: slices are as `clusterdns.kube.packed` has them, for a
+        process that does not answer.
         """
+        self.packed = packed
         self.namespaces: Store[Namespace] = Store("Namespace")
         self.services: Store[Service] = Store("Service", NAMES if lean else None)
         self.endpoint_slices: Store[EndpointSlice] = Store(
-            "EndpointSlice", ready_endpoints(pod_names) if lean else None
+            "EndpointSlice", (packed_endpoints if packed else ready_endpoints)(pod_names) if lean else None
         )
         self.pods: Store[Pod] = Store("Pod")
         self.pod_claims: Store[PodClaim] = Store("Pod", CLAIMS)

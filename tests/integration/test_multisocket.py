@@ -71,17 +71,17 @@ class Server:
         path = Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children")
         return set(sorted(int(number) for number in path.read_text().split())[1:])
 
-    async def ask(self, name: str) -> str:
+    async def ask(self, name: str, patience: float = 5.0) -> str:
         """The records, or the rcode; empty for no answer: the process that had the question was killed."""
         try:
             query = dns.message.make_query(f"{name}.shop.svc.cluster.local", "A")
-            answer = await dns.asyncquery.udp(query, "127.0.0.1", timeout=0.5, port=self.port)
+            answer = await dns.asyncquery.udp(query, "127.0.0.1", timeout=patience, port=self.port)
         except (OSError, dns.exception.Timeout):
             return ""
         return " ".join(rrset.to_text() for rrset in answer.answer) or dns.rcode.to_text(answer.rcode())
 
-    async def everyone_says(self, name: str) -> set[str]:
-        return set(await asyncio.gather(*(self.ask(name) for _ in range(_PORTS))))
+    async def everyone_says(self, name: str, patience: float = 5.0) -> set[str]:
+        return set(await asyncio.gather(*(self.ask(name, patience) for _ in range(_PORTS))))
 
     async def page(self, port: int, path: str) -> tuple[int, str]:
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as response:
@@ -124,7 +124,7 @@ async def _answer_as_one(folder: Path) -> None:
         assert await server.counted("coredns_dns_requests_total") == _PORTS
         for child in server.children():
             os.kill(child, signal.SIGSTOP)
-            said = await server.everyone_says("web")
+            said = await server.everyone_says("web", 0.5)
             os.kill(child, signal.SIGCONT)
             assert said == {"", "web.shop.svc.cluster.local. 5 IN A 10.96.0.1"}, "each has its share"
         assert await server.counted("coredns_build_info") == 1

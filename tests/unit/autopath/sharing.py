@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from autopath.clusters import Source, origin_of
 from autopath.kubernetes import Kubernetes
@@ -12,7 +14,9 @@ from autopath.shared import SharedSource
 from clusterdns.daemon.shared_table import SharedTable, TableWriter
 from clusterdns.directives.chain import Handler
 from clusterdns.directives.config.kubernetes import Config
-from clusterdns.kube.store import Cluster
+from clusterdns.kube.objects import EndpointSlice
+from clusterdns.kube.packed import pack_slice
+from clusterdns.kube.store import Cluster, Store
 
 TABLE_BYTES = 1 << 23
 NOW = 1795309285.0
@@ -22,21 +26,37 @@ NOW = 1795309285.0
 def shared(
     cluster: Cluster, config: Config, *, changed: Callable[[], None] = lambda: None, size: int = TABLE_BYTES
 ) -> Iterator[tuple[Source, SharedSource]]:
-    """The source of a directive in the process that watches, and in one that answers."""
-    here = Source(cluster, set(config.kinds))
-    here.index_for(config)
-    here.imported_index_for(config)
-    here.external_index_for(config, False)
-    here.external_index_for(config, True)
+    """The source of a directive in a process that has the cluster for itself, and in one of several that answer."""
+    watched = Source(_packed(cluster), set(config.kinds))
+    watched.index_for(config)
+    watched.imported_index_for(config)
+    watched.external_index_for(config, False)
+    watched.external_index_for(config, True)
     publisher = Publisher(changed, lambda: TableWriter(size))
-    publisher.follow({origin_of(config): here})
+    publisher.follow({origin_of(config): watched})
     ((_, views),), (descriptor,) = publisher.describe((origin_of(config),))
     table = SharedTable(descriptor)
     try:
-        yield here, SharedSource(table, views)
+        yield Source(cluster, set(config.kinds)), SharedSource(table, views)
     finally:
         table.close()
         publisher.drop_all_but(())
+
+
+def _packed(cluster: Cluster) -> Cluster:
+    """The cluster as a process keeps it that does not answer; it follows the other one."""
+    made = Cluster(lean=True, pod_names=True, packed=True)
+    for kind in ("Namespace", "Service", "EndpointSlice", "Pod", "ServiceImport"):
+        cluster.store(kind).subscribe(partial(_follow, made.store(kind)))
+        made.store(kind).synced = cluster.store(kind).synced
+    return made
+
+
+def _follow(store: Store[Any], old: Any, new: Any) -> None:
+    if new is None:
+        store.delete(old.key)
+    else:
+        store.take(pack_slice(new) if isinstance(new, EndpointSlice) else new)
 
 
 def handler_over(
