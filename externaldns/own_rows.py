@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from externaldns.changes import NameChange, RecordChange
@@ -63,11 +63,11 @@ class OwnRows:
             if not lost:
                 kept.append(record)
                 continue
-            gone = _part(record, [target for target in record.targets if target in lost])
+            gone = record.only(lost)
             known = self._known[gone.row_ids[gone.targets[0]]]
             strays.append(gone.with_label(RESOURCE_LABEL, known.resource))
             if rest := [target for target in record.targets if target not in lost]:
-                kept.append(_part(record, rest))
+                kept.append(record.only(rest))
         return SortedOut(tuple(kept), tuple(strays))
 
     def recall(self, record: Endpoint, target: str) -> str | None:
@@ -137,12 +137,6 @@ def remove(strays: Iterable[Endpoint], changes: Iterable[NameChange]) -> tuple[N
         deletion = RecordChange(stray, None, why="it was changed by hand")
         steps[stray.dns_name] = (deletion, *steps.get(stray.dns_name, ()))
     return tuple(NameChange(name, steps[name]) for name in sorted(steps))
-
-
-def _part(record: Endpoint, targets: Sequence[str]) -> Endpoint:
-    row_ids = {target: record.row_ids[target] for target in targets if target in record.row_ids}
-    remarks = {target: text for target, text in record.remarks.items() if target in targets}
-    return replace(record, targets=tuple(targets), row_ids=row_ids, remarks=remarks)
 
 
 def _comparable(target: str) -> str:

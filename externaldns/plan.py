@@ -211,7 +211,7 @@ def _beside_others(new: Endpoint, scope: Scope) -> Endpoint:
     theirs = {normalize_target(value) for value in (scope.others or {}).get(new.key, ())}
     if not theirs:
         return new
-    return replace(new, targets=tuple(target for target in new.targets if normalize_target(target) not in theirs))
+    return new.only([target for target in new.targets if normalize_target(target) not in theirs])
 
 
 def _may_join(new: Endpoint, strangers: Mapping[str, str]) -> bool:

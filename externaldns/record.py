@@ -8,7 +8,7 @@ No I/O, no clock.
 from __future__ import annotations
 
 import encodings.idna
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from clusterdns.kube.addresses import pack, spell
@@ -66,6 +66,8 @@ class Endpoint:
     provider_specific: Mapping[str, str] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
     row_ids: Mapping[str, int] = field(default_factory=dict, compare=False)
+    parts: Mapping[str, Endpoint] = field(default_factory=dict, compare=False)
+    """Where targets have TTLs or properties of their own: by target, the record that it would be alone."""
 
     @property
     def key(self) -> RecordKey:
@@ -79,8 +81,36 @@ class Endpoint:
     def resource(self) -> str:
         return self.labels.get(RESOURCE_LABEL, "")
 
+    def only(self, targets: Collection[str]) -> Endpoint:
+        """Return the record with those of its targets alone."""
+        kept = tuple(target for target in self.targets if target in targets)
+        parts = {target: part for target, part in self.parts.items() if target in targets}
+        ttls = {part.ttl for part in parts.values()}
+        return replace(
+            self,
+            targets=kept,
+            ttl=ttls.pop() if len(ttls) == 1 else self.ttl,
+            provider_specific=join_properties(parts) if parts else self.provider_specific,
+            remarks={target: text for target, text in self.remarks.items() if target in targets},
+            row_ids={target: row_id for target, row_id in self.row_ids.items() if target in targets},
+            parts=parts,
+        )
+
     def with_label(self, name: str, value: str) -> Endpoint:
         return replace(self, labels={**self.labels, name: value})
+
+
+def join_properties(parts: Mapping[str, Endpoint]) -> dict[str, str]:
+    """Return the properties of a record set of `parts`, which are by target: what not all of them have alike is
+    `TARGET=VALUE`, with commas between.
+    """
+    joined: dict[str, str] = {}
+    for name in sorted({name for part in parts.values() for name in part.provider_specific}):
+        values = {target: part.provider_specific.get(name) for target, part in sorted(parts.items())}
+        [first, *others] = dict.fromkeys(values.values())
+        differing = ",".join(f"{target}={value}" for target, value in values.items() if value is not None)
+        joined[name] = differing if others or first is None else first
+    return joined
 
 
 def normalize_name(name: str) -> str:

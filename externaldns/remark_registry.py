@@ -96,9 +96,9 @@ class RemarkView:
         resource = min(said[target].get(RESOURCE_LABEL, "") for target in targets)
         lost = "".join({said[target].get(LOST_LABEL, "") for target in targets})
         found = {OWNER_LABEL: owner, RESOURCE_LABEL: resource, LOST_LABEL: lost}
-        remarks = {target: record.remarks[target] for target in targets if target in record.remarks}
+        record = record if len(targets) == len(record.targets) else record.only(targets)
         labels = {**record.labels, **{key: value for key, value in found.items() if value}}
-        return replace(record, targets=targets, labels=labels, remarks=remarks)
+        return replace(record, labels=labels)
 
     def _labels(self, record: Endpoint, target: str) -> dict[str, str]:
         labels = ownership_remark.read(record.remarks.get(target, ""))

@@ -13,7 +13,7 @@ weight that its object gives it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from clusterdns.kube.addresses import spell
@@ -21,7 +21,7 @@ from clusterdns.limits import PRIVATEZONE_PRIORITY, PRIVATEZONE_WEIGHT
 from externaldns import ownership_value
 from externaldns.providers.privatezone.api import DEFAULT_LINE, DEFAULT_WEIGHT, ENABLED, Row
 from externaldns.providers.privatezone.ttl import allowed_ttl
-from externaldns.record import Endpoint
+from externaldns.record import Endpoint, join_properties
 
 WEIGHT = "alibabacloud/weight"
 LINE = "alibabacloud/line"
@@ -98,20 +98,18 @@ def to_endpoints(name: str, rows: Iterable[Row]) -> list[Endpoint]:
 def _to_endpoint(name: str, record_type: str, line: str, rows: Sequence[Row]) -> Endpoint:
     targets = {canonical_row(row): target_of(row) for row in rows}
     ttls = {allowed_ttl(row.ttl) for row in rows}
-    properties = _weight_property({canonical_row(row): row.weight for row in rows})
-    if line != DEFAULT_LINE:
-        properties[LINE] = line
-    if any(row.status != ENABLED for row in rows):
-        properties[STATUS] = "DISABLE"
+    alike = len(ttls) == 1 and len({(row.weight, row.status) for row in rows}) == 1
+    parts = {} if alike else {target_of(row): _to_endpoint(name, record_type, line, [row]) for row in rows}
     return Endpoint(
         name,
         tuple(targets[value] for value in sorted(targets)),
         record_type,
         set_identifier="" if line == DEFAULT_LINE else line,
         ttl=ttls.pop() if len(ttls) == 1 else _DISAGREEING_ROWS_TTL,
-        provider_specific=properties,
+        provider_specific=join_properties(parts) if parts else _properties(line, rows[0].weight, rows[0].status),
         remarks={target_of(row): row.remark for row in rows if row.remark},
         row_ids={target_of(row): row.record_id for row in rows},
+        parts=parts,
     )
 
 
@@ -146,18 +144,24 @@ def _adjust_set(parts: Sequence[Endpoint]) -> Endpoint:
             weights[canonical] = given[canonical]
             if remark := part.provider_specific.get(REMARK, part.remarks.get(target, "")):
                 remarks[targets[canonical]] = remark
-    properties = _weight_property(weights)
-    if line != DEFAULT_LINE:
-        properties[LINE] = line
     ttls = [part.ttl for part in parts if part.ttl is not None]
-    return replace(
+    adjusted = replace(
         first,
         targets=tuple(targets[canonical] for canonical in sorted(targets)),
         set_identifier="" if line == DEFAULT_LINE else line,
         ttl=allowed_ttl(min(ttls, default=None)),
-        provider_specific=properties,
+        provider_specific=_properties(line, min(weights.values(), default=DEFAULT_WEIGHT)),
         remarks=remarks,
     )
+    if len(set(weights.values())) < 2:
+        return adjusted
+    alone = {
+        targets[canonical]: replace(
+            adjusted, targets=(targets[canonical],), provider_specific=_properties(line, weight)
+        )
+        for canonical, weight in weights.items()
+    }
+    return replace(adjusted, provider_specific=join_properties(alone), parts=alone)
 
 
 def _weights(endpoint: Endpoint) -> dict[str, int]:
@@ -173,11 +177,8 @@ def _weights(endpoint: Endpoint) -> dict[str, int]:
     return weights_of(replace(endpoint, provider_specific={WEIGHT: text}))
 
 
-def _weight_property(weights: Mapping[str, int]) -> dict[str, str]:
-    """Return the property that says `weights` (by canonical target); none if all have the weight that rows have."""
-    distinct = set(weights.values())
-    if distinct == {DEFAULT_WEIGHT}:
-        return {}
-    if len(distinct) == 1:
-        return {WEIGHT: str(distinct.pop())}
-    return {WEIGHT: ",".join(f"{target}={weights[target]}" for target in sorted(weights))}
+def _properties(line: str, weight: int, status: str = ENABLED) -> dict[str, str]:
+    """Return the properties of a row: those in which it is not as any other."""
+    properties = {WEIGHT: str(weight), LINE: line, STATUS: "DISABLE"}
+    plain = {WEIGHT: weight == DEFAULT_WEIGHT, LINE: line == DEFAULT_LINE, STATUS: status == ENABLED}
+    return {name: value for name, value in properties.items() if not plain[name]}

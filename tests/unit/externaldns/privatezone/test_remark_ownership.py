@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from externaldns.providers.privatezone.api import Row
 from externaldns.remark_registry import RemarkRegistry
 from tests.unit.externaldns.privatezone.memory_api import MemoryApi
 from tests.unit.externaldns.privatezone.ownership_run import run, wanted
@@ -44,6 +48,31 @@ def test_two_clusters_share_a_name_each_with_its_own_values() -> None:
     run(api, ME, replace(mine, targets=("3.3.3.3",)))
     run(api, YOU)
     assert remarked(api) == ["web A 3.3.3.3 externaldns,me,service,shop,web"]
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        pytest.param({"ttl": 5}, id="TTL"),
+        pytest.param({"status": "DISABLE"}, id="disabled"),
+        pytest.param({"weight": 9}, id="weight"),
+    ],
+)
+@pytest.mark.parametrize("weights", ["", "7", "1.1.1.1=7,3.3.3.3=8", "1.1.1.1=7,2.2.2.2=8"])
+def test_how_others_keep_their_values_is_no_difference_of_ours(theirs: dict[str, Any], weights: str) -> None:
+    api = MemoryApi("ex.com")
+    api.hold_row("ex.com", replace(Row(0, "web", "A", "2.2.2.2", 60, remark="externaldns,you"), **theirs))
+    # The second value of theirs and ours is in both; it stays theirs.
+    mine = replace(
+        wanted("web.ex.com", "1.1.1.1", "2.2.2.2", "3.3.3.3", shared="true"),
+        provider_specific={"alibabacloud/weight": weights} if weights else {},
+    )
+    assert run(api, ME, mine) != ()
+    calls = len(api.calls)
+    assert run(api, ME, mine) == ()
+    assert len(api.calls) == calls
+    [row] = [row for row in api.rows["id-ex.com"] if row.value == "2.2.2.2"]
+    assert row == replace(row, **theirs)
 
 
 def test_what_somebody_made_by_hand_stays() -> None:

@@ -43,6 +43,11 @@ def endpoint(
             [endpoint("3.3.3.3", set_id=BEIJING, line=BEIJING), endpoint("1.1.1.1")],
             id="a line is a set of its own",
         ),
+        pytest.param(
+            [row("1.1.1.1", weight=90), row("2.2.2.2", status="DISABLE")],
+            [endpoint("1.1.1.1", "2.2.2.2", weight="1.1.1.1=90", status="2.2.2.2=DISABLE")],
+            id="what only one has",
+        ),
         pytest.param([row("1.1.1.1", status="DISABLE")], [endpoint("1.1.1.1", status="DISABLE")], id="disabled"),
         pytest.param(
             [row("1.1.1.1", remark="a"), row("2.2.2.2")],
