@@ -173,7 +173,7 @@ class Controller:
         their time, or, with `objects`, objects have changed. The provider's error if it can't be asked.
         """
         self._require_synced()
-        settled = self.measured.left_out == self.left_out().keys() and not self._unfinished
+        settled = self.measured.left_out == self.left_out().keys() and not (self._unfinished or self._needlessly_kept())
         return self._guard.waiting > 0 or (objects and self._unseen) or not settled or await self._provider.changed()
 
     def on_change(self, told: Callable[[], None]) -> None:
@@ -190,8 +190,7 @@ class Controller:
         self.measured.invalid = Counter((each.record_type.lower(), source) for source, each in invalid)
         if news := self._mistakes.news(each for _, each in invalid):
             self._report(news, {})
-        doubts = self._doubts()
-        return names | {record.dns_name for record in self._kept.values() if not doubts.keeps(record)}
+        return names | self._needlessly_kept()
 
     def _object_changed(self) -> None:
         self._unseen = True
@@ -363,7 +362,13 @@ class Controller:
         return Outcome(tuple(changed), failed)
 
     def _doubts(self) -> Doubts:
-        return Doubts.about((each for _, each in self._wanted.invalid()), readiness.readable_kinds(self._sources))
+        invalid, sources = (each for _, each in self._wanted.invalid()), self._sources
+        return Doubts.about(invalid, readiness.readable_kinds(sources), readiness.unknown_objects(sources))
+
+    def _needlessly_kept(self) -> set[str]:
+        """Return the names of records that need not be kept any longer."""
+        doubts = self._doubts() if self._kept else Doubts()
+        return {record.dns_name for record in self._kept.values() if not doubts.keeps(record)}
 
     def _count_owned(self, records: Iterable[Endpoint], scope: Scope) -> Counter[str]:
         ours = (record for record in records if not scope.owner_id or record.owner == scope.owner_id)

@@ -5,6 +5,7 @@
     a target that can't be a record's       what is under its name, and what points back at it: values are added
                                             there, and none is taken away. A change of type is made, the name stays
     a name that can't be a record's         the records of the object that asks for it: nobody knows which it stands for
+    an object that can't be read            the records of that object, unless it could be read before
     a source that can't be read             the records of its objects, and those of no known object, as they are
 
 The controller asks `spare` after the plan and before the delete guard, which counts what is really to go. No I/O, no
@@ -34,10 +35,14 @@ class Doubts:
     """The kinds of resource, as labels begin, whose sources can be read; None: all can."""
 
     @classmethod
-    def about(cls, invalid: Iterable[Endpoint], readable: frozenset[str] | None = None) -> Doubts:
-        """Return the doubts that endpoints which can't be records, and sources which can't be read, leave."""
+    def about(
+        cls, invalid: Iterable[Endpoint], readable: frozenset[str] | None = None, unknown: Iterable[str] = ()
+    ) -> Doubts:
+        """Return the doubts that endpoints which can't be records, and sources and objects (`unknown`, by label) which
+        can't be read, leave.
+        """
         names: set[str] = set()
-        objects: set[str] = set()
+        objects = {label for resource in unknown for label in (resource, digest(resource))}
         for endpoint in invalid:
             if find_name_fault(endpoint.dns_name) is None:
                 names.add(endpoint.dns_name)

@@ -89,10 +89,13 @@ class Reflector:
         self.trouble = ""
         self.lists = 0
         """Whole lists so far."""
-        self.unreadable: set[Key | None] = set()
-        """What the server has and we can't read; None stands for all that have no name that can be read."""
         self.has_whole_list = False
         """A list is in: `remove_gone` is to be carried out before anything else."""
+
+    @property
+    def unreadable(self) -> set[Key | None]:
+        """What the server has and we can't read, as the store tells it to others."""
+        return self._store.unreadable
 
     def next_step(self, now: float) -> Step:
         """What to do now. Each call's step must be carried out and reported before the next call."""
@@ -188,7 +191,7 @@ class Reflector:
                 self._store.delete(each.key)
                 yield
         self._unseen = {}
-        self.unreadable &= self._unreadable_here
+        self.unreadable.intersection_update(self._unreadable_here)
         self.has_whole_list = False
         self.lists += 1
         self._store.finish(())

@@ -49,6 +49,8 @@ class Store(Generic[T]):
         self._refused = ""
         self._settled = asyncio.Event()
         self.form = form
+        self.unreadable: set[Key | None] = set()
+        """What the server has and can't be read; None stands for all that have no name that can be read."""
         # By namespace, then by name: a tuple of both as a key would be a fifth of what a pod costs.
         self._objects: dict[str, dict[str, T]] = {}
         self._listeners: list[Listener[T]] = []
@@ -157,6 +159,7 @@ class Store(Generic[T]):
     def forget(self) -> Iterator[None]:
         """Remove every object, one with each step: nobody fills the store any more, and it is not synced."""
         self.synced = False
+        self.unreadable.clear()
         for each in self:
             self.delete(each.key)
             yield

@@ -46,14 +46,24 @@ def readable_kinds(sources: Iterable[Source]) -> frozenset[str] | None:
     return frozenset(word for source in sources if title(source) not in missing for word in _words(source))
 
 
+def unknown_objects(sources: Iterable[Source]) -> frozenset[str]:
+    """Return the `resource` labels of objects that ask for nobody knows what: not one state of theirs could be read."""
+    return frozenset(
+        label_of(source, key)
+        for source in sources
+        for store in source.stores[:1]
+        for key in store.unreadable
+        if key is not None and store.get(*key) is None
+    )
+
+
 def label_of(source: Source, key: Key) -> str:
     """Return the `resource` label of what the object of `source` with that key asks for."""
     store = source.stores[0]
     if store.kind == "Node":
         return f"node/{key[1]}"
-    found = store.get(*key) if is_custom(store.kind) else None
-    word = found.kind.lower() if found is not None else source.name.removeprefix("gateway-")
-    return "/".join((word, *key))
+    # The name of a kind of any sort stands in its objects alone, in whichever of them.
+    return "/".join((min(_words(source), default=""), *key))
 
 
 def _words(source: Source) -> Iterable[str]:

@@ -234,6 +234,24 @@ def test_a_kind_that_the_api_server_does_not_have_or_give(status: int, tmp_path:
     virtual_time.run(body())
 
 
+def test_an_object_that_can_not_be_read_after_a_restart_keeps_its_records(tmp_path: Path) -> None:
+    provider = filled_zone()
+
+    async def body() -> None:
+        async with ApiServerDouble() as double:
+            for each in (service("web", target="192.0.2.7"), custom("both")):
+                put(double, each)
+            double.put("DNSEndpoint", "custom", "shop", spec={"endpoints": "nonsense"})
+            async with at_work(double, tmp_path, provider):
+                await until(lambda: targets(provider).get("web") == "192.0.2.7")
+                await asyncio.sleep(300)
+                assert targets(provider) == {"web": "192.0.2.7", "custom": "192.0.2.1", "both": "192.0.2.1"}
+                double.delete("DNSEndpoint", "custom", "shop")
+                await until(lambda: targets(provider) == {"web": "192.0.2.7", "both": "192.0.2.1"})
+
+    virtual_time.run(body())
+
+
 def test_a_custom_resource_deleted_at_work_and_a_restart_after_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
