@@ -170,9 +170,10 @@ def test_the_log_names_ten_of_many(tmp_path: Path, caplog: pytest.LogCaptureFixt
             spoil(server, f"s{number}")
 
     play(tmp_path, script, prepare=prepare)
-    assert len(caplog.messages) == 11
+    told = [text for text in caplog.messages if "can't be read" in text]
+    assert len(told) == 11
     assert all(f"Service shop/s{number} " in caplog.text for number in (0, 1, *range(10, 18)))
-    assert caplog.messages[10] == "more services can't be read; what was last known stays in use"
+    assert told[10] == "more services can't be read; what was last known stays in use"
 
 
 @pytest.mark.parametrize("streams", [True, False], ids=["streamed", "paged"])
