@@ -138,6 +138,8 @@ class Controller:
         """Whether objects have changed that were not asked again."""
         self._told_change: Callable[[], None] = lambda: None
         self._mistakes = Mistakes()
+        self._invalid: tuple[tuple[str, Endpoint], ...] = ()
+        self._mistaken = Doubts()
         self._kept: dict[RecordKey, Endpoint] = {}
         """Records that stay although nobody asks for them: see `externaldns.sparing`."""
         self.measured.sources = tuple(readiness.title(source) for source in sources)
@@ -187,9 +189,11 @@ class Controller:
         self._unseen = False
         names = self._wanted.take_dirty()
         invalid = self._wanted.invalid()
-        self.measured.invalid = Counter((each.record_type.lower(), source) for source, each in invalid)
-        if news := self._mistakes.news(each for _, each in invalid):
-            self._report(news, {})
+        if invalid is not self._invalid:
+            self._invalid, self._mistaken = invalid, Doubts.about(each for _, each in invalid)
+            self.measured.invalid = Counter((each.record_type.lower(), source) for source, each in invalid)
+            if news := self._mistakes.news(each for _, each in invalid):
+                self._report(news, {})
         return names | self._needlessly_kept()
 
     def _object_changed(self) -> None:
@@ -362,8 +366,8 @@ class Controller:
         return Outcome(tuple(changed), failed)
 
     def _doubts(self) -> Doubts:
-        invalid, sources = (each for _, each in self._wanted.invalid()), self._sources
-        return Doubts.about(invalid, readiness.readable_kinds(sources), readiness.unknown_objects(sources))
+        sources = self._sources
+        return self._mistaken.beside(readiness.readable_kinds(sources), readiness.unknown_objects(sources))
 
     def _needlessly_kept(self) -> set[str]:
         """Return the names of records that need not be kept any longer."""

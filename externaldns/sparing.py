@@ -35,20 +35,25 @@ class Doubts:
     """The kinds of resource, as labels begin, whose sources can be read; None: all can."""
 
     @classmethod
-    def about(
-        cls, invalid: Iterable[Endpoint], readable: frozenset[str] | None = None, unknown: Iterable[str] = ()
-    ) -> Doubts:
-        """Return the doubts that endpoints which can't be records, and sources and objects (`unknown`, by label) which
-        can't be read, leave.
-        """
+    def about(cls, invalid: Iterable[Endpoint], readable: frozenset[str] | None = None) -> Doubts:
+        """Return the doubts that endpoints which can't be records, and sources which can't be read, leave."""
         names: set[str] = set()
-        objects = {label for resource in unknown for label in (resource, digest(resource))}
+        objects: set[str] = set()
         for endpoint in invalid:
             if find_name_fault(endpoint.dns_name) is None:
                 names.add(endpoint.dns_name)
             else:
                 objects |= {endpoint.resource, digest(endpoint.resource)}
         return cls(frozenset(names), frozenset(objects), readable)
+
+    def beside(self, readable: frozenset[str] | None, unknown: Iterable[str]) -> Doubts:
+        """Return these doubts, and those that sources, and objects (`unknown`, by label), which can't be read leave."""
+        objects = {label for resource in unknown for label in (resource, digest(resource))}
+        return (
+            replace(self, objects=self.objects | objects, readable=readable)
+            if objects or readable is not None
+            else self
+        )
 
     def __bool__(self) -> bool:
         return bool(self.names or self.objects or self.readable is not None)

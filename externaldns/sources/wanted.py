@@ -38,6 +38,8 @@ class WantedRecords:
         self._dirty: set[Asker] = set()
         self._asked: dict[Asker, tuple[Endpoint, ...]] = {}
         self._invalid: dict[Asker, tuple[Endpoint, ...]] = {}
+        self._all_invalid: tuple[tuple[str, Endpoint], ...] | None = ()
+        """What `invalid` returns, if that has not changed since."""
         self._askers: dict[str, set[Asker]] = {}
         """Who asks for a name."""
         for number, source in enumerate(sources):
@@ -58,14 +60,17 @@ class WantedRecords:
                 # What this object asked for stays, and the others are asked: without them their records would go.
                 label = label_of(self._sources[number], key)
                 logger.exception("bug: %s can't be asked for records; those that it has stay", label)
-                self._invalid[number, key] = (Endpoint("", (), "", labels={RESOURCE_LABEL: label}),)
+                self._take_invalid((number, key), (Endpoint("", (), "", labels={RESOURCE_LABEL: label}),))
         return names
 
-    def invalid(self) -> list[tuple[str, Endpoint]]:
-        """Return all that is asked for and can't be a record, each with its source."""
-        return [
-            (self._sources[number].name, each) for (number, _), some in sorted(self._invalid.items()) for each in some
-        ]
+    def invalid(self) -> tuple[tuple[str, Endpoint], ...]:
+        """Return all that is asked for and can't be a record, each with its source; the same tuple while that stays."""
+        if self._all_invalid is None:
+            found = sorted(self._invalid.items())
+            self._all_invalid = tuple(
+                (self._sources[number].name, each) for (number, _), some in found for each in some
+            )
+        return self._all_invalid
 
     def settled(self, source: str, key: Key, busy: Callable[[str], bool]) -> bool:
         """Tell whether an object of `source` was asked as it is now, and none of its names is `busy`."""
@@ -110,11 +115,9 @@ class WantedRecords:
         invalid = tuple(endpoint for endpoint, fault in zip(found, faulty, strict=True) if fault)
         old = self._asked.pop(asker, ())
         before, after = ({endpoint.dns_name for endpoint in some} for some in (old, asked))
-        self._invalid.pop(asker, None)
         if asked:
             self._asked[asker] = asked
-        if invalid:
-            self._invalid[asker] = invalid
+        self._take_invalid(asker, invalid)
         for name in before - after:
             self._askers[name].discard(asker)
             if not self._askers[name]:
@@ -122,6 +125,12 @@ class WantedRecords:
         for name in after - before:
             self._askers.setdefault(name, set()).add(asker)
         return _differing(_by_name(old), _by_name(asked))
+
+    def _take_invalid(self, asker: Asker, invalid: tuple[Endpoint, ...]) -> None:
+        if self._invalid.pop(asker, ()) != invalid:
+            self._all_invalid = None
+        if invalid:
+            self._invalid[asker] = invalid
 
 
 def _by_name(endpoints: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:

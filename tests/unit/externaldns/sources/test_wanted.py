@@ -170,3 +170,28 @@ def test_one_pod_makes_only_its_services_names_dirty() -> None:
     assert wanted.take_dirty() == {"one.ex.com"}
     assert shown(wanted.endpoints({"one.ex.com"}).endpoints) == {"one.ex.com A 10.0.0.1"}
     assert wanted.endpoints({"two.ex.com"}).endpoints == ()
+
+
+def test_all_mistakes_are_gathered_anew_only_when_one_has_changed() -> None:
+    cluster = Cluster()
+
+    def put(name: str, target: str, version: str = "1") -> None:
+        annotations = annotated(hostname=f"{name}.ex.com", target=target)
+        cluster.services.put(Service(namespace="shop", name=name, annotations=annotations, resource_version=version))
+
+    wanted = WantedRecords(sources_over(cluster))
+
+    def mistakes() -> tuple[tuple[str, Any], ...]:
+        wanted.take_dirty()
+        return wanted.invalid()
+
+    put("a", "192.0.2.999")
+    first = mistakes()
+    assert [(source, each.dns_name) for source, each in first] == [("service", "a.ex.com")]
+    put("b", "192.0.2.1")
+    put("a", "192.0.2.999", version="2")
+    assert mistakes() is first
+    put("b", "192.0.2.998")
+    assert [each.targets for _, each in mistakes()] == [("192.0.2.999",), ("192.0.2.998",)]
+    cluster.services.delete(("shop", "a"))
+    assert [each.dns_name for _, each in mistakes()] == ["b.ex.com"]
