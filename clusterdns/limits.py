@@ -261,6 +261,9 @@ EXTERNALDNS_HUNG_SECONDS = Limit("a loop that does not come round is hung", 900,
 EXTERNALDNS_TOLD_NAMES = Limit(
     "names that fail in one run and are logged one by one", 10, 1, 100000, "names", "this project"
 )
+EXTERNALDNS_REMEMBERED_ERRORS = Limit(
+    "names whose last error is remembered, so as not to tell it again", 20000, 1, 1000000, "names", "this project"
+)
 EXTERNALDNS_BATCH_NAMES = Limit(
     "names that are changed before the lease is confirmed again", 20, 1, 100000, "names", "this project"
 )

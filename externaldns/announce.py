@@ -10,10 +10,12 @@ The same error again and again is one event. No I/O here: events go to a sink, `
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from clusterdns.kube.events import Event, ObjectReference
 from clusterdns.kube.kinds import KINDS
+from clusterdns.limits import EXTERNALDNS_REMEMBERED_ERRORS
 from externaldns import ownership_value
 from externaldns.changes import ChangeResult, RecordChange
 from externaldns.record import Endpoint
@@ -31,8 +33,8 @@ class Announcer:
     def __init__(self, reasons: Iterable[str], post: Callable[[Event], None]) -> None:
         self._reasons = frozenset(reasons)
         self._post = post
-        self._errors: dict[str, str] = {}
-        """The last error told, by name."""
+        self._errors: OrderedDict[str, dict[str, str]] = OrderedDict()
+        """The last error told, by name and resource; the names that failed last at the end."""
 
     def applied(self, results: Sequence[ChangeResult], changed_at: Mapping[str, float]) -> None:
         """Tell what became of a batch of changes."""
@@ -53,11 +55,15 @@ class Announcer:
 
     def _failed(self, result: ChangeResult, steps: Sequence[RecordChange]) -> None:
         name, error = result.change.name, str(result.error)
-        if self._errors.get(name) == error:
-            return
-        self._errors[name] = error
-        for endpoint in {step.endpoint.resource: step.endpoint for step in steps}.values():
-            self._tell(endpoint, "RecordError", f"{name}: {error}", warning=True)
+        told = self._errors.setdefault(name, {})
+        self._errors.move_to_end(name)
+        for resource, endpoint in {step.endpoint.resource: step.endpoint for step in steps}.items():
+            if told.get(resource) != error:
+                told[resource] = error
+                self._tell(endpoint, "RecordError", f"{name}: {error}", warning=True)
+        # A name that nobody asks for any more never succeeds.
+        if len(self._errors) > EXTERNALDNS_REMEMBERED_ERRORS.default:
+            self._errors.popitem(last=False)
 
     def _tell(self, endpoint: Endpoint, reason: str, message: str, *, warning: bool = False) -> None:
         about = reference(endpoint.resource)

@@ -13,6 +13,7 @@ from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.access import Access
 from clusterdns.kube.api import ApiServer
 from clusterdns.kube.events import Event, EventRecorder, ObjectReference
+from clusterdns.limits import EXTERNALDNS_REMEMBERED_ERRORS
 from externaldns.announce import REASONS, Announcer, reference
 from externaldns.changes import ChangeResult, NameChange, RecordChange
 from externaldns.record import RESOURCE_LABEL, Endpoint
@@ -62,6 +63,20 @@ def test_an_error_is_told_until_it_changes_or_heals() -> None:
         ("RecordError", "refused"),
     ]
     assert all(event.warning for event in events if event.reason == "RecordError")
+
+
+def test_each_object_is_told_of_the_error_that_its_name_has() -> None:
+    other = replace(WEB, labels={RESOURCE_LABEL: "service/shop/other"})
+    results = [result(RecordChange(None, each), error="no address") for each in (WEB, other, WEB, other)]
+    assert [event.about.name for event in told(*results)] == ["web", "other"]
+
+
+def test_no_more_errors_are_remembered_than_the_limit_says() -> None:
+    most = EXTERNALDNS_REMEMBERED_ERRORS.default_int
+    step = RecordChange(None, WEB)
+    failed = [ChangeResult(NameChange(f"h{number}", (step,)), ClusterDNSError("no")) for number in range(most + 1)]
+    assert len(told(*failed, *failed[1:])) == most + 1, "all but the oldest are remembered"
+    assert len(told(*failed, failed[0])) == most + 2
 
 
 def test_only_what_was_asked_for_is_told() -> None:
