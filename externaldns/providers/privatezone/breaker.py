@@ -40,8 +40,8 @@ class Breaker:
         if not self.broken:
             return
         if now < self._closed_at:
-            rest = self._closed_at - now
-            raise ZoneBroken(f"zone {self._zone} refuses every write, next try in {rest:.0f} s: {self._last}")
+            # Without the time that is left: the same words again are not told again.
+            raise ZoneBroken(f"zone {self._zone} refuses every write, and is left in peace: {self._last}")
         # Half open: this write is let through, those beside it are not.
         self._closed_at = now + self._pause
 
