@@ -26,13 +26,10 @@ def reachable(nodes: Iterable[Node], access: str = "", *, internal_ipv6: bool = 
 
 
 def differ(old: KubeObject | None, new: KubeObject | None) -> bool:
-    """Tell whether the change of a node is one that a record could show. A node writes its status all the time."""
+    """Tell whether the change of a node is one that a record of other objects could show.
+
+    A node writes its status all the time, and network plugins their annotations.
+    """
     if not (isinstance(old, Node) and isinstance(new, Node)):
         return True
-    return (old.addresses, old.unschedulable, old.ready, old.labels, old.annotations) != (
-        new.addresses,
-        new.unschedulable,
-        new.ready,
-        new.labels,
-        new.annotations,
-    )
+    return (old.addresses, old.unschedulable) != (new.addresses, new.unschedulable)

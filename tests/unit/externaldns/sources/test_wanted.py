@@ -148,7 +148,8 @@ def test_a_nodes_heartbeat_concerns_nobody() -> None:
     wanted = WantedRecords(sources, on_change=lambda: told.append(None))
     wanted.take_dirty()
     told.clear()
-    cluster.nodes.put(Node(name="n", resource_version="2", addresses=(("ExternalIP", "192.0.2.1"),)))
+    beat = Node(name="n", resource_version="2", addresses=(("ExternalIP", "192.0.2.1"),), annotations={"load": "7"})
+    cluster.nodes.put(beat)
     assert told == []
     cluster.nodes.put(Node(name="n", resource_version="3", addresses=(("ExternalIP", "192.0.2.2"),)))
     assert told
