@@ -39,11 +39,11 @@ def decode_slice(found: bytes) -> EndpointSlice:
 
 
 class IndexKeys:
-    """The keys of one index."""
+    """The keys of one index. A reload may add to the indexes of a cluster; none goes before its cluster does."""
 
     def __init__(self, number: int) -> None:
         self.row, self.slice, self.namespace, self.services_at, self.slices_at, self.serial, self._directory = (
-            letter + bytes((number,)) for letter in (b"r", b"e", b"n", b"s", b"a", b"#", b"d")
+            letter + number.to_bytes(2) for letter in (b"r", b"e", b"n", b"s", b"a", b"#", b"d")
         )
 
     def directory_of(self, key: bytes) -> bytes:

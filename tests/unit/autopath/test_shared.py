@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopath.kubernetes import Kubernetes
+from autopath.shared_keys import IndexKeys
 from clusterdns.daemon.shared_table import SMALLEST, Unreadable
 from clusterdns.kube.objects import KubeObject, Namespace, Pod
 from clusterdns.kube.search_lists import SWITCH
@@ -191,6 +192,12 @@ def test_a_full_table_is_servfail_for_what_may_exist(caplog: pytest.LogCaptureFi
             with pytest.raises(Unreadable):
                 index.services.get(key)
         assert there.cluster.store("Service").synced
+
+
+def test_reloads_may_ask_for_ever_more_indexes() -> None:
+    kinds = [vars(IndexKeys(number)) for number in (0, 1, 256, 257)]
+    keys = [key for each in kinds for key in each.values()]
+    assert len({*keys}) == len(keys) == 4 * 7
 
 
 def test_a_client_that_a_full_table_cannot_tell_is_answered_as_it_asks() -> None:
