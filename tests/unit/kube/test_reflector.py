@@ -2,86 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clusterdns.errors import KubeApiError
-from clusterdns.kube.decode import Bookmark, Delete, Event, Failure, Page, Put, Unreadable, decode_event, decode_page
+from clusterdns.kube.decode import Bookmark, Delete, Event, Failure, Page, Put, Unreadable
 from clusterdns.kube.objects import KubeObject, Pod
 from clusterdns.kube.reflector import ListPage, Pause, Reflector, Step, WatchFrom
 from clusterdns.kube.store import Cluster, Store
-from tests.support import recording
+from tests.unit.kube.reflecting import (
+    NEW,
+    Act,
+    ended,
+    failed,
+    hear,
+    heard,
+    listed,
+    pod,
+    put,
+    slept,
+    stored,
+    streamed,
+    take,
+    then,
+    watch,
+)
 
-NEW = WatchFrom("", 300)
 FIRST = ListPage("")
-Act = Callable[[Reflector], Any]
-
-
-def pod(name: str, version: str = "1", **fields: Any) -> Pod:
-    return Pod(name=name, namespace="n", resource_version=version, **fields)
-
-
-def listed(*names: str, version: str = "10", more: str = "") -> Act:
-    return lambda reflector: take(reflector, Page(map(pod, names), version, more))
-
-
-def take(reflector: Reflector, page: Page) -> None:
-    for each in page.objects:
-        assert not isinstance(each, Unreadable)
-        reflector.found(each)
-    reflector.listed(page.resource_version, page.continue_token)
-    remove_gone(reflector)
-
-
-def remove_gone(reflector: Reflector) -> None:
-    if reflector.has_whole_list:
-        for _ in reflector.remove_gone():
-            pass
-
-
-def put(name: str, version: str) -> Put:
-    return Put(pod(name, version), version)
-
-
-def streamed(*names: str, version: str = "10") -> Act:
-    return heard(*(put(name, "1") for name in names), Bookmark(version, ends_list=True))
-
-
-def heard(*events: Event) -> Act:
-    return lambda reflector: [hear(reflector, event) for event in events]
-
-
-def hear(reflector: Reflector, event: Event) -> bool:
-    goes_on = reflector.heard(event)
-    remove_gone(reflector)
-    return goes_on
-
-
-def failed(status: int, reason: str = "") -> Act:
-    return lambda reflector: reflector.failed(KubeApiError(status, reason, "text"))
-
-
-def ended(now: float) -> Act:
-    return lambda reflector: reflector.ended(now)
-
-
-def then(*acts: Act) -> Act:
-    return lambda reflector: [act(reflector) for act in acts]
-
-
-def slept(reflector: Reflector) -> None:
-    """The pause is over; there is nothing to report."""
-
-
-def watch(version: str) -> WatchFrom:
-    return WatchFrom(version, 300)
-
-
 NOT_STREAMED = failed(422, "Invalid")
 GONE = heard(Failure(410, "Expired", "too old"))
 ALIVE = heard(Bookmark("11"))
@@ -232,10 +180,6 @@ def test_dice_spread_watches_and_pauses() -> None:
     assert pause.seconds == pytest.approx(0.6)
 
 
-def stored(store: Store[KubeObject]) -> list[str]:
-    return sorted(each.name for each in store)
-
-
 def next_request(reflector: Reflector) -> Step:
     """The next step that is no pause."""
     while isinstance(step := reflector.next_step(0), Pause):
@@ -314,59 +258,6 @@ def test_errors_change_nothing_in_the_store() -> None:
     for status in (0, 200, 400, 401, 403, 404, 410, 429, 500):
         failed(status)(reflector)
         assert (stored(store), store.synced) == (["a"], True)
-
-
-def test_recorded_watches() -> None:
-    """The recorded exchanges, fed through decoding: pages 5 and 6, then watch 12, then 15."""
-    cluster = Cluster()
-    reflector = Reflector(cluster.store("Service"), lambda: 0.0)
-    notes: list[str] = []
-    take(reflector, decode_page("Service", recording.body(5), notes.append))
-    token = recording.recorded(6)["request"]["path"].rpartition("continue=")[2]
-    assert reflector.next_step(0) == ListPage(token)
-    take(reflector, decode_page("Service", recording.body(6), notes.append))
-    # The recorded second page has a third one after it, which was not recorded.
-    reflector.listed("319", "")
-    remove_gone(reflector)
-    assert reflector.next_step(0) == watch("319")
-    names: list[list[str]] = []
-    for line in recording.lines(12):
-        assert reflector.heard(decode_event("Service", line, notes.append))
-        names.append(stored(cluster.store("Service")))
-    assert ["fresh" in each for each in names] == [True, True, True, False, False]
-    assert reflector.next_step(0) == watch("325")
-    (too_old,) = recording.lines(15)
-    assert not reflector.heard(decode_event("Service", too_old, notes.append))
-    assert reflector.next_step(0) == NEW
-    assert notes == []
-
-
-def test_recorded_streamed_list() -> None:
-    cluster = Cluster()
-    reflector = Reflector(cluster.store("Service"), lambda: 0.0)
-    assert reflector.next_step(0) == NEW
-    *objects, end = recording.lines(13)
-    synced = []
-    for line in (*objects, end):
-        assert hear(reflector, decode_event("Service", line, lambda note: None))
-        synced.append(cluster.services.synced)
-    assert synced == [False] * len(objects) + [True]
-    assert stored(cluster.store("Service")) == ["db", "ext", "kubernetes", "lb", "web"]
-    assert reflector.next_step(0) == watch(json.loads(end)["object"]["metadata"]["resourceVersion"])
-
-
-def test_recorded_pod_that_finishes_leaves_the_store() -> None:
-    cluster = Cluster()
-    reflector = Reflector(cluster.store("Pod"), lambda: 0.0)
-    reflector.listed("326", "")
-    remove_gone(reflector)
-    addresses = []
-    for line in recording.lines(14):
-        reflector.heard(decode_event("Pod", line, lambda note: None))
-        short = cluster.pods.get("team-a", "short")
-        addresses.append(short.ips if short else None)
-    assert addresses == [(), ("10.244.1.99",), None, None, None]
-    assert reflector.next_step(0) == watch("332")
 
 
 NAMES = st.sampled_from("abcde")
