@@ -158,7 +158,7 @@ def test_arguments_within_the_count_are_returned() -> None:
     [
         ("cache {\n sucess\n}", 'f:3:2: unknown option "sucess" of cache; did you mean "success"?'),
         ("cache {\n zzz\n}", 'f:3:2: unknown option "zzz" of cache'),
-        ("cache {\n later\n}", "f:3:2: the option later of cache is not supported yet"),
+        ("cache {\n later\n}", "f:3:2: the option later of cache is not supported here; remove it"),
         ("cache {\n success {\n }\n}", 'f:3:2: success has no options: remove its "{ }"'),
     ],
 )
