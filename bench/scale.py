@@ -144,9 +144,9 @@ def _ask_in_rounds(
     seconds, rate = options.seconds, options.rate
     count = rate * (seconds - 2)
     for number in range(options.rounds):
-        first = number * count
-        for port in (api, elsewhere):
-            render_changes(port, first, count)
+        first, second = 2 * number * count, (2 * number + 1) * count
+        render_changes(api, first, 2 * count)
+        render_changes(elsewhere, first, count)
         time.sleep(1)
         before = autopath.cpu_seconds()
         with load(autopath.port, seconds, names, measured.quiet):
@@ -157,8 +157,11 @@ def _ask_in_rounds(
         before = autopath.cpu_seconds()
         with load(autopath.port, seconds, names, measured.changing):
             ask_for_changes(api, first, count, rate)
-            measured.visible += _probe(folder / "api.times", autopath.port, measured.size, first, count, rate)
         measured.changing_cpu.append((autopath.cpu_seconds() - before) / seconds)
+        # By itself, as whoever looks for changes takes a good part of a core.
+        with load(autopath.port, seconds, names, []):
+            ask_for_changes(api, second, count, rate)
+            measured.visible += _probe(folder / "api.times", autopath.port, measured.size, second, count, rate)
 
 
 def _read_lists(api: int) -> tuple[float, float]:
