@@ -21,7 +21,7 @@ from clusterdns.kube.leader import Alone, Leadership
 from clusterdns.kube.objects import Key
 from clusterdns.limits import EXTERNALDNS_BATCH_NAMES, EXTERNALDNS_HUNG_SECONDS
 from externaldns import deletion_history
-from externaldns.changes import ChangeResult, NameChange, RecordChange
+from externaldns.changes import ChangeResult, NameChange
 from externaldns.domain_filter import DomainFilter, Zones
 from externaldns.guard import DeleteGuard, DeleteLimits, Guarded
 from externaldns.hidden import find_hidden
@@ -39,7 +39,7 @@ from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import Collected, Source
 from externaldns.sources.wanted import WantedRecords
 from externaldns.sparing import Doubts, spare
-from externaldns.undone import Undone, Unowned
+from externaldns.undone import Undone, unowned
 
 logger = logging.getLogger(__name__)
 
@@ -263,7 +263,7 @@ class Controller:
         wanted = self._wanted.endpoints(names, left_out)
         desired = await self._provider.adjust(wanted.endpoints)
         decision = self._decide(snapshot, view, strays, desired, names)
-        self._report([_unowned(wish) for wish in decision.plan.unowned], changed_at)
+        self._report([unowned(wish) for wish in decision.plan.unowned], changed_at)
         if names is None:
             self._measure(view.endpoints, wanted, zones, decision)
             outside = [each.dns_name for each in desired if not zones.find(each.dns_name)]
@@ -326,13 +326,16 @@ class Controller:
         """Return the view of what was read, and what of ours in it was moved by hand and is to be deleted."""
         rules = self._rules
         found = self._own_rows.sort_out(snapshot.records) if rules.policy is sync else SortedOut(snapshot.records)
-        view = self._registry.read(found.records, zones.find, self._own_rows.recall)
+        view, strays = self._registry.read(found.records, zones.find, self._own_rows.recall), found.strays
+        if strays:
+            whole = self._registry.read(snapshot.records, zones.find)
+            strays = self._own_rows.let_go(found, whole.theirs, per_value=whole.others is not None)
         managed = (*rules.record_types, "TXT")
         own = (each for each in view.own if each.record_type in managed and rules.domains.match(each.dns_name))
         self._own_rows.learn(own, view.theirs)
         if full:
             self._own_rows.forget_all_but(snapshot.records, lambda name: zones.find(name) in snapshot.unread)
-        known = (each for each in found.strays if zones.find(each.dns_name) not in snapshot.unread)
+        known = (each for each in strays if zones.find(each.dns_name) not in snapshot.unread)
         return view, tuple(each for each in known if rules.domains.match(each.dns_name))
 
     async def _apply(
@@ -393,7 +396,3 @@ class Controller:
             for skip in decision.skipped
         )
         measured.unowned = len(decision.plan.unowned)
-
-
-def _unowned(wish: Endpoint) -> ChangeResult:
-    return ChangeResult(NameChange(wish.dns_name, (RecordChange(None, wish),)), Unowned())

@@ -8,6 +8,8 @@ to it (PrivateZone's RecordId).
     web A 192.0.2.1                      web A, of another owner               handed over: let go
     web A 192.0.2.1                      elsewhere A 192.0.2.1                 a stray: it is deleted; what is wanted
                                            or web CNAME lb.example.net           is made at its own place
+    web A 192.0.2.1                      elsewhere A 192.0.2.1, of another      handed over: let go
+                                           owner, who has nothing else there
     web A 192.0.2.1                      elsewhere A 203.0.113.1               nothing is as it was: let go
     a-web TXT "heritage=..."             a-web TXT "hello"                     a stray
     -                                    db A 192.0.2.1 of nobody              nobody's: `externaldns adopt` takes it
@@ -69,6 +71,18 @@ class OwnRows:
             if rest := [target for target in record.targets if target not in lost]:
                 kept.append(record.only(rest))
         return SortedOut(tuple(kept), tuple(strays))
+
+    def let_go(self, found: SortedOut, theirs: Iterable[Endpoint], *, per_value: bool) -> tuple[Endpoint, ...]:
+        """Return the strays of `found` that are not `theirs`, and let go of the others.
+
+        Unless ownership is said `per_value`, that of a name is for the others' rows there, if there are any.
+        """
+        beside = frozenset() if per_value else {record.key for record in found.records}
+        given = [record for record in theirs if record.key not in beside]
+        ids = {record.row_ids.get(target, 0) for record in given for target in record.targets}
+        self.learn((), given)
+        rest = ((stray, [each for each in stray.targets if stray.row_ids[each] not in ids]) for stray in found.strays)
+        return tuple(stray.only(targets) for stray, targets in rest if targets)
 
     def recall(self, record: Endpoint, target: str) -> str | None:
         """Return the resource for which the row of `target` was made, if it is ours and in its place; else None."""

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from clusterdns.errors import ClusterDNSError
+from externaldns.changes import ChangeResult, NameChange, RecordChange
 from externaldns.plan import Plan, Skipped
+from externaldns.record import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -63,3 +65,8 @@ class Undone:
             )
         self._told &= reasons
         self.tell(reasons)
+
+
+def unowned(wish: Endpoint) -> ChangeResult:
+    """Return what is reported of a wish whose record nobody owns."""
+    return ChangeResult(NameChange(wish.dns_name, (RecordChange(None, wish),)), Unowned())

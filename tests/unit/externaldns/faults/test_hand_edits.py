@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -61,6 +61,8 @@ class Case:
     edits: Sequence[Do]
     registries: Sequence[Registry] = BOTH
     more: tuple[str, ...] = ()
+    remarked: Mapping[str, str] = field(default_factory=dict)
+    """The same with their remarks."""
     fewer: tuple[str, ...] = ()
 
 
@@ -89,6 +91,16 @@ CASES: Mapping[str, Case] = {
         [write("web", "soon"), lambda scene: scene.want(soon="192.0.2.1")]
     ),
     "moved, and no object wants it": Case([write("web", "elsewhere"), unwant("web")]),
+    "moved and given to another owner": Case(
+        [write("web", "elsewhere"), write("a-web", "a-elsewhere", HERITAGE.format("you", "web"), "TXT")],
+        [TXT],
+        more=("elsewhere A 60 192.0.2.1", "a-elsewhere TXT 60 " + HERITAGE.format("you", "web")),
+    ),
+    "moved and given to another owner by its remark": Case(
+        [write("web", "elsewhere"), edit("UpdateRecordRemark", "elsewhere", Remark="externaldns,you,service,shop,web")],
+        [REMARK],
+        remarked={"elsewhere A 60 192.0.2.1": "externaldns,you,service,shop,web"},
+    ),
     "made into a record of somebody else's": Case(
         [write("web", "elsewhere", "203.0.113.1")], [TXT], more=("elsewhere A 60 203.0.113.1",)
     ),
@@ -149,7 +161,7 @@ def test_the_zone_ends_as_it_is_wanted(what: str, registry: Registry) -> None:
             await asyncio.sleep(130)
             for do in case.edits:
                 do(scene)
-            expected = {**wanted(scene, registry), **dict.fromkeys(case.more, "")}
+            expected = {**wanted(scene, registry), **dict.fromkeys(case.more, ""), **case.remarked}
             assert await scene.until(lambda: state(scene) == expected, 300) <= 61
             # And it comes to rest, with nothing of others touched.
             writes = scene.api.writes
