@@ -37,7 +37,7 @@ class Source:
         return self.serials[zone]
 
     def contents(self, zone: bytes) -> Contents:
-        raise NotImplementedError
+        raise AssertionError(f"a notifier reads no contents, but asked for those of {zone!r}")
 
 
 def transfer(source: Source, *rules: tuple[str, list[Upstream]]) -> Transfer:
