@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ from bench.table import print_table
 from clusterdns.demo.processes import fetch, free_ports
 from clusterdns.limits import PRIVATEZONE_RATE
 from tests.support.apiserver import ApiServerDouble
+from tests.support.until import until
 
 _ZONE = "bench.internal"
 _VPC = "vpc-bench"
@@ -116,7 +117,7 @@ async def measure(folder: Path, workload: Workload) -> Measured:
     async with AsyncExitStack() as cleanup:
         scene = await Scene.start(folder, workload, cleanup)
         await _first_sync(scene, workload, measured)
-        await _until(scene.reconciled)
+        await until(scene.reconciled, _PATIENCE_SECONDS, _POLL_SECONDS)
         await asyncio.sleep(workload.gap)
         before = await scene.calls()
         for number in range(workload.changes):
@@ -135,9 +136,10 @@ async def _first_sync(scene: Scene, workload: Workload, measured: Measured) -> N
     async def has(number: int) -> bool:
         return await scene.records() >= number
 
-    await _until(lambda: has(1))
+    await until(lambda: has(1), _PATIENCE_SECONDS, _POLL_SECONDS)
     seen, cpu = await scene.records(), scene.program.cpu_seconds()
-    await _until(lambda: has(workload.rows), 10 * workload.rows / workload.quota + _PATIENCE_SECONDS)
+    patience = 10 * workload.rows / workload.quota + _PATIENCE_SECONDS
+    await until(lambda: has(workload.rows), patience, _POLL_SECONDS)
     measured.sync_cpu_seconds = scene.program.cpu_seconds() - cpu
     measured.sync_cpu_seconds *= workload.rows / max(1, workload.rows - seen)
     measured.sync_seconds = await scene.writing_seconds()
@@ -278,14 +280,6 @@ def _name(number: int) -> str:
 
 def _address(number: int, changed: bool) -> str:
     return f"10.{96 + 64 * changed + number // 62500}.{number // 250 % 250}.{number % 250}"
-
-
-async def _until(condition: Callable[[], Awaitable[bool]], seconds: float = _PATIENCE_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not done after {seconds:.0f} s")
-        await asyncio.sleep(_POLL_SECONDS)
 
 
 def print_measured(workload: Workload, measured: Measured) -> None:

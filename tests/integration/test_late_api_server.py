@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from clusterdns.demo.processes import Program, fetch, free_ports
 from tests.support.apiserver import ApiServerDouble
 from tests.support.asking import ask, lines, rcode
+from tests.support.until import until
 
 COREFILE = """
 .:{port} {{
@@ -45,18 +47,18 @@ def test_it_is_ready_when_the_lists_are_in(tmp_path: Path, more: str) -> None:
             autopath = Program("autopath", "autopath.service", ["-conf", str(corefile)], {}, tmp_path, url, 503)
             await autopath.start()
             try:
-                async with asyncio.timeout(20):
-                    while await fetch(url) != (503, "kubernetes"):  # noqa: ASYNC110 (of another process)
-                        await asyncio.sleep(0.05)
+                await until(partial(_says, url, (503, "kubernetes")))
                 for question in (WEB, NO, FOREIGN):
                     assert rcode(await ask(port, question)) == "SERVFAIL"
                 await server.start()
-                async with asyncio.timeout(40):
-                    while await fetch(url) != (200, "OK"):  # noqa: ASYNC110 (of another process)
-                        await asyncio.sleep(0.05)
+                await until(partial(_says, url, (200, "OK")), 40)
                 assert lines(await ask(port, WEB), "answer") == ["web.shop.svc.cluster.local. 5 IN A 10.96.1.10"]
                 assert [rcode(await ask(port, each)) for each in (NO, FOREIGN)] == ["NXDOMAIN", "NOERROR"]
             finally:
                 await autopath.stop()
 
     asyncio.run(main())
+
+
+async def _says(url: str, page: tuple[int, str]) -> bool:
+    return await fetch(url) == page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import dns.message
 from prometheus_client.parser import text_string_to_metric_families
 
 from clusterdns.demo.processes import Program, free_ports
+from tests.support.until import until
 
 COREFILE = """
 .:{port} {{
@@ -41,7 +42,6 @@ spec: {{clusterIP: {address}, ports: [{{port: 80}}]}}
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
 # Enough source ports that each of three processes gets some: all miss one with a chance of (2/3)^60.
 _PORTS = 60
-_PATIENCE = 20.0
 
 
 class Server:
@@ -103,16 +103,6 @@ async def _running(folder: Path) -> AsyncIterator[Server]:
         await server.program.stop()
 
 
-async def _until(holds: Callable[[], object], what: str) -> None:
-    async with asyncio.timeout(_PATIENCE):
-        while True:
-            found = holds()
-            if await found if asyncio.iscoroutine(found) else found:
-                return
-            await asyncio.sleep(0.05)
-    raise AssertionError(what)
-
-
 def test_several_processes_answer_as_one(tmp_path: Path) -> None:
     asyncio.run(_answer_as_one(tmp_path))
 
@@ -131,9 +121,9 @@ async def _answer_as_one(folder: Path) -> None:
         assert await server.page(server.health, "/health") == (200, "OK")
         # What changes in the cluster reaches all of them.
         server.add_service("db", "10.96.0.2")
-        await _until(lambda: _is(server, "db", "db.shop.svc.cluster.local. 5 IN A 10.96.0.2"), "a new Service")
+        await until(lambda: _is(server, "db", "db.shop.svc.cluster.local. 5 IN A 10.96.0.2"))
         (server.manifests / "db.yaml").unlink()
-        await _until(lambda: _is(server, "db", "NXDOMAIN"), "a Service that is gone")
+        await until(lambda: _is(server, "db", "NXDOMAIN"))
 
 
 async def _is(server: Server, name: str, said: str) -> bool:
@@ -149,12 +139,12 @@ async def _start_again(folder: Path) -> None:
         await server.everyone_says("web")
         before = await server.counted("coredns_dns_requests_total")
         server.add_service("late", "10.96.0.3")
-        await _until(lambda: _is(server, "late", "late.shop.svc.cluster.local. 5 IN A 10.96.0.3"), "a new Service")
+        await until(lambda: _is(server, "late", "late.shop.svc.cluster.local. 5 IN A 10.96.0.3"))
         (victim, *others) = sorted(server.children())
         os.kill(victim, signal.SIGKILL)
-        await _until(lambda: len(server.children() - {victim}) == 3, "another process")
+        await until(lambda: len(server.children() - {victim}) == 3)
         assert set(others) <= server.children()
-        await _until(lambda: _ready(server), "ready again")
+        await until(lambda: _ready(server))
         # It knows what was learnt before it began, and nothing that was counted is lost.
         assert await server.everyone_says("late") == {"late.shop.svc.cluster.local. 5 IN A 10.96.0.3"}
         assert await server.counted("coredns_dns_requests_total") >= before + _PORTS
@@ -164,7 +154,7 @@ async def _start_again(folder: Path) -> None:
         assert (status, text) == (503, f"process {others[0]} does not answer")
         assert (await server.page(server.ready, "/ready"))[0] == 503
         os.kill(others[0], signal.SIGCONT)
-        await _until(lambda: _ready(server), "ready again")
+        await until(lambda: _ready(server))
 
 
 async def _ready(server: Server) -> bool:
@@ -180,13 +170,13 @@ async def _change(folder: Path) -> None:
         before = server.children()
         server.corefile.write_text("wrong {")
         os.kill(server.program.pid, signal.SIGUSR1)
-        await _until(lambda: _failed(server), "the wrong Corefile is refused")
+        await until(lambda: _failed(server))
         assert server.children() == before
         server.write_corefile(2, 7)
         os.kill(server.program.pid, signal.SIGUSR1)
-        await _until(lambda: _is(server, "web", "web.shop.svc.cluster.local. 7 IN A 10.96.0.1"), "the new TTL")
-        await _until(lambda: len(server.children()) == 2 and not server.children() & before, "two new processes")
-        await _until(lambda: _ready(server), "ready")
+        await until(lambda: _is(server, "web", "web.shop.svc.cluster.local. 7 IN A 10.96.0.1"))
+        await until(lambda: len(server.children()) == 2 and not server.children() & before)
+        await until(lambda: _ready(server))
 
 
 async def _failed(server: Server) -> bool:
@@ -205,7 +195,7 @@ async def _end(folder: Path) -> None:
         await server.program.start()
         children = server.children()
         await server.program.kill()
-        await _until(lambda: not [number for number in children if _lives(number)], "no process is left")
+        await until(lambda: not [number for number in children if _lives(number)])
 
 
 def _lives(number: int) -> bool:

@@ -18,6 +18,7 @@ import yaml
 from clusterdns.demo.processes import Program, free_ports
 from tests.support.apiserver import ApiServerDouble
 from tests.support.asking import lines, rcode
+from tests.support.until import until
 
 COREFILE = """
 .:{port} {{
@@ -108,9 +109,7 @@ def test_an_api_server_that_comes_late_and_goes_again(tmp_path: Path) -> None:
                 before = server.tables()
                 victim = max(before)
                 os.kill(victim, signal.SIGKILL)
-                async with asyncio.timeout(_PATIENCE):
-                    while len(server.tables().keys() - {victim}) < len(before):  # noqa: ASYNC110 (of others)
-                        await asyncio.sleep(0.05)
+                await until(lambda: len(server.tables().keys() - {victim}) == len(before))
                 await server.until_all_say(WEB, _web("10.96.0.1"))
                 await api.start()
                 api.put("Service", "web", "shop", spec={"clusterIP": "10.96.0.2"})
@@ -152,10 +151,8 @@ def test_a_cluster_that_a_reload_drops_leaves_the_memory_of_all(tmp_path: Path) 
             server.answer_from(f"manifests {second}")
             os.kill(server.program.pid, signal.SIGUSR1)
             await server.until_all_say(WEB, _web("10.96.0.2"))
-            async with asyncio.timeout(_PATIENCE):
-                gone = set.union(*before.values())
-                while any(tables & gone for tables in server.tables().values()):  # noqa: ASYNC110 (of others)
-                    await asyncio.sleep(0.05)
+            gone = set.union(*before.values())
+            await until(lambda: not any(tables & gone for tables in server.tables().values()))
             assert len(server.tables()) == 3
             # What is left still changes.
             manifest = second / "cluster.yaml"

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from clusterdns.demo.processes import Program, free_ports
+from tests.support.until import until
 
 COREFILE = ".:{port} {{\n bind 127.0.0.1\n ready 127.0.0.1:{ready}\n whoami\n {more}\n}}\n"
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 (of another process)
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("more", ["", "multisocket 2"], ids=["one process", "two"])

@@ -25,6 +25,7 @@ from nodelocal.interception import Interception
 from nodelocal.nftables import TABLE, owner_in, revision_in
 from nodelocal.setup_errors import SetupErrors
 from tests.support.netns import Namespace
+from tests.support.until import until
 
 LOCAL = ("169.254.20.10", "fd00::10")
 ENDPOINTS = (Upstream("10.1.1.1", 53), Upstream("10.1.1.2", 5353), Upstream("fd00:1::1", 53))
@@ -357,13 +358,6 @@ async def serving(interception: Interception) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Look again and again, as whoever looks from outside must."""
-    async with asyncio.timeout(_PATIENCE_SECONDS):
-        while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 def tables(namespace: Namespace) -> set[tuple[str, str]]:

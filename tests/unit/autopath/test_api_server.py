@@ -12,6 +12,7 @@ from autopath.clusters import Clusters
 from autopath.kubernetes import Kubernetes
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.until import until
 from tests.unit.autopath.asking import Elsewhere, ask, config
 
 WEB = "web.shop.svc.cluster.local A"
@@ -31,9 +32,8 @@ class Scene:
         return ",".join(got.rdata()) or got.rcode
 
     async def until(self, question: str, expected: str) -> None:
-        """Wait until the question is answered so; virtual time bounds it."""
-        while self.told(question) != expected:  # noqa: ASYNC110 (on virtual time)
-            await asyncio.sleep(0.1)
+        """Wait until the question is answered so."""
+        await until(lambda: self.told(question) == expected, 7200, 0.1)
 
 
 def pod(server: ApiServerDouble, name: str, namespace: str, address: str, started: str) -> None:

@@ -15,6 +15,7 @@ from clusterdns.daemon.lifecycle import settle_memory
 from clusterdns.kube.objects import Namespace, Pod
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.until import until
 from tests.unit.autopath.asking import Elsewhere, ask, config
 
 MANIFESTS = """
@@ -203,8 +204,7 @@ def test_a_reload_that_needs_less_watches_less(tmp_path: Path) -> None:
             }
             assert len(server.lists("services")) == 1
             server.put("Service", "late", "shop", spec={"clusterIP": "10.96.1.11"})
-            while source.cluster.services.get("shop", "late") is None:  # noqa: ASYNC110 (on virtual time)
-                await asyncio.sleep(0.1)
+            await until(lambda: source.cluster.services.get("shop", "late") is not None)
             # And back again.
             again = await reload("pods verified")
             assert again is source

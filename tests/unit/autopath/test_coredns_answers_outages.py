@@ -29,6 +29,7 @@ from clusterdns.wire.response import read_response
 from tests.support import coredns_answers, messages, virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.support.coredns_answers.comparing import comparable, corrected, observed, put_into
+from tests.support.until import until
 
 COREFILE = """
 . {{
@@ -97,9 +98,8 @@ class Scene:
         return found
 
     async def until(self, question: str, expected: str) -> None:
-        """Wait until that is the rcode, and no longer than virtual time lets it."""
-        while dns.rcode.to_text(self.ask(question).rcode()) != expected:  # noqa: ASYNC110 (on virtual time)
-            await asyncio.sleep(0.1)
+        """Wait until that is the rcode."""
+        await until(lambda: dns.rcode.to_text(self.ask(question).rcode()) == expected, 7200, 0.1)
 
     async def is_live(self, name: str) -> None:
         """A Service comes and goes, so that the watch is one again."""

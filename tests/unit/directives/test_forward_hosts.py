@@ -14,6 +14,7 @@ from clusterdns.directives.forward import upstreams_of
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import start
 from clusterdns.forward.upstreams import Upstream
+from tests.support.until import until
 from tests.support.upstream import ADDRESS
 from tests.support.upstream import Upstream as FakeUpstream
 from tests.unit.directives.test_forward import config, following, request
@@ -65,9 +66,7 @@ def test_a_name_is_found_and_asked(tmp_path: Path) -> None:
             # Before it is found there is nobody to ask.
             with pytest.raises(UpstreamFailure):
                 await landed(start(handler.handle(request())))
-            async with asyncio.timeout(10):
-                while not handler.forwarder.upstreams:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            await until(lambda: bool(handler.forwarder.upstreams))
             reply = await landed(start(handler.handle(request())))
             assert addresses(reply.response) == [ADDRESS]
             await handler.forwarder.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.until import until
 from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, service
 
 REFUSED = "Kubernetes API: 404 Not Found: 404 page not found"
@@ -204,12 +205,6 @@ def put(double: ApiServerDouble, each: Service | DNSEndpoint) -> None:
         double.put("DNSEndpoint", each.name, "shop", spec={"endpoints": sets})
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(600):
-        while not condition():  # noqa: ASYNC110 - a provider in memory tells nobody of its changes
-            await asyncio.sleep(0.5)
-
-
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_a_kind_that_the_api_server_does_not_have_or_give(status: int, tmp_path: Path) -> None:
     provider = filled_zone()
@@ -219,7 +214,7 @@ def test_a_kind_that_the_api_server_does_not_have_or_give(status: int, tmp_path:
             put(double, service("web", target="192.0.2.7"))
             double.refusals["dnsendpoints"] = status
             async with at_work(double, tmp_path, provider) as (_, _, health):
-                await until(lambda: targets(provider)["web"] == "192.0.2.7")
+                await until(lambda: targets(provider)["web"] == "192.0.2.7", 600, 0.5)
                 code, _, page = health.answer()
                 assert code == 200
                 assert (
@@ -228,7 +223,7 @@ def test_a_kind_that_the_api_server_does_not_have_or_give(status: int, tmp_path:
                 assert targets(provider) == {"web": "192.0.2.7", "custom": "192.0.2.1", "both": "192.0.2.1"}
                 put(double, custom("custom", "192.0.2.9"))
                 double.refusals.clear()
-                await until(lambda: targets(provider) == {"web": "192.0.2.7", "custom": "192.0.2.9"})
+                await until(lambda: targets(provider) == {"web": "192.0.2.7", "custom": "192.0.2.9"}, 600, 0.5)
                 assert "objects: synced\n" in health.answer()[2].decode()
 
     virtual_time.run(body())
@@ -243,11 +238,11 @@ def test_an_object_that_can_not_be_read_after_a_restart_keeps_its_records(tmp_pa
                 put(double, each)
             double.put("DNSEndpoint", "custom", "shop", spec={"endpoints": "nonsense"})
             async with at_work(double, tmp_path, provider):
-                await until(lambda: targets(provider).get("web") == "192.0.2.7")
+                await until(lambda: targets(provider).get("web") == "192.0.2.7", 600, 0.5)
                 await asyncio.sleep(300)
                 assert targets(provider) == {"web": "192.0.2.7", "custom": "192.0.2.1", "both": "192.0.2.1"}
                 double.delete("DNSEndpoint", "custom", "shop")
-                await until(lambda: targets(provider) == {"web": "192.0.2.7", "both": "192.0.2.1"})
+                await until(lambda: targets(provider) == {"web": "192.0.2.7", "both": "192.0.2.1"}, 600, 0.5)
 
     virtual_time.run(body())
 
@@ -264,12 +259,12 @@ def test_a_custom_resource_deleted_at_work_and_a_restart_after_it(
                 put(double, custom(name))
             put(double, service("web"))
             async with at_work(double, tmp_path, provider) as (cluster, controller, _):
-                await until(lambda: len(targets(provider)) == 21)
+                await until(lambda: len(targets(provider)) == 21, 600, 0.5)
                 for name in names:
                     double.delete("DNSEndpoint", name, "shop")
                 double.refusals["dnsendpoints"] = 404
                 double.cut_watches()
-                await until(lambda: not len(cluster.dns_endpoints))
+                await until(lambda: not len(cluster.dns_endpoints), 600, 0.5)
                 await asyncio.sleep(300)
                 # The ten that are always allowed may go before it shows that it is all of them.
                 left = len(targets(provider))
@@ -278,7 +273,7 @@ def test_a_custom_resource_deleted_at_work_and_a_restart_after_it(
             assert "--allow-mass-delete" in caplog.text
             async with at_work(double, tmp_path, provider) as (_, controller, _):
                 put(double, service("web", target="192.0.2.7"))
-                await until(lambda: targets(provider)["web"] == "192.0.2.7")
+                await until(lambda: targets(provider)["web"] == "192.0.2.7", 600, 0.5)
                 await asyncio.sleep(300)
                 assert controller.measured.kept == left - 1
                 assert len(targets(provider)) == left

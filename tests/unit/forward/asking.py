@@ -79,12 +79,3 @@ def names(upstream: FakeUpstream) -> list[str]:
 
 def checks(upstream: FakeUpstream) -> int:
     return sum(asked.name == "." for asked in upstream.asked)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Return when it holds; nothing tells a test of it."""
-    for _ in range(3000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("not within 30 s")

@@ -6,6 +6,7 @@ import asyncio
 
 from clusterdns.forward.forwarder import Forwarder
 from tests.support import virtual_time
+from tests.support.until import until
 from tests.support.upstream import ADDRESS, Do
 from tests.support.upstream import Upstream as FakeUpstream
 from tests.unit.forward.asking import (
@@ -17,7 +18,6 @@ from tests.unit.forward.asking import (
     landed,
     names,
     question,
-    until,
 )
 
 

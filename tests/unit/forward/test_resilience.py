@@ -14,6 +14,7 @@ from clusterdns.forward.policy import choose_in_turn
 from clusterdns.forward.tcp import TcpSettings
 from clusterdns.wire import numbers
 from tests.support import virtual_time
+from tests.support.until import until
 from tests.support.upstream import ADDRESS, Asked, Do
 from tests.support.upstream import Upstream as FakeUpstream
 from tests.unit.forward.asking import (
@@ -26,7 +27,6 @@ from tests.unit.forward.asking import (
     names,
     only,
     question,
-    until,
     where,
 )
 

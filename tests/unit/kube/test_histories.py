@@ -17,6 +17,7 @@ from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.until import until
 from tests.unit.kube.scene import PODS, Scene, watching
 
 ADDRESSES = ["10.244.0.1", "10.244.0.2", "fd00:10::1"]
@@ -96,8 +97,7 @@ def claims(cluster: Cluster) -> dict[str, PodClaim]:
 async def caught_up(scene: Scene, marker: str) -> None:
     """Wait until the watch has what was last put. Pods that finish are out of its sight, so the marker does not."""
     scene.server.put("Pod", marker, "n", status={"phase": "Running"})
-    while marker not in claims(scene.cluster):  # noqa: ASYNC110 (virtual time)
-        await asyncio.sleep(1)
+    await until(lambda: marker in claims(scene.cluster), 3600, 1)
 
 
 # An example takes a quarter of a second; so few of them, and a failing one is shown as it is.

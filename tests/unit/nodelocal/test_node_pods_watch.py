@@ -16,6 +16,7 @@ from nodelocal.node_pods import NodePods
 from nodelocal.service import DIRECTIVES
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.until import until
 
 COREFILE = "cluster.local {\n autopath @node\n whoami\n}\n"
 FIELDS = "spec.nodeName=node-a,status.phase!=Succeeded,status.phase!=Failed"
@@ -48,9 +49,7 @@ class Scene:
         return None if known is None else known.view
 
     async def until(self, address: str, view: bytes | None) -> None:
-        async with asyncio.timeout(1000):
-            while self.view_of(address) != view:  # noqa: ASYNC110 (virtual time)
-                await asyncio.sleep(0.1)
+        await until(lambda: self.view_of(address) == view, 1000, 0.1)
 
 
 def play(

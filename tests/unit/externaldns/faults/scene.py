@@ -23,6 +23,7 @@ from externaldns.providers.privatezone.zones import ZoneChoice
 from externaldns.schedule import Schedule
 from externaldns.sources.service import ServiceSource
 from tests.support import virtual_time
+from tests.support.until import until
 from tests.unit.externaldns.faults.emulated_api import VPC, EmulatedApi, InlineExecutor, Killed
 
 PREFIX = "external-dns.kubernetes.io/"
@@ -152,9 +153,7 @@ class Scene:
         """
         clock = asyncio.get_running_loop().time
         began = clock()
-        async with asyncio.timeout(seconds):
-            while not condition():  # noqa: ASYNC110 - a database tells nobody of its changes
-                await asyncio.sleep(step)
+        await until(condition, seconds, step)
         return clock() - began
 
     async def settled(self, seconds: float = 3600.0, owner: str = "me") -> float:

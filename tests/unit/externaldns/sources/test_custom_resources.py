@@ -16,6 +16,7 @@ from externaldns.sources.build import kinds_of
 from externaldns.sources.crd import CrdSource
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.until import until
 from tests.unit.externaldns.sources.building import records
 
 Script = Callable[[ApiServerDouble, Cluster], Awaitable[None]]
@@ -40,12 +41,6 @@ def watched(folder: Path, before: Callable[[ApiServerDouble], None], script: Scr
     virtual_time.run(body())
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(600):
-        while not condition():  # noqa: ASYNC110 - stores tell of changes, not of being synced
-            await asyncio.sleep(0.1)
-
-
 def test_one_that_is_not_installed_is_said_once_and_waited_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -57,7 +52,7 @@ def test_one_that_is_not_installed_is_said_once_and_waited_for(
         assert caplog.text.count("no current dnsendpoints") == 1
         server.without.clear()
         server.put("DNSEndpoint", "web", "shop", spec={"endpoints": [RECORD]})
-        await until(lambda: cluster.dns_endpoints.synced)
+        await until(lambda: cluster.dns_endpoints.synced, 600, 0.1)
         assert records(source) == {"a.ex.com A 192.0.2.1"}
 
     watched(tmp_path, lambda server: server.without.add("dnsendpoints"), script)
@@ -66,7 +61,7 @@ def test_one_that_is_not_installed_is_said_once_and_waited_for(
 def test_one_that_cannot_be_read_any_more_keeps_its_records(tmp_path: Path) -> None:
     async def script(server: ApiServerDouble, cluster: Cluster) -> None:
         source = CrdSource(cluster)
-        await until(lambda: cluster.dns_endpoints.synced)
+        await until(lambda: cluster.dns_endpoints.synced, 600, 0.1)
         server.without.add("dnsendpoints")
         server.cut_watches()
         await asyncio.sleep(300)
@@ -83,10 +78,10 @@ def test_one_that_is_deleted_deletes_its_objects_first(tmp_path: Path) -> None:
 
     async def script(server: ApiServerDouble, cluster: Cluster) -> None:
         source = CrdSource(cluster)
-        await until(lambda: cluster.dns_endpoints.synced)
+        await until(lambda: cluster.dns_endpoints.synced, 600, 0.1)
         await server.watched("DNSEndpoint")
         server.uninstall("DNSEndpoint")
-        await until(lambda: len(cluster.dns_endpoints) == 0)
+        await until(lambda: len(cluster.dns_endpoints) == 0, 600, 0.1)
         assert records(source) == set()
         assert cluster.dns_endpoints.synced
 
