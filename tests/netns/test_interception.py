@@ -24,6 +24,7 @@ from nodelocal.flags import FLAGS, Options, options_of
 from nodelocal.interception import Interception
 from nodelocal.nftables import TABLE, owner_in, revision_in
 from nodelocal.setup_errors import SetupErrors
+from tests.support.background import in_background
 from tests.support.netns import Namespace
 from tests.support.until import until
 
@@ -103,7 +104,7 @@ def test_what_others_change_is_put_right(namespace: Namespace, damage: str) -> N
         interception = Interception(options("-syncinterval", interval), SetupErrors())
         interception.set_endpoints(ENDPOINTS)
         await interception.start()
-        async with keeping(interception):
+        async with in_background(interception.keep()):
             before = state(namespace)
             namespace.run(*_DAMAGE[damage])
             assert state(namespace) != before
@@ -117,7 +118,7 @@ def test_endpoints_change_without_the_rest(namespace: Namespace) -> None:
     async def body() -> None:
         interception = Interception(options("-syncinterval", "1h"), SetupErrors())
         await interception.start()
-        async with keeping(interception):
+        async with in_background(interception.keep()):
             namespace.run("nft", "add", "element", "ip", TABLE, "alive", "{ 169.254.20.10 timeout 1h }")
             for endpoints in (ENDPOINTS, ENDPOINTS[1:], ()):
                 interception.set_endpoints((*endpoints, Upstream("127.0.0.1", 53), Upstream(LOCAL[0], 53)))
@@ -193,7 +194,7 @@ def test_a_successor_with_other_rules_replaces_them_and_keeps_them(namespace: Na
         second = Interception(options("-health-port", "9090"), SetupErrors())
         first.set_endpoints(ENDPOINTS)
         await first.start()
-        async with keeping(first):
+        async with in_background(first.keep()):
             await second.start()
             theirs = state(namespace)
             checked = asyncio.Event()
@@ -334,30 +335,13 @@ def inside(namespace: Namespace, body: Callable[[], Coroutine[Any, Any, None]]) 
 
 
 @asynccontextmanager
-async def keeping(interception: Interception) -> AsyncIterator[None]:
-    """While the block runs, `keep` does."""
-    task = asyncio.create_task(interception.keep())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-@asynccontextmanager
 async def serving(interception: Interception) -> AsyncIterator[None]:
     """While the block runs, `serve` does, and has taken over: nobody listens, so that nothing is left to prove."""
     taken = asyncio.Event()
-    task = asyncio.create_task(interception.serve((), lambda: None, taken.set))
-    async with asyncio.timeout(_PATIENCE_SECONDS):
-        await taken.wait()
-    try:
+    async with in_background(interception.serve((), lambda: None, taken.set)):
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await taken.wait()
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def tables(namespace: Namespace) -> set[tuple[str, str]]:

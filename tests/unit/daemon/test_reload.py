@@ -16,6 +16,7 @@ from clusterdns.daemon.corefile_loader import Loaded
 from clusterdns.daemon.reload import Reload
 from clusterdns.directives.config.server import STANDARD, load
 from clusterdns.errors import ConfigError
+from tests.support.background import in_background
 from tests.support.virtual_time import run
 
 
@@ -51,12 +52,8 @@ class Scene:
 
     def play(self, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def with_reload() -> None:
-            task = asyncio.create_task(self.reload.run())
-            try:
+            async with in_background(self.reload.run()):
                 await body()
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
 
         run(with_reload())
 

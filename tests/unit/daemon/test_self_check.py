@@ -16,6 +16,7 @@ from clusterdns.listen.respond import Peer, Send
 from clusterdns.listen.sockets import open_udp
 from clusterdns.listen.udp import UdpListener
 from clusterdns.wire.reply import refuse
+from tests.support.background import in_background
 from tests.support.virtual_time import run
 
 
@@ -50,12 +51,8 @@ def listening(address: str, server: Server) -> Iterator[UdpListener]:
 
 async def check(places: list[tuple[str, int]], body: Callable[[SelfCheck], Coroutine[Any, Any, None]]) -> None:
     checking = SelfCheck(lambda: places)
-    task = asyncio.create_task(checking.run())
-    try:
+    async with in_background(checking.run()):
         await body(checking)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1", "::"])

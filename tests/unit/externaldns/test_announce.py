@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from externaldns.changes import ChangeResult, NameChange, RecordChange
 from externaldns.record import RESOURCE_LABEL, Endpoint
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.background import in_background
 
 WEB = Endpoint("web.ex.com", ("192.0.2.1",), "A", labels={RESOURCE_LABEL: "service/shop/web"})
 TEXT = '"heritage=external-dns,external-dns/owner=me,external-dns/resource=service/shop/web"'
@@ -114,18 +114,16 @@ def test_events_reach_the_api_server_and_a_refusal_is_told_once(
         async with ApiServerDouble() as double:
             server = ApiServer(Access(double.kubeconfig(tmp_path)))
             recorder = EventRecorder(server, "external-dns", "pod-0", wall_clock=lambda: 1e9)
-            work = asyncio.create_task(recorder.run())
-            recorder.post(Event(ABOUT, "RecordReady", "made"))
-            recorder.post(Event(ObjectReference("v1", "Node", "", "node-a"), "RecordError", "x" * 5000, warning=True))
-            await double.until(lambda: len(double.written.all("Event")) == 2)
-            double.refusals["events"] = 403
-            for _ in range(3):
+            async with in_background(recorder.run()):
                 recorder.post(Event(ABOUT, "RecordReady", "made"))
-            await double.until(lambda: len(double.requests) == 5)
-            await asyncio.sleep(1)
-            work.cancel()
-            with suppress(asyncio.CancelledError):
-                await work
+                node = ObjectReference("v1", "Node", "", "node-a")
+                recorder.post(Event(node, "RecordError", "x" * 5000, warning=True))
+                await double.until(lambda: len(double.written.all("Event")) == 2)
+                double.refusals["events"] = 403
+                for _ in range(3):
+                    recorder.post(Event(ABOUT, "RecordReady", "made"))
+                await double.until(lambda: len(double.requests) == 5)
+                await asyncio.sleep(1)
             await server.close()
             assert recorder.lost == 3
             second, first = sorted(double.written.all("Event"), key=lambda each: each["type"], reverse=True)

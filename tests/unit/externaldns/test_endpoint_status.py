@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from externaldns.schedule import Schedule
 from externaldns.sources.crd import CrdSource
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.background import in_background
 from tests.unit.externaldns.test_controller import MemoryProvider
 from tests.unit.externaldns.test_loop import Baton
 
@@ -62,14 +63,10 @@ async def at_work(
         at_rest=lambda waits: status.settle(lambda key: controller.settled("crd", key, waits)),
     )  # fmt: skip
     watch = ClusterWatch(cluster, access, frozenset({"DNSEndpoint"}), dice=lambda: 0.0)
-    tasks = [asyncio.create_task(work) for work in (watch.run(), loop.run(), status.run())]
     try:
-        yield
+        async with in_background(watch.run(), loop.run(), status.run()):
+            yield
     finally:
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
         await server.close()
 
 

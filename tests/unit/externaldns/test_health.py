@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 
 import pytest
 
@@ -20,6 +19,7 @@ from externaldns.sources.crd import CrdSource
 from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
 from tests.support import virtual_time
+from tests.support.background import in_background
 from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, controller_of, service
 from tests.unit.externaldns.test_loop import Baton
 
@@ -46,13 +46,10 @@ def test_waiting_is_not_hanging(interval: float, synced: bool) -> None:
         controller = controller_of(cluster_of(synced=synced), MemoryProvider())
         loop = ControlLoop(controller, Schedule(interval), events=True, clock=clock)
         health = Health(controller, loop, clock, lambda: 2000.0, lambda: -1e9, lambda: "none")
-        work = asyncio.create_task(loop.run())
-        for _ in range(5):
-            await asyncio.sleep(400)
-            assert health.answer()[0] == 200
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
+        async with in_background(loop.run()):
+            for _ in range(5):
+                await asyncio.sleep(400)
+                assert health.answer()[0] == 200
 
     virtual_time.run(body())
 
@@ -159,14 +156,11 @@ def test_every_state_is_told_and_only_a_loop_that_is_stuck_asks_for_a_restart(
         health = Health(
             controller, loop, clock, lambda: 0.0, lambda: -1e9, lambda: "leading" if leads else "standing by"
         )
-        work = asyncio.create_task(loop.run())
-        await asyncio.sleep(100)
-        after(cluster, provider)
-        await asyncio.sleep(1000)
-        code, _, page = health.answer()
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
+        async with in_background(loop.run()):
+            await asyncio.sleep(100)
+            after(cluster, provider)
+            await asyncio.sleep(1000)
+            code, _, page = health.answer()
         return code, page.decode()
 
     code, page = virtual_time.run(body())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.background import in_background
 from tests.support.until import until
 from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, service
 
@@ -187,14 +188,8 @@ async def at_work(
     loop = ControlLoop(controller, Schedule(60), events=True, clock=clock, wall_clock=lambda: 0.0, dice=lambda: 0.0)
     health = Health(controller, loop, clock, lambda: 0.0, lambda: 0.0, lambda: "none")
     watch = ClusterWatch(cluster, Access(double.kubeconfig(folder)), kinds_of(sources_over(cluster)), dice=lambda: 0.0)
-    tasks = [asyncio.create_task(watch.run()), asyncio.create_task(loop.run())]
-    try:
+    async with in_background(watch.run(), loop.run()):
         yield cluster, controller, health
-    finally:
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
 
 def put(double: ApiServerDouble, each: Service | DNSEndpoint) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import pytest
 
@@ -18,6 +17,7 @@ from externaldns.ownership import TxtRegistry
 from externaldns.schedule import Schedule
 from externaldns.sources.service import ServiceSource
 from tests.support import virtual_time
+from tests.support.background import in_background
 from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, service
 
 Script = Sequence[tuple[float, Callable[[], object]]]
@@ -62,15 +62,11 @@ class Scene:
                 wall_clock=lambda: 1000.0,
                 dice=lambda: 0.0,
             )
-            work = asyncio.create_task(loop.run())
-            for moment, action in script:
-                await asyncio.sleep(moment - clock())
-                action()
-            await asyncio.sleep(until - clock())
-            assert not work.done()
-            work.cancel()
-            with suppress(asyncio.CancelledError):
-                await work
+            async with in_background(loop.run()):
+                for moment, action in script:
+                    await asyncio.sleep(moment - clock())
+                    action()
+                await asyncio.sleep(until - clock())
 
         virtual_time.run(body())
         return self

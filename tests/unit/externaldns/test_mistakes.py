@@ -21,6 +21,7 @@ from externaldns.sources.crd import CrdSource
 from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
 from tests.support import virtual_time
+from tests.support.background import in_background
 from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, service
 
 
@@ -225,11 +226,10 @@ def test_a_new_object_with_a_mistake_is_told_though_no_record_is_concerned() -> 
             report=lambda results, changed_at: told.extend(str(result.error) for result in results), clock=clock,
         )  # fmt: skip
         loop = ControlLoop(controller, Schedule(600), events=True, clock=clock, dice=lambda: 0.0)
-        work = asyncio.create_task(loop.run())
-        await asyncio.sleep(5)
-        cluster.services.put(service("web", target="192.0.2.999"))
-        await asyncio.sleep(5)
-        work.cancel()
+        async with in_background(loop.run()):
+            await asyncio.sleep(5)
+            cluster.services.put(service("web", target="192.0.2.999"))
+            await asyncio.sleep(5)
 
     virtual_time.run(body())
     assert told == ["CNAME: '192.0.2.999': neither an address nor a name; what there is stays"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from externaldns.measurements import Measurements
 from externaldns.service import fill
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.background import in_background
 from tests.unit.externaldns.test_controller import MemoryProvider
 
 
@@ -56,12 +56,9 @@ def test_from_an_api_server_to_the_provider(arguments: list[str], held: list[str
             config = parse("--kubeconfig", server.kubeconfig(tmp_path), *arguments)
             cluster = Cluster()
             controller = build_controller(config, cluster, provider, Measurements())
-            filling = asyncio.create_task(fill(config, cluster))
-            await controller.wait_synced()
-            await controller.run_once()
-            filling.cancel()
-            with suppress(asyncio.CancelledError):
-                await filling
+            async with in_background(fill(config, cluster)):
+                await controller.wait_synced()
+                await controller.run_once()
             return {request.path.rpartition("/")[2] for request in server.requests}
 
     assert virtual_time.run(body()) == {"services", "endpointslices", "pods", "nodes"}
@@ -75,11 +72,8 @@ def test_gateways_of_other_namespaces_are_seen_while_routes_are_of_one(tmp_path:
             config = parse("--kubeconfig", server.kubeconfig(tmp_path), *flags_of_it)
             cluster = Cluster()
             controller = build_controller(config, cluster, MemoryProvider(), Measurements())
-            filling = asyncio.create_task(fill(config, cluster))
-            await controller.wait_synced()
-            filling.cancel()
-            with suppress(asyncio.CancelledError):
-                await filling
+            async with in_background(fill(config, cluster)):
+                await controller.wait_synced()
             return {request.path for request in server.requests if "gateway" in request.path}
 
     paths = virtual_time.run(body())

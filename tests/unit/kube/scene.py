@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from clusterdns.kube.watcher import ClusterWatch
 from clusterdns.limits import KUBE_LIST_PAGE
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.background import in_background
 
 ALL = frozenset({"Namespace", "Service", "EndpointSlice", "Pod", "Node"})
 SERVICES = frozenset({"Service"})
@@ -45,18 +46,15 @@ class Scene:
     async def watched(self, kind: str) -> None:
         """Wait until a list of `kind` is in, and there is an open watch."""
         await self.server.watched(kind)
-        while not self.cluster.store(kind).synced:  # noqa: ASYNC110 (virtual time)
-            await asyncio.sleep(0.001)
+        await self.cluster.store(kind).wait_synced()
 
     async def another(self, kinds: frozenset[str], **more: Any) -> Cluster:
         """What a watch that starts now finds in the same server."""
         cluster = Cluster(lean=True)
         watch = ClusterWatch(cluster, Access(self.server.kubeconfig(self.folder)), kinds, dice=lambda: 0.0, **more)
-        task = asyncio.create_task(watch.run())
-        while not all(cluster.store(kind).synced for kind in kinds):  # noqa: ASYNC110 (virtual time)
-            await asyncio.sleep(0.001)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        async with in_background(watch.run()):
+            for kind in kinds:
+                await cluster.store(kind).wait_synced()
         return cluster
 
     async def services(self, *expected: str) -> None:
@@ -81,13 +79,8 @@ async def watching(
         cluster = Cluster(lean=lean)
         access = Access(server.kubeconfig(folder), **(limits or {}))
         watch = ClusterWatch(cluster, access, kinds, dice=lambda: 0.0, **more)
-        task = asyncio.create_task(watch.run())
-        try:
+        async with in_background(watch.run()):
             yield Scene(server, cluster, watch, folder)
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
 
 def play(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from clusterdns.kube.leader import NOTE, Leader, NotLeading
 from clusterdns.kube.lease import Lease, LeaseClient
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.background import in_background
 
 
 def lease(holder: str, version: str = "1", renewed: str = "r1", duration: float = 15) -> Lease:
@@ -110,13 +111,8 @@ async def candidate(
 ) -> AsyncIterator[Leader]:
     clock = asyncio.get_running_loop().time
     leader = Leader(api, name, clock=clock, wall_clock=lambda: wall)  # type: ignore[arg-type]
-    work = asyncio.create_task(leader.run(finish) if finish else leader.run())
-    try:
+    async with in_background(leader.run(finish) if finish else leader.run()):
         yield leader
-    finally:
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
 
 
 def test_one_leads_the_other_stands_by_and_takes_over_when_it_is_given_back() -> None:
@@ -292,10 +288,8 @@ def test_what_a_leader_notes_is_there_for_the_next_one_and_other_words_stay(tmp_
                 await one.confirm()
                 one.leave_note("eight")
                 await one.confirm()
-                work = asyncio.create_task(one.run())
-                await asyncio.sleep(5)
-                work.cancel()
-                await asyncio.wait({work})
+                async with in_background(one.run()):
+                    await asyncio.sleep(5)
                 await two.confirm()
                 assert two.note == "eight"
                 lease = await client.read()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from clusterdns.kube.access import Access
 from clusterdns.kube.watcher import ClusterWatch
 from externaldns.sources.service import ServiceSource
 from tests.support.apiserver import ApiServerDouble
+from tests.support.background import in_background
 from tests.unit.externaldns.faults.scene import PREFIX, Process, Scene
 
 NAMES = [f"h{number}" for number in range(20)]
@@ -53,14 +54,10 @@ async def watched(scene: Scene, folder: Path) -> AsyncIterator[tuple[ApiServerDo
     async with ApiServerDouble() as server:
         for name in NAMES:
             put(server, name, "192.0.2.1")
-        watching = watch(scene, server, folder)
-        try:
-            async with scene.process() as process:
-                await scene.until(lambda: len(scene.cluster.services) == len(NAMES))
-                await scene.settled(600)
-                yield server, process
-        finally:
-            await end(watching)
+        async with watching(scene, server, folder), scene.process() as process:
+            await scene.until(lambda: len(scene.cluster.services) == len(NAMES))
+            await scene.settled(600)
+            yield server, process
 
 
 @pytest.mark.parametrize("mishap", [cut, cut_in_an_event, forget_history, go_away, refuse])
@@ -118,29 +115,18 @@ def test_nothing_is_touched_before_the_first_lists_are_in(tmp_path: Path) -> Non
         async with ApiServerDouble() as server:
             put(server, "web", "192.0.2.1")
             server.refusals["nodes"] = 403
-            watching = watch(scene, server, tmp_path)
             for store in ServiceSource(scene.cluster).stores:
                 store.synced = False
-            # A watch that goes on would keep the server, and a test that has failed, from ending.
-            try:
-                async with scene.process():
-                    await scene.until(lambda: scene.cluster.services.synced)
-                    await asyncio.sleep(300)
-                    assert not scene.api.calls
-                    server.refusals.clear()
-                    await scene.settled(600)
-            finally:
-                await end(watching)
+            async with watching(scene, server, tmp_path), scene.process():
+                await scene.until(lambda: scene.cluster.services.synced)
+                await asyncio.sleep(300)
+                assert not scene.api.calls
+                server.refusals.clear()
+                await scene.settled(600)
 
     scene.run(body())
 
 
-def watch(scene: Scene, server: ApiServerDouble, folder: Path) -> asyncio.Task[None]:
+def watching(scene: Scene, server: ApiServerDouble, folder: Path) -> AbstractAsyncContextManager[None]:
     kinds = frozenset(store.kind for store in ServiceSource(scene.cluster).stores)
-    return asyncio.create_task(ClusterWatch(scene.cluster, Access(server.kubeconfig(folder)), kinds).run())
-
-
-async def end(watching: asyncio.Task[None]) -> None:
-    watching.cancel()
-    with suppress(asyncio.CancelledError):
-        await watching
+    return in_background(ClusterWatch(scene.cluster, Access(server.kubeconfig(folder)), kinds).run())

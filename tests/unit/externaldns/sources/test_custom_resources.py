@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from externaldns.sources.build import kinds_of
 from externaldns.sources.crd import CrdSource
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
+from tests.support.background import in_background
 from tests.support.until import until
 from tests.unit.externaldns.sources.building import records
 
@@ -30,13 +30,8 @@ def watched(folder: Path, before: Callable[[ApiServerDouble], None], script: Scr
             cluster = Cluster()
             kinds = kinds_of([CrdSource(cluster)])
             watch = ClusterWatch(cluster, Access(server.kubeconfig(folder)), kinds, dice=lambda: 0.0)
-            running = asyncio.create_task(watch.run())
-            try:
+            async with in_background(watch.run()):
                 await script(server, cluster)
-            finally:
-                running.cancel()
-                with suppress(asyncio.CancelledError):
-                    await running
 
     virtual_time.run(body())
 

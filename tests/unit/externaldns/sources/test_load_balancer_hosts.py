@@ -20,6 +20,7 @@ from externaldns.sources.service import ServiceOptions, ServiceSource
 from externaldns.sources.source import collect
 from externaldns.sources.wanted import WantedRecords
 from tests.support import virtual_time
+from tests.support.background import in_background
 from tests.unit.externaldns.sources.building import NAME, annotated, records, shown
 
 LB = "lb.ex.net"
@@ -68,12 +69,8 @@ def service(name: str = "web", *hosts: str, type: str = "LoadBalancer", **more: 
 def play(dns: Dns, script: Callable[[Cluster], Coroutine[Any, Any, None]]) -> None:
     async def main() -> None:
         cluster = Cluster()
-        task = asyncio.create_task(LoadBalancerHosts(cluster.services, cluster.host_addresses, dns).run())
-        try:
+        async with in_background(LoadBalancerHosts(cluster.services, cluster.host_addresses, dns).run()):
             await script(cluster)
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
         assert dns.closed
 
     virtual_time.run(main())
@@ -310,12 +307,10 @@ def test_the_program_asks_for_the_hosts_of_services_that_it_makes_records_of(
 
     async def main() -> None:
         cluster = Cluster()
-        filling = asyncio.create_task(program.fill(config, cluster))
-        await cluster.services.wait_synced()
-        if config.source.service.resolve_hosts:
-            await cluster.host_addresses.wait_synced()
-        assert dns.hosts() == asked
-        filling.cancel()
-        await asyncio.gather(filling, return_exceptions=True)
+        async with in_background(program.fill(config, cluster)):
+            await cluster.services.wait_synced()
+            if config.source.service.resolve_hosts:
+                await cluster.host_addresses.wait_synced()
+            assert dns.hosts() == asked
 
     virtual_time.run(main())
