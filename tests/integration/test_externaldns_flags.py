@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.test_externaldns import ZONE, World, world
-
-__all__ = ["world"]
+from tests.integration.externaldns_world import ZONE, World
 
 MANIFESTS = f"""
 apiVersion: v1

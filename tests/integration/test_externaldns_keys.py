@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.integration.test_externaldns import KEY_ID, KEY_SECRET, VPC, World, fetch, free_port, records
+from clusterdns.demo.processes import free_ports
+from tests.integration.externaldns_world import KEY_ID, KEY_SECRET, VPC, World, fetch, records, wait_for
 from tests.unit.externaldns.privatezone.login_doubles import LoginDoubles, serving
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with ExitStack() as cleanup:
-        yield World(tmp_path, cleanup)
 
 
 def write_account(folder: Path, **keys: str) -> None:
@@ -26,17 +18,6 @@ def write_account(folder: Path, **keys: str) -> None:
     draft = folder / "account.new"
     draft.write_text(json.dumps({"regionId": "cn-hangzhou", "vpcId": VPC, **keys}))
     draft.rename(folder / "account.json")
-
-
-def lines_until(process: subprocess.Popen[str], text: str) -> list[str]:
-    """What `process` logs, up to the line with `text`."""
-    assert process.stderr is not None
-    lines = []
-    for line in process.stderr:
-        lines.append(line)
-        if text in line:
-            return lines
-    pytest.fail(f"it ended without saying {text!r}: {''.join(lines)}")
 
 
 @pytest.mark.parametrize(
@@ -51,14 +32,14 @@ def test_wrong_keys_are_said_once_and_the_secrets_next_version_is_used(
 ) -> None:
     write_account(tmp_path, accessKeyId=key, accessKeySecret=secret)
     world.put("web", "192.0.2.1")
-    port = free_port()
+    (port,) = free_ports(1)
     with world.running("--interval=1s", f"--metrics-address=127.0.0.1:{port}") as process:
         world.relay.wait_for_calls(3)
         health = fetch(port, "/healthz")
         assert health.startswith("OK\n")
         assert f"last failure: PrivateZone DescribeZones: {code}: " in health
         write_account(tmp_path, accessKeyId=KEY_ID, accessKeySecret=KEY_SECRET)
-        log = lines_until(process, "names that differed: 1")
+        log = wait_for(process, "names that differed: 1")
         assert world.emulator.rows() == records("web", "192.0.2.1")
         [said] = [line for line in log if "run failed" in line]
         assert f"{code}: " in said
@@ -73,18 +54,18 @@ def test_a_service_that_hands_keys_out_may_be_away_for_a_while(
 ) -> None:
     write_account(tmp_path)
     world.put("web", "192.0.2.1")
-    doubles, port = LoginDoubles(), free_port()
+    doubles, (port,) = LoginDoubles(), free_ports(1)
     doubles.keys, doubles.session_tokens, doubles.down = (KEY_ID, KEY_SECRET, ""), False, 503
     with serving(doubles) as service:
         monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", f"http://127.0.0.1:{service}/keys")
         for name in ("ECS_METADATA", "CLI_PROFILE"):
             monkeypatch.setenv(f"ALIBABA_CLOUD_{name}_DISABLED", "true")
         with world.running("--interval=1s", f"--metrics-address=127.0.0.1:{port}") as process:
-            before = lines_until(process, "run failed: PrivateZone DescribeZones: NoKeys: ")
+            before = wait_for(process, "run failed: PrivateZone DescribeZones: NoKeys: ")
             assert "http_code=503" in before[-1]
             assert "put accessKeyId and accessKeySecret into the file" in before[-1]
             assert fetch(port, "/healthz").startswith("OK\n")
             doubles.down = 0
-            after = lines_until(process, "names that differed: 1")
+            after = wait_for(process, "names that differed: 1")
             assert not [line for line in before[:-1] + after if "run failed" in line or "Traceback" in line]
             assert world.emulator.rows() == records("web", "192.0.2.1")

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
-import pytest
-
-from tests.integration.test_externaldns import World, heritage
+from tests.integration.externaldns_world import World, heritage
 
 REMARK = "externaldns,me,service,shop,web"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with ExitStack() as cleanup:
-        yield World(tmp_path, cleanup)
 
 
 def remarks(world: World) -> dict[str, str]:

@@ -9,20 +9,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.integration.test_externaldns import VPC, World, fetch, free_port, metric, records, wait_for
+from clusterdns.demo.processes import free_ports
+from tests.integration.externaldns_world import VPC, World, fetch, metric, records, wait_for
 from tests.support.apiserver import ApiServerDouble
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with ExitStack() as cleanup:
-        yield World(tmp_path, cleanup)
 
 
 class ApiServerThread:
@@ -93,7 +86,7 @@ def candidate(world: World, kubeconfig: str, audit: Path, port: int) -> Iterator
 def test_a_standby_takes_over_and_everything_is_told(world: World, tmp_path: Path) -> None:
     server, audit = ApiServerThread(), tmp_path / "audit.jsonl"
     kubeconfig = server.double.kubeconfig(tmp_path)
-    ports = free_port(), free_port()
+    ports = free_ports(2)
     try:
         with candidate(world, kubeconfig, audit, ports[0]) as one:
             wait_for(one, "all records are up to date")
@@ -145,13 +138,12 @@ def test_a_single_run_takes_the_lease_and_tells_before_it_ends(world: World, tmp
 
 def test_the_lease_is_not_given_back_while_a_write_is_under_way(world: World, tmp_path: Path) -> None:
     server, audit = ApiServerThread(), tmp_path / "audit.jsonl"
-    kubeconfig = server.double.kubeconfig(tmp_path)
-
+    kubeconfig, ports = server.double.kubeconfig(tmp_path), free_ports(2)
     try:
-        with candidate(world, kubeconfig, audit, free_port()) as one:
+        with candidate(world, kubeconfig, audit, ports[0]) as one:
             wait_for(one, "all records are up to date")
             first = server.lease()[0]
-            with candidate(world, kubeconfig, audit, free_port()) as two:
+            with candidate(world, kubeconfig, audit, ports[1]) as two:
                 wait_for(two, "standing by")
                 world.relay.stop_after(1)
                 server.put_service("web", "192.0.2.1")

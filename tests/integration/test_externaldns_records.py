@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
-
 import dns.message
 import dns.query
 import dns.rcode
 import pytest
 
-from tests.integration.test_externaldns import ZONE, World
+from tests.integration.externaldns_world import ZONE, World
 
 RECORDS = """\
 apiVersion: externaldns.k8s.io/v1alpha1
@@ -46,12 +42,6 @@ ANSWERS = [
     ("4.2.0.192.in-addr.arpa", "PTR", ["60 weighed.demo.internal."]),
     ("1." + "0." * 23 + "8.b.d.0.1.0.0.2.ip6.arpa", "PTR", ["60 v6.demo.internal."]),
 ]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with ExitStack() as cleanup:
-        yield World(tmp_path, cleanup)
 
 
 def answer(world: World, name: str, record_type: str) -> list[str]:
