@@ -213,7 +213,9 @@ class Controller:
         self._provider.forget()
 
     async def warm_up(self) -> None:
-        """Keep the mirror of the zones warm without changing anything: what a standby does."""
+        """Keep the mirror of the zones, and what is wanted, warm without changing anything: what a standby does."""
+        # Nobody asks for the names before the full run that follows; objects that have come and gone would pile up.
+        self._wanted.take_dirty()
         snapshot = await self._provider.read()
         self.measured.count_read(snapshot.cached)
         self._look(snapshot, Zones(snapshot.zones), full=True)

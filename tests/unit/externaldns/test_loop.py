@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.leader import Alone, Leadership, NotLeading
+from clusterdns.kube.objects import Key
 from clusterdns.kube.store import Cluster
 from externaldns.controller import Controller
 from externaldns.loop import ControlLoop
 from externaldns.measurements import Measurements
 from externaldns.ownership import TxtRegistry
+from externaldns.record import Endpoint
 from externaldns.schedule import Schedule
 from externaldns.sources.service import ServiceSource
 from tests.support import virtual_time
@@ -326,6 +329,29 @@ def test_a_standby_writes_nothing_keeps_warm_and_takes_over() -> None:
     assert seen == [0, 4, 4]
     assert scene.full_runs[:4] == [0, 60, 120, 131], "the mirror is kept warm, then the first run is a full one"
     assert scene.provider.forgotten == 2
+
+
+def test_a_standby_asks_objects_as_they_change_not_all_of_them_when_it_takes_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = cluster_of(service("web"))
+    scene, baton, asked = Scene(cluster), Baton(), Counter[float]()
+    ask = ServiceSource.endpoints_of
+
+    def counted(source: ServiceSource, key: Key) -> list[Endpoint]:
+        asked[asyncio.get_running_loop().time()] += 1
+        return ask(source, key)
+
+    monkeypatch.setattr(ServiceSource, "endpoints_of", counted)
+
+    def come_and_go() -> None:
+        for number in range(100):
+            cluster.services.put(service(f"short-{number}"))
+            cluster.services.delete(("shop", f"short-{number}"))
+
+    scene.play([(50, come_and_go), (131, lambda: baton.give(True))], until=150, leadership=baton)
+    assert asked == {0: 1, 60: 100}, "keys of objects that are gone do not pile up until it leads"
+    assert scene.targets() == {"web.ex.com": "192.0.2.1"}
 
 
 def test_a_standby_that_can_not_read_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
