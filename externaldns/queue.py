@@ -6,11 +6,13 @@
     failed       due again after 1 s, 2 s, 4 s ... 5 min; a mark in between brings it forward, for what failed may be
                  mended now
 
-Keys wait for themselves alone, never for one another.
+Keys wait for themselves alone, never for one another; those that wait for long cost nothing meanwhile.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -40,6 +42,10 @@ class DirtyQueue(Generic[K]):
         self._gap = gap
         self._dice = dice
         self._waiting: dict[K, _Waiting] = {}
+        self._order: list[tuple[float, int, K]] = []
+        """A heap of the times at which keys are due, or were to be: which of them count `_waiting` says."""
+        self._number = itertools.count()
+        """Tells apart what is due at the same time: keys need not have an order."""
         self._done: OrderedDict[K, float] = OrderedDict()
         self._failures: dict[K, int] = {}
 
@@ -60,7 +66,7 @@ class DirtyQueue(Generic[K]):
         waiting = self._waiting.get(key)
         first = now if waiting is None else min(waiting.first, now)
         due = min(now + EXTERNALDNS_GATHER_SECONDS.default, first + EXTERNALDNS_GATHER_WAIT_SECONDS.default)
-        self._waiting[key] = _Waiting(first, due)
+        self._wait(key, first, due)
 
     def postpone(self, key: K, first: float, now: float) -> bool:
         """Tell whether `key`, marked at `first`, was done too short a while ago to be taken now; it waits then."""
@@ -68,19 +74,20 @@ class DirtyQueue(Generic[K]):
         if due <= now:
             return False
         waiting = self._waiting.get(key)
-        self._waiting[key] = _Waiting(first if waiting is None else min(first, waiting.first), due)
+        self._wait(key, first if waiting is None else min(first, waiting.first), due)
         return True
 
     def take(self, now: float) -> dict[K, float]:
         """Return the keys that are due, each with the moment of its first mark, and forget them."""
-        due = {key: waiting.first for key, waiting in self._waiting.items() if waiting.due <= now}
-        for key in due:
-            del self._waiting[key]
+        due: dict[K, float] = {}
+        while self._first_due() <= now:
+            _, _, key = heapq.heappop(self._order)
+            due[key] = self._waiting.pop(key).first
         return due
 
     def wait_seconds(self, now: float) -> float:
         """Return how long it is until a key is due; infinite if none waits."""
-        return max(0.0, min((waiting.due for waiting in self._waiting.values()), default=float("inf")) - now)
+        return max(0.0, self._first_due() - now)
 
     def done(self, key: K, now: float) -> None:
         """`key` was brought to what it should be."""
@@ -100,10 +107,19 @@ class DirtyQueue(Generic[K]):
         longest = EXTERNALDNS_RETRY_SECONDS.default * 2.0 ** min(failures - 1, 30)
         pause = min(longest, EXTERNALDNS_RETRY_SECONDS.maximum) * (1 - self._dice() / 4)
         if key not in self._waiting:
-            self._waiting[key] = _Waiting(now, now + pause)
+            self._wait(key, now, now + pause)
         return pause
 
-    def drop(self, key: K) -> None:
-        """`key` is nobody's any more."""
-        self._waiting.pop(key, None)
-        self._failures.pop(key, None)
+    def _wait(self, key: K, first: float, due: float) -> None:
+        self._waiting[key] = _Waiting(first, due)
+        heapq.heappush(self._order, (due, next(self._number), key))
+
+    def _first_due(self) -> float:
+        """Return when the first key is due; infinite if none waits."""
+        while self._order:
+            due, _, key = self._order[0]
+            waiting = self._waiting.get(key)
+            if waiting is not None and waiting.due == due:
+                return due
+            heapq.heappop(self._order)
+        return float("inf")

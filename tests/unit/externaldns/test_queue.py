@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from externaldns.queue import DirtyQueue
@@ -93,3 +95,57 @@ def test_long_outages_do_not_overflow() -> None:
         queue.take(1e9)
         pause = queue.failed("a", 0.0)
     assert pause == 300
+
+
+class Moment(float):
+    """A time that counts what it is compared with."""
+
+    compared = 0
+
+    def __ge__(self, other: float) -> bool:
+        Moment.compared += 1
+        return float(self) >= other
+
+
+def test_what_is_not_due_is_not_looked_at() -> None:
+    queue: DirtyQueue[int] = DirtyQueue()
+    for key in range(1000):
+        queue.failed(key, 0.0)
+    queue.mark(-1, 0.0)
+    Moment.compared = 0
+    assert queue.take(Moment(0.5)) == {-1: 0.0}
+    assert 0 < Moment.compared <= 2
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_waits_is_due_in_its_time_after_any_history(seed: int) -> None:
+    dice, queue, now = random.Random(seed), DirtyQueue[str](gap=2), 0.0
+    expected: dict[str, tuple[float, float]] = {}
+    done: dict[str, float] = {}
+    for _ in range(300):
+        now += dice.random() / 4
+        key = dice.choice("abcdef")
+        first, _ = expected.get(key, (now, now))
+        match dice.choice(("mark", "failed", "postpone", "done", "take")):
+            case "mark":
+                queue.mark(key, now)
+                expected[key] = (first, min(now + 0.2, first + 0.5))
+            case "failed":
+                pause = queue.failed(key, now)
+                expected.setdefault(key, (now, now + pause))
+            case "postpone":
+                free = done.get(key, float("-inf")) + 2
+                assert queue.postpone(key, now, now) is (free > now)
+                if free > now:
+                    expected[key] = (first, free)
+            case "done":
+                queue.done(key, now)
+                done[key] = now
+            case "take":
+                ready = {each: began for each, (began, at) in expected.items() if at <= now}
+                assert queue.take(now) == ready
+                expected = {each: times for each, times in expected.items() if each not in ready}
+        assert len(queue) == len(expected)
+        assert [each in queue for each in "abcdef"] == [each in expected for each in "abcdef"]
+        soonest = min((at for _, at in expected.values()), default=float("inf"))
+        assert queue.wait_seconds(now) == max(0.0, soonest - now)
