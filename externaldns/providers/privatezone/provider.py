@@ -136,22 +136,13 @@ class PrivateZoneProvider:
                 try:
                     for step in change.steps:
                         await self._take(step, zones, written)
-                except ClusterDNSError as error:
-                    return self._failed(change, error, zones, written)
                 except Exception as error:
-                    logger.exception("unexpected error while changing %s", change.name)
-                    return self._failed(change, error, zones, written)
+                    if not isinstance(error, ClusterDNSError):
+                        logger.exception("unexpected error while changing %s", change.name)
+                    return ChangeResult(change, error, tuple(written))
                 return ChangeResult(change, written=tuple(written))
 
         return list(await asyncio.gather(*(carry_out(change) for change in changes)))
-
-    def _failed(self, change: NameChange, error: Exception, zones: Zones, written: Sequence[Endpoint]) -> ChangeResult:
-        for step in change.steps:
-            name = step.endpoint.dns_name
-            mirror = self._mirrors.get(step.zone or zones.find(name))
-            if mirror is not None:
-                mirror.doubtful.add(name)
-        return ChangeResult(change, error, tuple(written))
 
     async def _take(self, step: RecordChange, zones: Zones, written: list[Endpoint]) -> None:
         """Take one step; the rows that it adds or changes become part of `written`."""
@@ -169,8 +160,12 @@ class PrivateZoneProvider:
             breaker.require_closed(self._clock())
             try:
                 row = await self._gateway.write(operation, cause)
-            except PrivateZoneError as error:
-                breaker.failed(error, self._clock())
+            except Exception as error:
+                # Whether it was done nobody knows. What was not even tried, for one because the zone is left in peace,
+                # is not in doubt: reading it again with each try of each name would take the others' quota.
+                mirror.doubtful.add(name)
+                if isinstance(error, PrivateZoneError):
+                    breaker.failed(error, self._clock())
                 raise
             breaker.succeeded()
             if not self._gateway.dry_run:

@@ -9,6 +9,7 @@ import pytest
 
 from externaldns.changes import NameChange, RecordChange
 from externaldns.providers.privatezone.api import Row
+from externaldns.providers.privatezone.breaker import ZoneBroken
 from externaldns.providers.privatezone.provider import PrivateZoneProvider
 from externaldns.record import Endpoint
 from tests.support import virtual_time
@@ -120,6 +121,35 @@ def test_when_many_names_are_in_doubt_the_zone_is_read_once() -> None:
         await provider.apply([create(name, "1.1.1.1") for name in names])
         await provider.look(names)
         assert api.reads == ["rows id-ex.com 1"]
+
+    in_zone(api, body)
+
+
+def test_a_name_of_which_nothing_was_tried_is_not_in_doubt() -> None:
+    api = MemoryApi("ex.com")
+
+    async def body(provider: PrivateZoneProvider) -> None:
+        api.before = fail("InternalError", "add", status=500)
+        names = [f"h{number}.ex.com" for number in range(20)]
+        results = await provider.apply([create(name, "1.1.1.1") for name in names])
+        refused = [each.change.name for each in results if isinstance(each.error, ZoneBroken)]
+        assert refused, "the breaker has opened"
+        await provider.look(refused)
+        assert api.reads == [], "reads would be spent on each try of each name, as long as the zone refuses writes"
+
+    in_zone(api, body)
+
+
+def test_the_steps_before_the_one_that_failed_are_not_in_doubt() -> None:
+    api = MemoryApi("ex.com")
+
+    async def body(provider: PrivateZoneProvider) -> None:
+        api.before = fail("Record.Invalid.Value", "add web")
+        steps = [RecordChange(None, record(name, "A", "1.1.1.1", ttl=60)) for name in ("x.ex.com", "web.ex.com")]
+        [result] = await provider.apply([NameChange("web.ex.com", tuple(steps))])
+        assert result.error is not None
+        assert await held(provider, "x.ex.com", "web.ex.com") == ["x.ex.com A 1.1.1.1"]
+        assert api.reads == ["rows id-ex.com 1 web"]
 
     in_zone(api, body)
 
