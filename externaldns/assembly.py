@@ -16,7 +16,8 @@ from clusterdns.kube.leader import Alone, Leader, Leadership
 from clusterdns.kube.lease import LeaseClient
 from clusterdns.kube.store import Cluster
 from externaldns.config import AlibabaCloudConfig, Config, read_alibaba_cloud_config
-from externaldns.controller import Controller, Report, Rules
+from externaldns.controller import Controller, Report
+from externaldns.decision import Rules
 from externaldns.domain_filter import DomainFilter
 from externaldns.endpoint_status import StatusWriter
 from externaldns.measurements import Measurements

@@ -14,7 +14,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.leader import Alone, Leadership
@@ -22,23 +22,20 @@ from clusterdns.kube.objects import Key
 from clusterdns.limits import EXTERNALDNS_BATCH_NAMES, EXTERNALDNS_HUNG_SECONDS
 from externaldns import deletion_history
 from externaldns.changes import ChangeResult, NameChange
-from externaldns.domain_filter import DomainFilter, Zones
-from externaldns.guard import DeleteGuard, DeleteLimits, Guarded
-from externaldns.hidden import find_hidden
+from externaldns.decision import Decider, Decision, Found, Rules
+from externaldns.domain_filter import Zones
+from externaldns.guard import DeleteGuard
 from externaldns.measurements import Measurements, count_types
-from externaldns.misplaced import Misplaced
 from externaldns.mistakes import Mistakes
 from externaldns.own_rows import OwnRows, SortedOut
-from externaldns.ownership import Registry, View
-from externaldns.plan import DEFAULT_MANAGED_TYPES, Plan, Scope, Skipped, calculate
-from externaldns.policy import Policy, sync
+from externaldns.ownership import Registry
+from externaldns.policy import sync
 from externaldns.providers.provider import Provider, Snapshot
 from externaldns.record import Endpoint, RecordKey
 from externaldns.sources import readiness
-from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import Collected, Source
 from externaldns.sources.wanted import WantedRecords
-from externaldns.sparing import Doubts, spare
+from externaldns.sparing import Doubts
 from externaldns.undone import Undone, unowned
 
 logger = logging.getLogger(__name__)
@@ -69,17 +66,6 @@ class ApplyFailed(ClusterDNSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What the controller may do."""
-
-    policy: Policy = sync
-    domains: DomainFilter = field(default_factory=DomainFilter)
-    record_types: frozenset[str] = DEFAULT_MANAGED_TYPES
-    shaping: Shaping = field(default_factory=Shaping)
-    deletions: DeleteLimits = field(default_factory=DeleteLimits)
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a run ended: the names that were changed, and those that could not be, with the reason."""
 
@@ -87,17 +73,6 @@ class Outcome:
     failed: Mapping[str, Exception]
     unread: Mapping[str, Exception] = field(default_factory=dict)
     """Zones that could not be read, and were left alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    """What a run is to change, and what led to it."""
-
-    changes: tuple[NameChange, ...]
-    plan: Plan
-    skipped: tuple[Skipped, ...]
-    kept: tuple[Endpoint, ...]
-    guarded: Guarded
 
 
 class Controller:
@@ -126,9 +101,9 @@ class Controller:
         self._clock = clock
         self._wall_clock = wall_clock
         self._guard = DeleteGuard(self._rules.deletions)
+        self._decider = Decider(self._rules, registry, self._guard)
         self._own_rows = OwnRows(registry.marks)
         self._zones = Zones(())
-        self._owned: Counter[str] = Counter()
         self._undone = Undone()
         self._overtaken: set[str] = set()
         """Names that short runs have planned anew during a full run, and those of their ownership records."""
@@ -218,7 +193,7 @@ class Controller:
         self._wanted.take_dirty()
         snapshot = await self._provider.read()
         self.measured.count_read(snapshot.cached)
-        self._look(snapshot, Zones(snapshot.zones), full=True)
+        self._look(snapshot, full=True)
 
     async def wait_synced(self, look: Callable[[], None] = lambda: None) -> None:
         """Return as soon as there is enough to go on; `look` is called now and then until there is."""
@@ -259,15 +234,15 @@ class Controller:
         changed_at: Mapping[str, float],
         between: Callable[[], Awaitable[None]] | None = None,
     ) -> Outcome:
-        zones = self._zones = Zones(snapshot.zones)
-        view, strays = self._look(snapshot, zones, full=names is None)
+        found = self._look(snapshot, full=names is None)
+        zones = self._zones = found.zones
         left_out = self.left_out()
         wanted = self._wanted.endpoints(names, left_out)
         desired = await self._provider.adjust(wanted.endpoints)
-        decision = self._decide(snapshot, view, strays, desired, names)
+        decision = self._decider.decide(found, desired, self._doubts(), names, self._clock())
         self._report([unowned(wish) for wish in decision.plan.unowned], changed_at)
         if names is None:
-            self._measure(view.endpoints, wanted, zones, decision)
+            self._measure(found, wanted, decision)
             outside = [each.dns_name for each in desired if not zones.find(each.dns_name)]
             self._undone.tell_all(decision.skipped, decision.plan, outside, left_out, decision.guarded.stopped.values())
         else:
@@ -284,61 +259,27 @@ class Controller:
         unread = {name: error for name in names or () if (error := snapshot.unread.get(zones.find(name)))}
         return Outcome(outcome.changed, {**outcome.failed, **unread}, snapshot.unread)
 
-    def _decide(
-        self,
-        snapshot: Snapshot,
-        view: View,
-        strays: tuple[Endpoint, ...],
-        desired: Sequence[Endpoint],
-        names: Collection[str] | None,
-    ) -> _Decision:
-        """Plan, then take from the plan what may not be deleted, or not now; nothing is written."""
-        rules, zones, registry, full = self._rules, self._zones, self._registry, names is None
-        considered: Callable[[str], bool] | None = None if names is None else frozenset(names).__contains__
-
-        def includes(name: str) -> bool:
-            zone = zones.find(name) if rules.domains.match(name) and (considered is None or considered(name)) else ""
-            return zone != "" and zone not in snapshot.unread
-
-        scope = Scope(registry.owner_id, rules.record_types, includes, view.others, registry.migrate_from or "")
-        plan = calculate(view.endpoints, desired, scope, rules.policy)
-        if full:
-            self._owned = self._count_owned(view.endpoints, scope)
-        deletes = rules.policy is sync
-        hidden = find_hidden(snapshot.hidden, snapshot.records, zones.find, registry, scope) if deletes else ()
-        misplaced = Misplaced(strays, tuple(hidden), frozenset(each.dns_name for each in desired))
-        asked = replace(plan.changes, delete=plan.changes.delete + misplaced.deletions)
-        spared = spare(asked, self._doubts())
-        guarded = self._guard.check(spared.changes, zones.find, self._owned, self._clock(), considered)
-        planned, allowed = misplaced.split(guarded.changes.delete)
-        needed = misplaced.needed(registry)
-        sweep = replace(scope, includes=lambda name: includes(name) and name not in needed)
-        sweeps = full and deletes and not snapshot.unread
-        attached = view.attach(replace(guarded.changes, delete=planned), sweep=sweep if sweeps else None)
-        changes = misplaced.delete(attached.changes, allowed, view.endpoints, scope)
-        return _Decision(changes, plan, plan.skipped + attached.skipped, spared.kept, guarded)
-
     def _keep(self, kept: Iterable[Endpoint], names: Collection[str] | None) -> None:
         """Remember what stays although nobody asks for it, of `names` or altogether."""
         others = {} if names is None else {key: each for key, each in self._kept.items() if key[0] not in names}
         self._kept = others | {record.key: record for record in kept}
         self.measured.kept = len(self._kept)
 
-    def _look(self, snapshot: Snapshot, zones: Zones, *, full: bool) -> tuple[View, tuple[Endpoint, ...]]:
-        """Return the view of what was read, and what of ours in it was moved by hand and is to be deleted."""
-        rules = self._rules
-        found = self._own_rows.sort_out(snapshot.records) if rules.policy is sync else SortedOut(snapshot.records)
-        view, strays = self._registry.read(found.records, zones.find, self._own_rows.recall), found.strays
+    def _look(self, snapshot: Snapshot, *, full: bool) -> Found:
+        """Return what is in `snapshot`, and learn which rows of it are ours."""
+        rules, zones = self._rules, Zones(snapshot.zones)
+        sorted_out = self._own_rows.sort_out(snapshot.records) if rules.policy is sync else SortedOut(snapshot.records)
+        view, strays = self._registry.read(sorted_out.records, zones.find, self._own_rows.recall), sorted_out.strays
         if strays:
             whole = self._registry.read(snapshot.records, zones.find)
-            strays = self._own_rows.let_go(found, whole.theirs, per_value=whole.others is not None)
+            strays = self._own_rows.let_go(sorted_out, whole.theirs, per_value=whole.others is not None)
         managed = (*rules.record_types, "TXT")
         own = (each for each in view.own if each.record_type in managed and rules.domains.match(each.dns_name))
         self._own_rows.learn(own, view.theirs)
         if full:
             self._own_rows.forget_all_but(snapshot.records, lambda name: zones.find(name) in snapshot.unread)
         known = (each for each in strays if zones.find(each.dns_name) not in snapshot.unread)
-        return view, tuple(each for each in known if rules.domains.match(each.dns_name))
+        return Found(snapshot, zones, view, tuple(each for each in known if rules.domains.match(each.dns_name)))
 
     async def _apply(
         self,
@@ -379,22 +320,15 @@ class Controller:
         doubts = self._doubts() if self._kept else Doubts()
         return {record.dns_name for record in self._kept.values() if not doubts.keeps(record)}
 
-    def _count_owned(self, records: Iterable[Endpoint], scope: Scope) -> Counter[str]:
-        ours = (record for record in records if not scope.owner_id or record.owner == scope.owner_id)
-        return Counter(
-            self._zones.find(record.dns_name)
-            for record in ours
-            if record.record_type in scope.record_types and scope.includes(record.dns_name)
-        )
-
-    def _measure(self, current: Sequence[Endpoint], wanted: Collected, zones: Zones, decision: _Decision) -> None:
-        measured, held = self.measured, {record.key for record in current}
+    def _measure(self, found: Found, wanted: Collected, decision: Decision) -> None:
+        measured, current = self.measured, found.view.endpoints
+        held = {record.key for record in current}
         measured.source_endpoints, measured.registry_endpoints = len(wanted.endpoints), len(current)
         measured.source_records, measured.registry_records = count_types(wanted.endpoints), count_types(current)
         measured.verified_records = count_types(each for each in wanted.endpoints if each.key in held)
         measured.duplicates = Counter((endpoint.record_type.lower(), name) for name, endpoint in wanted.duplicates)
         measured.skipped = Counter(
-            (skip.record_type.lower(), self._registry.owner_id, skip.foreign_owner, zones.find(skip.name))
+            (skip.record_type.lower(), self._registry.owner_id, skip.foreign_owner, found.zones.find(skip.name))
             for skip in decision.skipped
         )
         measured.unowned = len(decision.plan.unowned)

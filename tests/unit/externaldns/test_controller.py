@@ -13,7 +13,8 @@ from clusterdns.kube.leader import Alone
 from clusterdns.kube.objects import Service
 from clusterdns.kube.store import Cluster
 from externaldns.changes import ChangeResult, NameChange
-from externaldns.controller import Controller, NotSynced, Rules
+from externaldns.controller import Controller, NotSynced
+from externaldns.decision import Rules
 from externaldns.domain_filter import DomainFilter
 from externaldns.measurements import Measurements
 from externaldns.ownership import TxtRegistry

@@ -11,7 +11,8 @@ import pytest
 
 from clusterdns.kube.objects import DNSEndpoint, RecordSet, Service
 from clusterdns.kube.store import Cluster
-from externaldns.controller import Controller, NotSynced, Rules
+from externaldns.controller import Controller, NotSynced
+from externaldns.decision import Rules
 from externaldns.guard import DeleteLimits
 from externaldns.ownership import TxtRegistry
 from externaldns.sources.annotations import ALPHA_PREFIX, GA_PREFIX

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from clusterdns.kube.objects import DNSEndpoint, RecordSet, Service
 from clusterdns.kube.store import Cluster
 from externaldns.changes import ChangeResult
-from externaldns.controller import Controller, Rules
+from externaldns.controller import Controller
+from externaldns.decision import Rules
 from externaldns.loop import ControlLoop
 from externaldns.mistakes import Mistakes
 from externaldns.ownership import TxtRegistry

@@ -10,7 +10,8 @@ import pytest
 from clusterdns.kube.objects import HostAddresses, Service
 from clusterdns.kube.store import Cluster
 from externaldns.changes import ChangeResult
-from externaldns.controller import Controller, Rules
+from externaldns.controller import Controller
+from externaldns.decision import Rules
 from externaldns.ownership import TxtRegistry
 from externaldns.sources.service import ServiceOptions, ServiceSource
 from externaldns.sources.shaping import Shaping

@@ -11,7 +11,8 @@ from typing import Any
 from clusterdns.kube.leader import Leadership
 from clusterdns.kube.objects import Service
 from clusterdns.kube.store import Cluster
-from externaldns.controller import Controller, Report, Rules
+from externaldns.controller import Controller, Report
+from externaldns.decision import Rules
 from externaldns.loop import ControlLoop
 from externaldns.measurements import Measurements
 from externaldns.ownership import Registry, TxtRegistry

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from clusterdns.kube.objects import Service
-from externaldns.controller import Rules
+from externaldns.decision import Rules
 from externaldns.guard import DeleteLimits
 from tests.unit.externaldns.faults.scene import PREFIX, Process, Scene
 from tests.unit.kube.test_election import Api as LeaseInMemory
