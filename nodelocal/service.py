@@ -84,28 +84,42 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
         if not await sync.prepare(stop):
             return 0
         await interception.start()
-        server, background = _make_server(options, sync, errors, pods)
-        background.append(lifecycle.eternal("interception", interception.keep))
-
-        async def serve_there() -> None:
-            taken = partial(lifecycle.write_pid_file, options.pidfile)
-            await interception.serve(server.addresses, server.take_over, taken)
-
         try:
-            # Whoever has our port may be about to go: a nodelocal of an earlier version does not share it.
-            if await server.start(math.inf, stop):
-                lifecycle.settle_memory()
-                background.append(lifecycle.eternal("heartbeat", serve_there))
-                await server.serve_until(stop, leaving=interception.withdraw)
+            await _answer(options, sync, errors, pods, interception, stop)
         finally:
-            for task in background:
-                task.cancel()
-            await server.close()
             await interception.stop(_TEARDOWN_SECONDS)
     finally:
         await pods.close()
         await cluster_dns.close()
     return 0
+
+
+async def _answer(
+    options: Options,
+    sync: ConfigSync,
+    errors: SetupErrors,
+    pods: NodePods,
+    interception: Interception,
+    stop: asyncio.Event,
+) -> None:
+    """Answer the node's packets until `stop` is set. Raises ConfigError."""
+    server, background = _make_server(options, sync, errors, pods)
+    background.append(lifecycle.eternal("interception", interception.keep))
+
+    async def serve_there() -> None:
+        taken = partial(lifecycle.write_pid_file, options.pidfile)
+        await interception.serve(server.addresses, server.take_over, taken)
+
+    try:
+        # Whoever has our port may be about to go: a nodelocal of an earlier version does not share it.
+        if await server.start(math.inf, stop):
+            lifecycle.settle_memory()
+            background.append(lifecycle.eternal("heartbeat", serve_there))
+            await server.serve_until(stop, leaving=interception.withdraw)
+    finally:
+        for task in background:
+            task.cancel()
+        await server.close()
 
 
 def _tell(interception: Interception, cluster_dns: ClusterDns, endpoints: tuple[Upstream, ...]) -> None:
