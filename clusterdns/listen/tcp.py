@@ -168,7 +168,7 @@ class _Connection(asyncio.Protocol):
         transport = self._transport
         if self._in_flight or self._stream is not None or transport is None:
             return False
-        return not transport.get_write_buffer_size()
+        return not transport.get_write_buffer_size() and not self._has_whole
 
     def patience(self, timeouts: TcpTimeouts) -> float:
         """How many seconds after `active_at` this connection has had its time."""
@@ -253,6 +253,12 @@ class _Connection(asyncio.Protocol):
             transport.pause_reading()
         else:
             transport.resume_reading()
+
+    @property
+    def _has_whole(self) -> bool:
+        """Whether a whole message waits in the buffer for its turn."""
+        buffer = self._buffer
+        return len(buffer) > 2 and len(buffer) >= 2 + (buffer[0] << 8 | buffer[1])
 
     def _take(self) -> bytes | None:
         """The next whole message, taken out of the buffer; None if there is none (yet)."""

@@ -259,6 +259,26 @@ def test_a_client_with_many_connections_does_not_push_others_out() -> None:
     with_listener(body, max_connections=3)
 
 
+def test_queries_that_wait_for_their_turn_are_not_closed_away() -> None:
+    async def body(server: Listening) -> None:
+        rooms: list[bool] = []
+        client = await server.client()
+
+        def respond(message: bytes, peer: Peer, send: Send) -> bytes | None:
+            if len(server.echo.asked) == TCP_BATCH.default_int - 1:
+                # Before the rest has its turn, another client comes.
+                asyncio.get_running_loop().call_soon(lambda: rooms.append(server.listener._make_room("127.0.0.2")))
+            return server.echo(message, peer, send)
+
+        server.listener.respond = respond
+        client.send(framed(*map(query, range(TCP_BATCH.default_int + 1))))
+        assert await client.ids(TCP_BATCH.default_int + 1) == list(range(TCP_BATCH.default_int + 1))
+        assert rooms == [False]
+        assert server.listener._make_room("127.0.0.2")
+
+    with_listener(body)
+
+
 def test_a_burst_of_connections_waits_to_be_accepted() -> None:
     # More than asyncio's own backlog of 100, connecting before the listener has its turn.
     async def body(server: Listening) -> None:
