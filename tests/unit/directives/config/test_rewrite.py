@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from clusterdns.corefile.parse import parse
 from clusterdns.directives.config import rewrite
 from clusterdns.directives.config.name_match import Kind, NameMatch
 from clusterdns.directives.config.pattern import compile_pattern
@@ -18,11 +17,7 @@ from clusterdns.directives.config.rewrite import (
     TypeRule,
 )
 from clusterdns.errors import ConfigError
-
-
-def _read(text: str) -> Config:
-    ((directive,),) = (block.directives for block in parse(f". {{\n{text}\n}}", "f", environ={}).server_blocks)
-    return rewrite.parse(directive)
+from tests.unit.directives.config.parsing import read
 
 
 def _regex(pattern: str) -> NameMatch:
@@ -85,12 +80,12 @@ LARGEST = 2147483647
     ],
 )
 def test_read(text: str, rule: rewrite.Rule) -> None:
-    assert _read(f"rewrite {text}") == Config(rule)
-    assert _read(f"rewrite stop {text}") == Config(rule)
-    assert _read(f"rewrite Continue {text}") == Config(rule, stops=False)
+    assert read(f"rewrite {text}") == Config(rule)
+    assert read(f"rewrite stop {text}") == Config(rule)
+    assert read(f"rewrite Continue {text}") == Config(rule, stops=False)
     # In braces, on any number of lines.
-    assert _read(f"rewrite continue {{\n{text}\n}}") == Config(rule, stops=False)
-    assert _read(f"rewrite {{\n{text.replace(' answer ', f'{chr(10)}answer ')}\n}}") == Config(rule)
+    assert read(f"rewrite continue {{\n{text}\n}}") == Config(rule, stops=False)
+    assert read(f"rewrite {{\n{text.replace(' answer ', f'{chr(10)}answer ')}\n}}") == Config(rule)
 
 
 REFUSED = {
@@ -142,7 +137,7 @@ REFUSED = {
 @pytest.mark.parametrize(("text", "error"), REFUSED.items(), ids=[text[:60] for text in REFUSED])
 def test_refused(text: str, error: str) -> None:
     with pytest.raises(ConfigError, match=f"^{error}"):
-        _read(text)
+        read(text)
 
 
 # Kind, text, name, what replaces, result.

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import IPv6Network, ip_network
-from typing import Any
 
 import pytest
 
-from clusterdns.corefile.parse import parse
 from clusterdns.directives.config import acl, bufsize, dns64, loadbalance, local, minimal, whoami
 from clusterdns.directives.config import any as any_config
 from clusterdns.errors import ConfigError
-
-PARSERS = {
-    "acl": acl.parse,
-    "any": any_config.parse,
-    "bufsize": bufsize.parse,
-    "dns64": dns64.parse,
-    "loadbalance": loadbalance.parse,
-    "local": local.parse,
-    "minimal": minimal.parse,
-    "whoami": whoami.parse,
-}
-
-
-def _read(text: str) -> Any:
-    ((directive,),) = (block.directives for block in parse(f". {{\n{text}\n}}", "f", environ={}).server_blocks)
-    return PARSERS[directive.name](directive)
+from tests.unit.directives.config.parsing import read
 
 
 def _acl(*policies: acl.Policy) -> acl.Config:
@@ -79,7 +62,7 @@ TEN = (ip_network("10.0.0.0/8"),)
     ],
 )
 def test_read(text: str, config: object) -> None:
-    assert _read(text) == config
+    assert read(text) == config
 
 
 @pytest.mark.parametrize(
@@ -126,4 +109,4 @@ def test_read(text: str, config: object) -> None:
 )
 def test_refused(text: str, error: str) -> None:
     with pytest.raises(ConfigError, match=f"^{error}"):
-        _read(text)
+        read(text)

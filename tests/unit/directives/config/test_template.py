@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clusterdns.corefile.lexer import Position, Token
-from clusterdns.corefile.parse import parse
-from clusterdns.directives.config import go_template, template
+from clusterdns.directives.config import go_template
 from clusterdns.directives.config.go_template import Field, Group, Match, ParseInt, Template, Values
 from clusterdns.directives.config.pattern import compile_pattern
 from clusterdns.directives.config.template import Config
 from clusterdns.errors import ConfigError
 from clusterdns.wire.edns import ExtendedError
+from tests.unit.directives.config.parsing import read
 
 VALUES = Values("web.example.", "example.", "IN", "A", "10.0.0.7", ("web.", "web", "0a"), {"name": "web", "hex": "0a"})
 FIXED = "x. 60 IN A 10.0.0.1"
@@ -25,11 +25,6 @@ template IN A {
   answer "{{ .Group.a }}{{ index .Match 2 }}{{ index .Group \\"2\\" }} A 10.0.0.1"
 }
 """
-
-
-def _read(text: str) -> Config:
-    ((directive,),) = (block.directives for block in parse(f". {{\n{text}\n}}", "f", environ={}).server_blocks)
-    return template.parse(directive)
 
 
 def _template(text: str) -> Template:
@@ -68,7 +63,7 @@ def _template(text: str) -> Template:
     ],
 )
 def test_read(text: str, config: Config) -> None:
-    assert _read(text) == config
+    assert read(text) == config
 
 
 REFUSED = {
@@ -97,7 +92,7 @@ REFUSED = {
 @pytest.mark.parametrize(("text", "error"), REFUSED.items(), ids=REFUSED)
 def test_refused(text: str, error: str) -> None:
     with pytest.raises(ConfigError, match=f"^{error}"):
-        _read(text)
+        read(text)
 
 
 @pytest.mark.parametrize(
