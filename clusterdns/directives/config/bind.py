@@ -22,7 +22,12 @@ class Config:
 
 def parse(directive: Directive) -> Config:
     """Read one `bind`; ConfigError with its place on anything else."""
-    addresses = [each for token in reading.arguments(directive, 1) for each in _addresses(token)]
+    addresses: list[str] = []
+    for token in reading.arguments(directive, 1):
+        found = _addresses(token)
+        if not found:
+            raise token.error(f"bind: the interface {token.text} has no address")
+        addresses += found
     for option in reading.options(directive, ("except",)):
         for token in reading.arguments(option, 1):
             excepted = _addresses(token)
@@ -38,9 +43,6 @@ def _addresses(token: Token) -> tuple[str, ...]:
     if reading.is_address(token.text):
         return (reading.address(token),)
     try:
-        found = addresses_of(token.text)
+        return addresses_of(token.text)
     except OSError:
         raise token.error(f'bind: "{token.text}" is no IP address, and no interface of this host') from None
-    if not found:
-        raise token.error(f"bind: the interface {token.text} has no address")
-    return found

@@ -222,6 +222,30 @@ def test_refuses(text: str, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+LINKS = {"lo": ("127.0.0.1", "::1"), "bare": ()}
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("bind lo", ("127.0.0.1", "::1")),
+        ("bind lo 10.0.0.1 ::1", ("127.0.0.1", "::1", "10.0.0.1")),
+        ("bind lo {\n except ::1\n}", ("127.0.0.1",)),
+        ("bind 10.0.0.1 ::1 {\n except lo\n}", ("10.0.0.1",)),
+        ("bind lo {\n except bare\n}", ("127.0.0.1", "::1")),
+    ],
+)
+def test_interfaces(text: str, addresses: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bind, "addresses_of", LINKS.__getitem__)
+    assert read(text) == bind.Config(addresses)
+
+
+def test_an_interface_without_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bind, "addresses_of", LINKS.__getitem__)
+    with pytest.raises(ConfigError, match="f:2:9: bind: the interface bare has no address"):
+        read("bind lo bare")
+
+
 @pytest.mark.parametrize("name", STANDARD)
 def test_equal_lines_are_equal_configs(name: str) -> None:
     words = {  # a reload compares old and new by these
