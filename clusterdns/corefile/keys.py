@@ -36,7 +36,7 @@ def listen_keys(token: Token, default_port: int = PORT.default_int) -> tuple[Lis
     scheme, separator, rest = token.text.rpartition("://")
     transport = scheme.lower() if separator else "dns"
     if transport in _OTHER_TRANSPORTS:
-        raise token.error(f"{transport}:// is not supported yet: listen for plain DNS, as in dns://{rest}")
+        raise token.error(f"{transport}:// is not supported here: listen for plain DNS, as in dns://{rest}")
     if transport != "dns":
         near = difflib.get_close_matches(transport, ("dns", *_OTHER_TRANSPORTS), n=1)
         raise token.error(f'unknown transport "{scheme}://"' + (f'; did you mean "{near[0]}://"?' if near else ""))

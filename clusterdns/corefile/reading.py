@@ -50,13 +50,13 @@ def arguments(directive: Directive, minimum: int = 0, maximum: int | None = None
     raise place.error(f"{directive.name} takes {takes}, but has {count}")
 
 
-def options(directive: Directive, known: Collection[str], *, not_yet: Collection[str] = ()) -> Iterator[Directive]:
+def options(directive: Directive, known: Collection[str], *, refused: Collection[str] = ()) -> Iterator[Directive]:
     """The lines of the directive's block, each one of the options `known`.
 
-    `not_yet` are options of CoreDNS that this program knows by name only, and refuses.
+    `refused` are options of CoreDNS that this program knows by name only.
     """
     for option in directive.block or ():
-        if option.name in not_yet:
+        if option.name in refused:
             raise option.position.error(
                 f"the option {option.name} of {directive.name} is not supported here; remove it"
             )

@@ -29,7 +29,7 @@ from clusterdns.limits import (
 from clusterdns.wire import numbers
 
 _POLICIES = ("random", "round_robin", "sequential", "least_latency")
-_NOT_YET = ("doh_method",)
+_REFUSED = ("doh_method",)
 _RCODES = {numbers.rcode_name(number): number for number in range(11)}
 
 
@@ -93,7 +93,7 @@ def parse(directive: Directive) -> Config:
     if len(to) > UPSTREAMS.maximum:
         raise targets[int(UPSTREAMS.maximum)].error(f"forward takes at most {UPSTREAMS.maximum} upstreams")
     settings: dict[str, Any] = {}
-    for option in reading.options(directive, _OPTIONS, not_yet=_NOT_YET):
+    for option in reading.options(directive, _OPTIONS, refused=_REFUSED):
         field, read = _OPTIONS[option.name]
         value = read(option)
         # These may be written on several lines.

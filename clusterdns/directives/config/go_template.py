@@ -18,7 +18,6 @@ from clusterdns.corefile.lexer import Token
 _EXPRESSION = re.compile(r"(\s+(?={{- ))?{{(?:-\s)?(.*?)(?:\s-)?}}((?<= -}})\s+)?", re.DOTALL)
 _WORD = re.compile(r'\s*(?:([()|])|"((?:[^"\\]|\\.)*)"|`([^`]*)`|([^\s()|"`]+))')
 _GROUP = re.compile(r"\.Group\.([A-Za-z_]\w*)", re.ASCII)
-_NOT_YET = (".Message", ".Question", ".Meta")
 _QUOTE = '"'
 _DIGITS = re.compile(r"[0-9a-z]+", re.ASCII | re.IGNORECASE)
 _FIELDS = {".Name": "name", ".Zone": "zone", ".Class": "qclass", ".Type": "qtype", ".Remote": "remote"}
@@ -190,8 +189,6 @@ def _read(token: Token, words: list[str]) -> Expression:
         if base < 2:
             raise token.error("the base of parseInt is 2 to 36")
         return ParseInt(argument, base, bits or 64)
-    if word.startswith(_NOT_YET):
-        raise token.error(f"{word} is not supported yet in templates")
     known = ", ".join((*_FIELDS, ".Group.NAME", "index"))
     raise token.error(f'"{word.lstrip(_QUOTE)}" is not supported in templates: write one of {known} or parseInt')
 

@@ -26,6 +26,6 @@ def parse(directive: Directive) -> Config:
     endpoint, runtime_metrics = DEFAULT, False
     for token in reading.arguments(directive, 0, 1):
         endpoint = reading.endpoint(token, DEFAULT.port)
-    for option in reading.options(directive, ("runtime_metrics",), not_yet=("tls",)):
+    for option in reading.options(directive, ("runtime_metrics",), refused=("tls",)):
         runtime_metrics = reading.flag(option)
     return Config(endpoint, runtime_metrics)

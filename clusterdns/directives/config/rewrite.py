@@ -24,7 +24,7 @@ from clusterdns.directives.config.name_match import KINDS, NameMatch, kind_of, n
 from clusterdns.limits import REWRITE_TTL
 
 _FIELDS = ("name", "type", "ttl", "rcode", "cname")
-_NOT_YET = ("class", "edns0")
+_REFUSED = ("class", "edns0")
 # What goes on in braces on a line of its own.
 _ANSWERS = ("answer", "value", "auto")
 _RANGE = re.compile(r"(\d{0,10})-(\d{0,10})|(\d{1,10})")
@@ -99,7 +99,7 @@ def parse(directive: Directive) -> Config:
     words = list(directive.args)
     if directive.block is not None and len(words) > 1:
         raise words[1].error("write the rule of rewrite either on its line or in braces, not in both")
-    for line in reading.options(directive, (*_FIELDS, *_ANSWERS), not_yet=_NOT_YET):
+    for line in reading.options(directive, (*_FIELDS, *_ANSWERS), refused=_REFUSED):
         words += [Token(line.name, "word", line.position, line.position.line), *line.args]
     stops = True
     if words and words[0].text.lower() in ("continue", "stop"):
@@ -109,7 +109,7 @@ def parse(directive: Directive) -> Config:
             f"rewrite needs a rule: write one of {', '.join(_FIELDS)} and what belongs to it"
         )
     field, *arguments = words
-    if field.text in _NOT_YET:
+    if field.text in _REFUSED:
         raise field.error(
             f"the field {field.text} of rewrite is not supported here; remove the rule, there are {', '.join(_FIELDS)}"
         )

@@ -15,7 +15,7 @@ from clusterdns.corefile.lexer import Token
 _PORTS = {"dns": 53, "tls": 853}
 # A word without a dot would rather be a typing error, and the last label of a host's name has a letter (RFC 3696).
 _HOST_NAME = re.compile(r"([A-Za-z0-9_-]{1,63}\.)+(?=[^.]*[A-Za-z])[A-Za-z0-9-]{1,63}\.?")
-_NOT_YET = ("https", "grpc")
+_REFUSED = ("https", "grpc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def upstream(token: Token) -> Upstream | HostName | ResolvConf:
         if "/" in rest and "\0" not in rest:
             return ResolvConf(rest)
         transport = "dns"
-    if transport in _NOT_YET:
-        raise token.error(f"upstreams over {transport}:// are not supported yet: write dns:// or tls://")
+    if transport in _REFUSED:
+        raise token.error(f"upstreams over {transport}:// are not supported here: write dns:// or tls://")
     if transport not in _PORTS:
         raise token.error(f'unknown transport "{scheme}://"' + reading.did_you_mean(transport, _PORTS))
     server_name = ""

@@ -45,10 +45,10 @@ def test_the_default_port_is_the_callers() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tls://.:853", "f:3:5: tls:// is not supported yet: listen for plain DNS, as in dns://.:853"),
-        ("https://.", "f:3:5: https:// is not supported yet"),
-        ("grpc://.", "f:3:5: grpc:// is not supported yet"),
-        ("quic://.", "f:3:5: quic:// is not supported yet"),
+        ("tls://.:853", "f:3:5: tls:// is not supported here: listen for plain DNS, as in dns://.:853"),
+        ("https://.", "f:3:5: https:// is not supported here"),
+        ("grpc://.", "f:3:5: grpc:// is not supported here"),
+        ("quic://.", "f:3:5: quic:// is not supported here"),
         ("dsn://.", 'f:3:5: unknown transport "dsn://"; did you mean "dns://"?'),
         ("://.", 'f:3:5: unknown transport "://"'),
         (".:99999", "f:3:5: port is 99999, but must be between 0 and 65535"),

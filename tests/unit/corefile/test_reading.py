@@ -164,7 +164,7 @@ def test_arguments_within_the_count_are_returned() -> None:
 )
 def test_options_that_are_none(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        list(reading.options(_directive(text), ("success", "denial"), not_yet=("later",)))
+        list(reading.options(_directive(text), ("success", "denial"), refused=("later",)))
     assert str(caught.value) == message
 
 

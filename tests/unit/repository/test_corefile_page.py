@@ -71,9 +71,9 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """What the parsers that run in the test know: their options, and those that they refuse by name."""
     seen: dict[str, set[str]] = {"known": set(), "refused": set()}
 
-    def record(directive: Directive, known: Collection[str], *, not_yet: Collection[str] = ()) -> Iterator[Directive]:
+    def record(directive: Directive, known: Collection[str], *, refused: Collection[str] = ()) -> Iterator[Directive]:
         seen["known"] |= set(known)
-        seen["refused"] |= set(not_yet)
+        seen["refused"] |= set(refused)
         return iter(())
 
     monkeypatch.setattr(reading, "options", record)

@@ -96,7 +96,7 @@ def test_reads(text: str, config: forward.Config) -> None:
         ("forward . 192.0.2.1:0", 'f:2:11: "192.0.2.1:0": nobody answers on port 0'),
         ("forward . tls://[2001:db8::1]:0", 'f:2:11: "tls://[2001:db8::1]:0": nobody answers on port 0'),
         ("forward . 192.0.2.1:dns", 'f:2:11: "192.0.2.1:dns": "dns" is no port number'),
-        ("forward . https://9.9.9.9", "f:2:11: upstreams over https:// are not supported yet"),
+        ("forward . https://9.9.9.9", "f:2:11: upstreams over https:// are not supported here: write dns:// or tls://"),
         ("forward . tsl://9.9.9.9", 'f:2:11: unknown transport "tsl://"; did you mean "tls"?'),
         ("forward . tls://9.9.9.9%", 'f:2:11: "tls://9.9.9.9%" has no server name behind its "%"'),
         ("forward . dns://", 'f:2:11: "dns://" is no upstream'),

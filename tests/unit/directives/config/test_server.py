@@ -66,7 +66,7 @@ def test_blocks_side_by_side(text: str) -> None:
         (". {\n kubernetes cluster.local\n}", "Corefile:2:2: the directive kubernetes of CoreDNS is not"),
         (". {\n cache\n cache\n}", "Corefile:3:2: cache is in this server block twice; it can be there once"),
         (". {\n cache {\n  sucess 1\n }\n}", 'Corefile:3:3: unknown option "sucess" of cache; did you mean "success"?'),
-        ("tls://. {\n}", "Corefile:1:1: tls:// is not supported yet"),
+        ("tls://. {\n}", "Corefile:1:1: tls:// is not supported here"),
         ("a A {\n}", "Corefile:1:3: dns://a.:53 is here twice"),
         ("10.0.0.0/7 10.0.0.0/8 {\n}", "Corefile:1:12: dns://10.in-addr.arpa.:53 is here twice"),
         ("a {\n}\nb a.:53 {\n}", "Corefile:3:1: dns://a.:53 is already served by the block at Corefile:1:1"),
