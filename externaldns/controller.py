@@ -211,9 +211,13 @@ class Controller:
                 for task in tasks:
                     task.cancel()
 
-    def settled(self, source: str, key: Key, busy: Callable[[str], bool]) -> bool:
-        """Tell whether what an object of `source` asks for now was planned, and none of its names is `busy`."""
-        return source not in self.left_out() and self._wanted.settled(source, key, busy)
+    def settled(self, source: str, busy: Callable[[str], bool]) -> Callable[[Key], bool]:
+        """Return what tells, until the next run, whether that which an object of `source` asks for was planned, and
+        none of its names is `busy`.
+        """
+        if source in self.left_out():
+            return lambda key: False
+        return lambda key: self._wanted.settled(source, key, busy)
 
     def not_synced(self) -> list[str]:
         """Return the kinds of objects that must be listed whole before anything is changed."""

@@ -49,7 +49,7 @@ class ControlLoop:
     ) -> None:
         """With `events`, changes in the stores are acted on at once; those of one object `gap_seconds` apart.
 
-        `at_rest` is called while we lead and no run is under way, with what tells whether a name is still to be done.
+        `at_rest` is called after runs, while we lead, with what tells whether a name is still to be done.
         `clock` is monotonic seconds, `wall_clock` seconds since 1970.
         """
         self._controller = controller
@@ -82,12 +82,14 @@ class ControlLoop:
             self._live()
             if not self._leadership.leads:
                 await self._stand_by()
-            if self._schedule.should_run(self._clock()):
-                started = self._clock()
+            started = self._clock()
+            full, short = self._schedule.should_run(started), self._queue.wait_seconds(started) == 0
+            if full:
                 succeeded = await self._run_if_needed()
                 self._schedule.run_ended(started, self._clock(), succeeded)
             await self._run_due()
-            self.rest()
+            if full or short:
+                self.rest()
             now = self._clock()
             wait = min(
                 self._schedule.wait_seconds(now), self._queue.wait_seconds(now), EXTERNALDNS_HUNG_SECONDS.default / 10

@@ -129,7 +129,7 @@ async def serve(config: Config, stop: asyncio.Event) -> int:
 
         def at_rest(waits: Callable[[str], bool]) -> None:
             if status is not None:
-                status.settle(lambda key: controller.settled(CrdSource.name, key, waits))
+                status.settle(controller.settled(CrdSource.name, waits))
 
         loop = ControlLoop(
             controller,

@@ -82,6 +82,8 @@ class Shaping:
 
     def _admits(self, endpoint: Endpoint, target: str) -> bool:
         """Tell whether the networks let `target` through; a name is in no network. A mistake is for others to tell."""
+        if not (self.target_networks or self.excluded_networks):
+            return True
         try:
             address = ipaddress.ip_address(target)
         except ValueError:

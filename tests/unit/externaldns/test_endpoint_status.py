@@ -60,7 +60,7 @@ async def at_work(
     status = StatusWriter(cluster.dns_endpoints, server, lambda: baton.leads)
     loop = ControlLoop(
         controller, Schedule(60), events=True, leadership=baton, clock=clock, dice=lambda: 0.0,
-        at_rest=lambda waits: status.settle(lambda key: controller.settled("crd", key, waits)),
+        at_rest=lambda waits: status.settle(controller.settled("crd", waits)),
     )  # fmt: skip
     watch = ClusterWatch(cluster, access, frozenset({"DNSEndpoint"}), dice=lambda: 0.0)
     try:

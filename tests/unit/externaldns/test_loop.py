@@ -42,6 +42,7 @@ class Scene:
         events: bool = True,
         gap: float = 0.0,
         leadership: Leadership | None = None,
+        at_rest: Callable[[Callable[[str], bool]], None] = lambda waits: None,
     ) -> Scene:
         """Run the loop for `until` virtual seconds while `script` happens."""
 
@@ -64,6 +65,7 @@ class Scene:
                 clock=clock,
                 wall_clock=lambda: 1000.0,
                 dice=lambda: 0.0,
+                at_rest=at_rest,
             )
             async with in_background(loop.run()):
                 for moment, action in script:
@@ -283,6 +285,13 @@ def test_a_lease_that_is_lost_before_a_short_run_keeps_the_change_for_the_next_t
     )
     assert scene.targets() == {"web.ex.com": "192.0.2.1"}
     assert scene.measured.registry_errors == 0
+
+
+def test_rest_is_told_after_runs_not_at_each_change_that_is_gathered() -> None:
+    cluster, rests = cluster_of(), list[float]()
+    marks = [(10 + number / 100, put(cluster, f"web-{number}")) for number in range(1, 9)]
+    Scene(cluster).play(marks, until=50, at_rest=lambda waits: rests.append(asyncio.get_running_loop().time()))
+    assert [round(at, 2) for at in rests] == [0, 10.28]
 
 
 class Baton(Alone):
