@@ -61,7 +61,8 @@ class OwnRows:
         kept: list[Endpoint] = []
         strays: list[Endpoint] = []
         for record in records:
-            lost = {target for target, row_id in record.row_ids.items() if self._is_stray(record, target, row_id)}
+            ids = ((target, record.row_ids.get(target, 0)) for target in record.targets)
+            lost = {target for target, row_id in ids if self._is_stray(record, target, row_id)}
             if not lost:
                 kept.append(record)
                 continue

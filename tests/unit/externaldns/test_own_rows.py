@@ -49,6 +49,12 @@ def test_strays(found: Endpoint, strays: list[str], kept: list[str]) -> None:
     assert [f"{each.dns_name} {' '.join(each.targets)}" for each in result.records] == kept
 
 
+def test_a_row_that_spells_the_value_of_another_one_is_as_good_as_that() -> None:
+    bare = WRITTEN.strip('"')
+    found = Endpoint("a-db.ex.com", (WRITTEN,), "TXT", row_ids={bare: 3, WRITTEN: 9})
+    assert knowing().sort_out([found]).records == (found,)
+
+
 def test_a_text_with_another_owner_is_no_stray() -> None:
     theirs = txt("a-web.ex.com", "them").targets[0]
     found = record("a-web.ex.com", (theirs, 3), record_type="TXT")
