@@ -135,7 +135,7 @@ class Parts:
 class Site:
     """Where a handler is being made: its server block, and what it may use of the server around it.
 
-    `resolve` answers any name as this server would, on the block's port. `search_lists` is set by the block's
+    `resolve` answers any name as this server would at the block's addresses. `search_lists` is set by the block's
     `kubernetes` directive, which is made before its `autopath`.
     """
 
@@ -212,29 +212,31 @@ def _route(
         for key in server.keys
         for address in server.addresses or default_addresses
     }
-    routes: dict[int, dict[bytes, Handler]] = {}
     listens: dict[Place, dict[bytes, Handler]] = {}
     transfers: dict[Place, set[bytes]] = {}
+    reached: list[tuple[dict[bytes, Handler], list[Place]]] = []
     for server in servers:
         for port in dict.fromkeys(key.port for key in server.keys):
             zones = tuple(name_from_text(key.zone) for key in server.keys if key.port == port)
-            table = routes.setdefault(port, {})
-            addresses = server.addresses or default_addresses
-            block = Block((addresses[0], port), zones)
-            chain = _chain(server, block, addresses, table, clock, makers, parts, own)
-            for zone in zones:
-                table.setdefault(zone, chain)
-                for address in addresses:
-                    listens.setdefault((address, port), {})[zone] = chain
-                    if "transfer" in server.directives:
-                        transfers.setdefault((address, port), set()).add(zone)
+            places = [(address, port) for address in server.addresses or default_addresses]
+            routes: dict[bytes, Handler] = {}
+            chain = _chain(server, Block(places[0], zones), places, routes, clock, makers, parts, own)
+            reached.append((routes, places))
+            for place in places:
+                listens.setdefault(place, {}).update(dict.fromkeys(zones, chain))
+                if "transfer" in server.directives:
+                    transfers.setdefault(place, set()).update(zones)
+    # Blocks at other addresses may have the same zones for other clients: whoever asks here must not get their answers.
+    for routes, places in reached:
+        for place in places:
+            routes.update(listens[place])
     return listens, transfers
 
 
 def _chain(
     server: ServerConfig,
     block: Block,
-    addresses: Sequence[str],
+    places: Sequence[Place],
     routes: Mapping[bytes, Handler],
     clock: Callable[[], float],
     makers: Mapping[str, Maker],
@@ -254,6 +256,7 @@ def _chain(
         best = next((name for name in parents(folded) if name in routes), None)
         return None if best is None or best in block.zones else routes[best]
 
+    addresses = [address for address, _ in places]
     cluster_zones = _cluster_zones(server, block.zones)
     site = Site(block.zones, block, clock, resolve, elsewhere, parts, cluster_zones, addresses, own)
     handler: Handler = _nothing_answers

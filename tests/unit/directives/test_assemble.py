@@ -1,16 +1,19 @@
-"""An assembly that comes to nothing leaves nothing behind that runs."""
+"""Which server block is asked for what another one needs; an assembly that comes to nothing leaves nothing behind."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
+import dns.message
 import pytest
 
 from clusterdns.corefile.parse import parse
 from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config.server import STANDARD, load
 from clusterdns.errors import ConfigError
+from tests.support.messages import query
 
 _FINE = ".:5300 {\n forward . upstream.example\n}\n"
 _WRONG = "example:5300 {\n forward . /nonexistent/resolv.conf\n}\n"
@@ -48,3 +51,41 @@ def test_what_an_assembly_needs_can_not_be_had() -> None:
         assert forwarder.is_closed
 
     asyncio.run(body())
+
+
+_BESIDE = """
+.:5300 {{
+    bind 127.0.0.1
+    autopath {resolv_conf}
+    template IN A lead.test {{
+        answer "{{{{ .Name }}}} 60 IN CNAME x.inside.test."
+    }}
+    template IN A first.test {{
+        rcode NXDOMAIN
+    }}
+    template IN A {{
+        answer "{{{{ .Name }}}} 60 IN A 192.0.2.1"
+    }}
+}}
+inside.test:5300 {{
+    bind {addresses}
+    template IN A {{
+        answer "{{{{ .Name }}}} 60 IN A 192.0.2.2"
+    }}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"), [("127.0.0.2", "192.0.2.1"), ("127.0.0.2 127.0.0.1", "192.0.2.2")], ids=str
+)
+@pytest.mark.parametrize("name", ["lead.test.", "x.first.test."])
+def test_a_server_block_at_another_address_is_not_asked(
+    name: str, addresses: str, expected: str, tmp_path: Path
+) -> None:
+    resolv_conf = tmp_path / "resolv.conf"
+    resolv_conf.write_text("search first.test inside.test\n")
+    assembly = assembly_of(_BESIDE.format(resolv_conf=resolv_conf, addresses=addresses))
+    answer = assembly.dispatchers["127.0.0.1", 5300].respond_udp(query(name), ("127.0.0.9", 5353), lambda *_: None)
+    assert answer is not None
+    assert dns.message.from_wire(answer).answer[-1][0].to_text() == expected
