@@ -50,35 +50,33 @@ class NameServers:
         self._index = index
         self._own = tuple(own)
 
-    def services(self) -> Iterator[IndexedService]:
+    def services(self) -> Iterable[IndexedService]:
         """The Services that we are a ready endpoint of, each once."""
         found: dict[bytes, IndexedService] = {}
-        for _, row in self._seats():
-            found[row.key] = row
-        return iter(found.values())
-
-    def of(self, zone: bytes) -> dict[bytes, tuple[bytes, ...]]:
-        """Names to packed addresses, for the zone `zone` (folded wire); nothing if we do not know who we are."""
-        found: dict[bytes, tuple[bytes, ...]] = {}
-        services = b"\x03svc" + zone
-        for label, row in self._seats():
-            if row.kind is ServiceKind.HEADLESS:
-                name = bytes((len(label),)) + label + row.key + services
-                tables = [each.ready.get(label, ()) for each in row.slices.values()]
-                found[name] = tuple(dict.fromkeys(address for table in tables for address in table))
-            elif row.v4 or row.v6:
-                found[row.key + services] = row.v4 + row.v6
-        if found or not self._own:
-            return found
-        packed = (pack(address) for address in self._own)
-        return {b"\x02ns\x03dns" + zone: tuple(address for address in packed if address is not None)}
-
-    def _seats(self) -> Iterator[tuple[bytes, IndexedService]]:
-        """The label and the Service of each ready endpoint that is us."""
         for address in self._own:
             for indexed in self._index.slices_at.at(address):
                 row = indexed.service
                 if row.service is None or row.kind is ServiceKind.EXTERNAL_NAME or not self._index.exposes(row):
                     continue
-                for label in indexed.labels_of(address):
-                    yield label, row
+                if indexed.labels_of(address):
+                    found[row.key] = row
+        return found.values()
+
+    def of(self, zone: bytes) -> dict[bytes, tuple[bytes, ...]]:
+        """Names to packed addresses, for the zone `zone` (folded wire); nothing if we do not know who we are.
+
+        Whoever else is an endpoint of these Services answers the same: the replicas of this server agree.
+        """
+        found: dict[bytes, tuple[bytes, ...]] = {}
+        for row in self.services():
+            name = row.key + b"\x03svc" + zone
+            if row.kind is ServiceKind.HEADLESS:
+                for label, packed in (ready for each in row.slices.values() for ready in each.ready.items()):
+                    endpoint = bytes((len(label),)) + label + name
+                    found[endpoint] = tuple(dict.fromkeys((*found.get(endpoint, ()), *packed)))
+            elif row.v4 or row.v6:
+                found[name] = row.v4 + row.v6
+        if found or not self._own:
+            return found
+        own = (pack(address) for address in self._own)
+        return {b"\x02ns\x03dns" + zone: tuple(address for address in own if address is not None)}

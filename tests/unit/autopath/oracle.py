@@ -240,13 +240,9 @@ class Oracle:
             if not self.exposed(service.namespace) or service.type == "ExternalName":
                 continue
             name = f"{service.name}.{service.namespace}.svc.{ZONE}"
-            ours = {label for label, address, _ in self.all_endpoints(service) if address in self.own}
-            if service.headless:
-                found += [
-                    (f"{label}.{name}", address) for label, address, _ in self.all_endpoints(service) if label in ours
-                ]
-            elif ours:
-                found += [(name, address) for address in service.cluster_ips]
+            endpoints = [(f"{label}.{name}", address) for label, address, _ in self.all_endpoints(service)]
+            if any(address in self.own for _, address in endpoints):
+                found += endpoints if service.headless else [(name, address) for address in service.cluster_ips]
         return found or [(f"ns.dns.{ZONE}", address) for address in self.own]
 
     # Answering.

@@ -32,14 +32,15 @@ def stores() -> Cluster:
 KUBE_DNS = "kube-dns.kube-system.svc.cluster.local."
 DNS_0 = "dns-0.peers.kube-system.svc.cluster.local."
 OTHER = "10-244-0-8.peers.kube-system.svc.cluster.local."
+PEERS = [f"{DNS_0} 30 IN A 10.244.0.7", f"{DNS_0} 30 IN AAAA fd00:10::7", f"{OTHER} 30 IN A 10.244.0.8"]
 
 # (our addresses, targets of NS, glue)
 ROWS: list[tuple[tuple[str, ...], list[str], list[str]]] = [
     (("10.244.0.5",), [KUBE_DNS], [f"{KUBE_DNS} 30 IN A 10.96.0.10", f"{KUBE_DNS} 30 IN AAAA fd00:96::a"]),
     (US, [KUBE_DNS], [f"{KUBE_DNS} 30 IN A 10.96.0.10", f"{KUBE_DNS} 30 IN AAAA fd00:96::a"]),
-    # An endpoint of a headless Service is its name server itself, with the addresses of both families.
-    (("fd00:10::7",), [DNS_0], [f"{DNS_0} 30 IN A 10.244.0.7", f"{DNS_0} 30 IN AAAA fd00:10::7"]),
-    (("10.244.0.8",), [OTHER], [f"{OTHER} 30 IN A 10.244.0.8"]),
+    # Each endpoint of a headless Service, with its addresses of both families, whichever of them answers.
+    (("fd00:10::7",), [DNS_0, OTHER], PEERS),
+    (("10.244.0.8",), [DNS_0, OTHER], PEERS),
     # Not ready, or without a Service: nobody comes that way.
     (("10.244.0.9",), ["ns.dns.cluster.local."], ["ns.dns.cluster.local. 30 IN A 10.244.0.9"]),
     (
