@@ -65,6 +65,7 @@ class ExternalApex:
 
     def __init__(self, zone: bytes, label: bytes, ttl: int, index: Index, name_servers: NameServers) -> None:
         self.server = b"\x03ns1" + label + zone
+        self._label = label
         self._zone = zone
         self._ttl = ttl
         self._index = index
@@ -74,7 +75,7 @@ class ExternalApex:
         """The SOA, as the authority of `name`: at or below the zone, in any spelling; `serial` as in `Apex`."""
         zone, ttl = self._zone, self._ttl
         serial = self._index.serial if serial is None else serial
-        rdata = soa_rdata(self.server, b"\x0ahostmaster" + zone, serial, 14400, 3600, 604800, ttl)
+        rdata = soa_rdata(self.server, b"\x0ahostmaster" + self._label + zone, serial, 7200, 1800, 86400, ttl)
         return Record(name[len(name) - len(zone) :], numbers.SOA, ttl, rdata)
 
     def decide(self, name: bytes, qtype: int) -> Decision:

@@ -75,7 +75,7 @@ def told(got: Answer) -> str | list[str]:
     return got.rcode if got.rcode != "NOERROR" else sorted(got.rdata())
 
 
-SOA = f"SOA ns1.dns.example.org. hostmaster.example.org. {SERIAL} 14400 3600 604800 5"
+SOA = f"SOA ns1.dns.example.org. hostmaster.dns.example.org. {SERIAL} 7200 1800 86400 5"
 ROWS: list[tuple[str, str | list[str]]] = [
     ("web.shop.example.org A", ["A 203.0.113.1"]),
     ("WEB.Shop.example.org AAAA", ["AAAA 2001:db8::1"]),
