@@ -36,7 +36,7 @@ def _kubernetes_maker(clusters: Sources) -> Maker:
             resolve=site.resolve,
             following=following,
         )
-        # Without pods nobody's search list is known; `autopath @kubernetes` then says what it needs.
+        # Without pods nobody's search list is known; `autopath @kubernetes` is left aside then.
         if config.pods is PodMode.VERIFIED:
             site.search_lists = source.search_lists_for(name_from_text(config.primary_zone))
         site.transferable.append(handler)

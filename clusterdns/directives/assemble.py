@@ -43,6 +43,7 @@ from clusterdns.directives.config import forward as forward_config
 from clusterdns.directives.config import hosts as hosts_config
 from clusterdns.directives.config import log as log_config
 from clusterdns.directives.config import loop as loop_config
+from clusterdns.directives.config.no_effect import is_left_aside
 from clusterdns.directives.config.server import ServerConfig
 from clusterdns.directives.dispatch import Dispatcher
 from clusterdns.directives.errors import Errors
@@ -264,7 +265,8 @@ def _chain(
         maker = makers.get(name)
         for config in reversed(server.directives.get(name, ())):
             assert maker is not None, f"{name} can be configured, but nothing makes it"
-            handler = maker(config, site, handler)
+            if not is_left_aside(config, server):
+                handler = maker(config, site, handler)
     return handler
 
 

@@ -18,6 +18,7 @@ from clusterdns.corefile import reading
 from clusterdns.corefile.reading import IPNetwork
 from clusterdns.corefile.tree import Directive
 
+KUBERNETES = "@kubernetes"
 NODE = "@node"
 RESOLV_CONF = "/etc/resolv.conf"
 
@@ -44,7 +45,7 @@ def parse(directive: Directive) -> Config:
     """Read one `autopath`; ConfigError with its place on anything else."""
     *zones, source = reading.arguments(directive, 1)
     if source.text.startswith("@"):
-        reading.keyword(source, ("@kubernetes", NODE), "search list")
+        reading.keyword(source, (KUBERNETES, NODE), "search list")
     else:
         reading.path(source)
     trusted: list[IPNetwork] = []

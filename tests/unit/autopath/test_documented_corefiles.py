@@ -199,6 +199,10 @@ LEFT_ASIDE = [
     ("endpoint https://k8s:8443\ntls cert key ca\nkubeconfig /x", ("kubernetes: endpoint", "kubernetes: tls")),
     ("tls cert key ca", ("kubernetes: tls",)),
     ("endpoint https://k8s:8443\ntls cert key ca", ()),
+    ("pods insecure\n}\nautopath @kubernetes {", ("autopath @kubernetes, which needs `pods verified`",)),
+    ("}\nautopath @kubernetes {", ("autopath @kubernetes, which needs `pods verified`",)),
+    ("pods verified\n}\nautopath @kubernetes {", ()),
+    ("}\nautopath /etc/resolv.conf {", ()),
 ]
 
 

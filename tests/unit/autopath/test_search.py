@@ -40,7 +40,7 @@ COREFILE = """
     cache 30
     kubernetes cluster.local {
         manifests unused
-        pods verified
+        pods %s
     }
     forward . 192.0.2.53
 }
@@ -63,11 +63,11 @@ def kubernetes_maker(stores: Cluster) -> Maker:
 class Server:
     """A server block over a small cluster; the upstream is a fake."""
 
-    def __init__(self, upstream: dict[str, Says], line: str = "") -> None:
+    def __init__(self, upstream: dict[str, Says], line: str = "", pods: str = "verified") -> None:
         self.upstream = FakeHandler(upstream, otherwise=MISSING)
         self.stores = cluster(pod("shop/a", POD), pod("data/b", OTHER), service("shop/web", "10.96.0.1"))
         self.assembly: Assembly = assemble(
-            load(parse(COREFILE % line, "Corefile", environ={}), DIRECTIVES),
+            load(parse(COREFILE % (line, pods), "Corefile", environ={}), DIRECTIVES),
             clock=lambda: 100.0,
             makers={"kubernetes": kubernetes_maker(self.stores), "forward": lambda *_: self.upstream.handle},
         )
@@ -182,4 +182,10 @@ def test_a_client_that_an_acl_blocks_gets_nothing_that_others_walked_to(first: i
 def test_an_unknown_client_is_not_searched_for() -> None:
     server = Server({"aliyun.com.": FOUND})
     assert server.ask("aliyun.com.shop.svc.cluster.local.", client=STRANGER) == ("NXDOMAIN", [])
+    assert server.upstream.asked == []
+
+
+def test_without_the_pods_nobody_is_searched_for() -> None:
+    server = Server({"aliyun.com.": FOUND}, pods="insecure")
+    assert server.ask("aliyun.com.shop.svc.cluster.local.") == ("NXDOMAIN", [])
     assert server.upstream.asked == []

@@ -101,7 +101,7 @@ _ROWS = [
     ("rbac", "  name: coredns\n", "  name: core\n", "the service account coredns is not there"),
     ("rbac", "  name: external-dns\n  namespace: external-dns\n", "  name: a\n  namespace: b\n", "is not used here"),
     ("rbac", "  name: system:coredns\nrules", "  name: system:dns\nrules", "nobody is bound to system:dns"),
-    ("autopath", "pods verified", "pods insecure", "needs `kubernetes` with `pods verified`"),
+    ("autopath", "pods verified", "pods insecure", "coredns may list pods., which its program does not"),
     ("nodelocal", "autopath @node\n", "", "a token is for pods that watch the API server"),
     # Rights on the node.
     ("nodelocal", "[NET_ADMIN, NET_BIND_SERVICE]", "[NET_ADMIN]", "port 53 of the host is for root with NET_BIND"),
