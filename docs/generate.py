@@ -37,7 +37,8 @@ from clusterdns.daemon.kube_metrics import register_kube_metrics
 from clusterdns.daemon.metrics import new_registry
 from clusterdns.daemon.reload import ReloadCounters
 from clusterdns.daemon.self_check import SelfCheck
-from clusterdns.directives.assemble import Assembly, Parts
+from clusterdns.directives.assemble import Assembly
+from clusterdns.directives.parts import Parts
 from externaldns.providers.privatezone.calls import Calls
 
 FOLDER = Path(__file__).parent

@@ -23,7 +23,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from clusterdns.directives.assemble import WILDCARDS
+from clusterdns.directives.parts import WILDCARDS
 from clusterdns.errors import ClusterDNSError, ConfigError, KernelUnsupported
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import (

@@ -32,8 +32,9 @@ from clusterdns.daemon.dns_server import DnsServer
 from clusterdns.daemon.kube_metrics import register_kube_metrics
 from clusterdns.daemon.metrics import exposition, new_registry
 from clusterdns.daemon.reload import Reload
-from clusterdns.directives.assemble import WILDCARDS, Assembly, assemble
+from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config.server import STANDARD
+from clusterdns.directives.parts import WILDCARDS
 from clusterdns.errors import ConfigError
 from clusterdns.forward.upstreams import Upstream
 from nodelocal.cluster_dns import ClusterDns, NoClusterDns

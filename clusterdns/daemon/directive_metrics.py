@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from clusterdns.cache.message_cache import CacheCounters, MessageCache
 from clusterdns.daemon.metrics import Samples, Source
-from clusterdns.directives.assemble import Assembly, Block, server_label
+from clusterdns.directives.assemble import Assembly
 from clusterdns.directives.autopath import AutopathCounters
+from clusterdns.directives.parts import Block, server_label
 
 _CACHE = ("server", "zones", "view")
 _CACHE_TYPES = ("server", "type", "zones", "view")

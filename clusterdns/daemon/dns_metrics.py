@@ -20,9 +20,10 @@ from clusterdns.daemon.metrics import Distributions, Samples, Source, register
 from clusterdns.daemon.notifier import Results
 from clusterdns.daemon.reload import ReloadCounters
 from clusterdns.daemon.self_check import SelfCheck
-from clusterdns.directives.assemble import Assembly, Place, server_label
+from clusterdns.directives.assemble import Assembly
 from clusterdns.directives.config.server import ServerConfig
 from clusterdns.directives.dispatch import DROPPED, Dispatcher
+from clusterdns.directives.parts import Place, server_label
 from clusterdns.directives.traffic import SIZES, Exchange, type_label
 from clusterdns.histogram import Histogram
 from clusterdns.listen.tcp import TcpListener

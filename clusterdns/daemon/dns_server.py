@@ -32,10 +32,11 @@ from clusterdns.daemon.loop_probe import LoopProbe
 from clusterdns.daemon.metrics import exposition
 from clusterdns.daemon.notifier import Notifier
 from clusterdns.daemon.self_check import SelfCheck
-from clusterdns.directives.assemble import WILDCARDS, Assembly
+from clusterdns.directives.assemble import Assembly
 from clusterdns.directives.config import health, prometheus, ready, timeouts
 from clusterdns.directives.config.no_effect import without_effect
 from clusterdns.directives.config.server import ServerConfig
+from clusterdns.directives.parts import WILDCARDS
 from clusterdns.errors import ConfigError
 from clusterdns.limits import DRAIN_QUIET_SECONDS, DRAIN_SECONDS, LISTEN_RETRY_SECONDS
 from clusterdns.listen.sockets import open_tcp, open_udp

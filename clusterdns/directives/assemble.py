@@ -2,22 +2,16 @@
 
     ServerConfig ──► a chain for each server block ──► a Dispatcher for each listening address
 
-Nothing here opens a socket or starts a task: that is the daemon's (`clusterdns.daemon.dns_server`). What handlers
-count, what must be closed and what must be ready is collected in `Parts`.
+Nothing here opens a socket or starts a task: that is the daemon's (`clusterdns.daemon.dns_server`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from clusterdns.cache.message_cache import MessageCache
-from clusterdns.cache.packet_cache import PacketCache
-from clusterdns.cache.views import no_view_at
 from clusterdns.cache.watched import Watched
 from clusterdns.directives import (
     acl,
@@ -35,7 +29,7 @@ from clusterdns.directives import (
 )
 from clusterdns.directives import any as any_directive
 from clusterdns.directives.autopath import Autopath
-from clusterdns.directives.chain import ORDER, Handler, Reply, Request, client_view
+from clusterdns.directives.chain import ORDER, Handler, Reply, Request
 from clusterdns.directives.config import autopath as autopath_config
 from clusterdns.directives.config import cache as cache_config
 from clusterdns.directives.config import errors as errors_config
@@ -49,87 +43,15 @@ from clusterdns.directives.dispatch import Dispatcher
 from clusterdns.directives.errors import Errors
 from clusterdns.directives.hosts import Hosts, read_table
 from clusterdns.directives.log import Log
-from clusterdns.directives.loop import Loop, Sightings
-from clusterdns.directives.transfer import Transfer, Transferable
+from clusterdns.directives.loop import Loop
+from clusterdns.directives.parts import WILDCARDS, Block, Parts, Place
+from clusterdns.directives.transfer import Transferable
 from clusterdns.errors import ConfigError, UpstreamFailure
-from clusterdns.forward.forwarder import Forwarder
 from clusterdns.forward.upstreams import Upstream
-from clusterdns.search.lists import UNKNOWN_VIEW, SearchLists, WithHostDomains
+from clusterdns.search.lists import SearchLists, WithHostDomains
 from clusterdns.search.resolv_conf import FileSearchList, search_domains
-from clusterdns.wire.names import name_from_text, name_to_text, parents
+from clusterdns.wire.names import name_from_text, parents
 from clusterdns.wire.numbers import ROOT
-
-WILDCARDS = ("0.0.0.0", "::")
-
-Place = tuple[str, int]
-"""Where a server listens: an address in canonical form, and a port."""
-
-
-class Block(NamedTuple):
-    """A server block as metrics name it: the first of its places, and its zones there as folded wire names."""
-
-    place: Place
-    zones: tuple[bytes, ...]
-
-    @property
-    def label(self) -> str:
-        return ",".join(map(name_to_text, self.zones))
-
-    def answers(self, port: int, zone: bytes) -> bool:
-        """True if queries for `zone` on this port are for this block."""
-        return port == self.place[1] and zone in self.zones
-
-
-def server_label(place: Place) -> str:
-    """A place as CoreDNS names it in metrics: `dns://169.254.20.10:53`, `dns://:53` for every address."""
-    address, port = place
-    if address in WILDCARDS:
-        address = ""
-    return f"dns://[{address}]:{port}" if ":" in address else f"dns://{address}:{port}"
-
-
-Event = tuple[str, Place, tuple[str, ...]]
-"""What happened in a directive, where (the first place of its server block), and further labels."""
-
-
-@dataclass(slots=True)
-class Parts:
-    """What the chains are made of, for metrics, readiness and shutdown, each with its server block."""
-
-    watched: Watched | None = None
-    caches: list[tuple[Block, MessageCache]] = field(default_factory=list)
-    forwards: list[tuple[Block, Forwarder]] = field(default_factory=list)
-    autopaths: list[tuple[Block, Autopath]] = field(default_factory=list)
-    hosts: list[tuple[Block, Hosts]] = field(default_factory=list)
-    loops: list[tuple[Block, Forwarder]] = field(default_factory=list)
-    """The forwards of server blocks with `loop`."""
-    sightings: Sightings = field(default_factory=Sightings)
-    search_lists: list[SearchLists] = field(default_factory=list)
-    transfers: list[Transfer] = field(default_factory=list)
-    ready: list[tuple[str, Callable[[], bool]]] = field(default_factory=list)
-    """Directives that can be not ready yet, as /ready names them."""
-
-    events: Counter[Event] = field(default_factory=Counter)
-
-    @contextmanager
-    def unless_it_fails(self) -> Iterator[None]:
-        """If the block raises, nobody will use these parts, and what runs of them stops."""
-        try:
-            yield
-        except BaseException:
-            for _, forwarder in self.forwards:
-                forwarder.stop()
-            raise
-
-    def views_of(self, client: str) -> tuple[bytes, ...]:
-        """The client itself, then its namespace in each cluster that is known."""
-        known = [lists.search_list_of(client) for lists in self.search_lists]
-        return (client_view(client), *(each.view if each else UNKNOWN_VIEW for each in known))
-
-    def new_packet_cache(self) -> PacketCache:
-        """One for answers that these make. Where pods have one view beside their own, that is known at once."""
-        view_at = self.search_lists[0].view_at if len(self.search_lists) == 1 else no_view_at
-        return PacketCache(views_of=self.views_of, watched=self.watched, view_at=view_at)
 
 
 @dataclass(slots=True)
@@ -244,18 +166,18 @@ def _chain(
     parts: Parts,
     own: Collection[Upstream],
 ) -> Handler:
-    def chain_for(folded: bytes) -> Handler | None:
-        return next((routes[name] for name in parents(folded) if name in routes), None)
+    def zone_of(folded: bytes) -> bytes | None:
+        return next((name for name in parents(folded) if name in routes), None)
 
     async def resolve(request: Request) -> Reply:
-        chain = chain_for(request.query.folded)
-        if chain is None:
+        zone = zone_of(request.query.folded)
+        if zone is None:
             raise UpstreamFailure("this server", "no server block has a zone for the name")
-        return await chain(request)
+        return await routes[zone](request)
 
     def elsewhere(folded: bytes) -> Handler | None:
-        best = next((name for name in parents(folded) if name in routes), None)
-        return None if best is None or best in block.zones else routes[best]
+        zone = zone_of(folded)
+        return None if zone is None or zone in block.zones else routes[zone]
 
     addresses = [address for address, _ in places]
     cluster_zones = _cluster_zones(server, block.zones)

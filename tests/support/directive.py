@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clusterdns.corefile.parse import parse
-from clusterdns.directives.assemble import Parts
 from clusterdns.directives.chain import Handler, Reply, Request
+from clusterdns.directives.parts import Parts
 from clusterdns.directives.transfer import Transferable
 from clusterdns.errors import UpstreamFailure
 from clusterdns.wire.names import name_from_text

@@ -13,11 +13,12 @@ from autopath import kubernetes
 from autopath.service import DIRECTIVES
 from clusterdns.cache.views import no_view_at
 from clusterdns.corefile.parse import parse
-from clusterdns.directives.assemble import Assembly, Maker, Parts, Site, assemble
+from clusterdns.directives.assemble import Assembly, Maker, Site, assemble
 from clusterdns.directives.chain import Handler
 from clusterdns.directives.config import kubernetes as kubernetes_config
 from clusterdns.directives.config.server import load
 from clusterdns.directives.dispatch import Dispatcher
+from clusterdns.directives.parts import Parts
 from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.search_lists import KnownViews, NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from clusterdns.demo.processes import free_ports
-from clusterdns.directives.assemble import server_label
+from clusterdns.directives.parts import server_label
 from tests.support.upstream import Upstream
 from tests.support.virtual_time import run
 from tests.unit.daemon.scraping import Running, label_names
