@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from clusterdns import __version__
-from clusterdns.daemon import flags
 from clusterdns.errors import ConfigError
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import Limit
-from nodelocal.flags import FLAGS, Options, options_of
 from nodelocal.interception import Interception
-from nodelocal.nftables import TABLE, owner_in, revision_in
+from nodelocal.nftables import TABLE
 from nodelocal.setup_errors import SetupErrors
+from tests.netns.intercepting import (
+    ENDPOINTS,
+    LOCAL,
+    inside,
+    options,
+    state,
+    tables,
+    translated,
+)
 from tests.support.background import in_background
 from tests.support.netns import Namespace
 from tests.support.until import until
 
-LOCAL = ("169.254.20.10", "fd00::10")
-ENDPOINTS = (Upstream("10.1.1.1", 53), Upstream("10.1.1.2", 5353), Upstream("fd00:1::1", 53))
-_PATIENCE_SECONDS = 60
 _FOREIGN = """
 table ip others {
     chain prerouting { type nat hook prerouting priority dstnat; ip daddr 10.96.0.10 dnat to 10.1.1.1; }
@@ -128,93 +126,6 @@ def test_endpoints_change_without_the_rest(namespace: Namespace) -> None:
     inside(namespace, body)
 
 
-def test_a_successor_takes_the_same_rules_over_as_they_are(
-    namespace: Namespace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caplog.set_level("INFO")
-    # A question to nobody would end the element.
-    monkeypatch.setattr("nodelocal.heartbeat.Heartbeat.run", lambda self: asyncio.Event().wait())
-
-    async def body() -> None:
-        first, second = (Interception(options(), SetupErrors()) for _ in range(2))
-        first.set_endpoints(ENDPOINTS)
-        await first.start()
-        namespace.run("nft", "add", "element", "ip", TABLE, "alive", "{ 169.254.20.10 timeout 1h }")
-        before = state(namespace), owners(namespace)
-        await second.start()
-        assert (state(namespace), owners(namespace)) == before, "the second has answered nobody yet"
-        async with serving(second):
-            assert owners(namespace) == {second._rules.owner}
-            await first.withdraw()
-            await first.stop(10.0)
-            assert "another nodelocal has taken over" in caplog.text
-            assert "169.254.20.10" in namespace.run("nft", "list", "set", "ip", TABLE, "alive")
-            assert translated(namespace) == sorted(map(str, ENDPOINTS))
-            assert state(namespace)[::2] == before[0][::2]
-        await second.stop(10.0)
-        assert "notrack" not in namespace.run("nft", "list", "ruleset")
-        assert state(namespace)[0] == []
-
-    inside(namespace, body)
-
-
-def test_whoever_ends_before_it_took_over_changes_nothing(namespace: Namespace) -> None:
-    async def body() -> None:
-        first, second = (Interception(options(), SetupErrors()) for _ in range(2))
-        await first.start()
-        before = state(namespace), owners(namespace)
-        await second.start()
-        second.set_endpoints(ENDPOINTS)
-        await second.withdraw()
-        await second.stop(10.0)
-        assert (state(namespace), owners(namespace)) == before
-
-    inside(namespace, body)
-
-
-def test_after_one_that_withdrew_the_next_makes_its_own_rules(namespace: Namespace) -> None:
-    async def body() -> None:
-        first, second = (Interception(options(), SetupErrors()) for _ in range(2))
-        first.set_endpoints(ENDPOINTS)
-        await first.start()
-        await second.start()
-        await first.withdraw()
-        async with serving(second):
-            assert owners(namespace) == {second._rules.owner}
-            rules = state(namespace)
-            await first.stop(10.0)
-            assert state(namespace) == rules
-
-    inside(namespace, body)
-
-
-def test_a_successor_with_other_rules_replaces_them_and_keeps_them(namespace: Namespace) -> None:
-    async def body() -> None:
-        first = Interception(options("-syncinterval", "1s"), SetupErrors())
-        second = Interception(options("-health-port", "9090"), SetupErrors())
-        first.set_endpoints(ENDPOINTS)
-        await first.start()
-        async with in_background(first.keep()):
-            await second.start()
-            theirs = state(namespace)
-            checked = asyncio.Event()
-            first.set_endpoints(ENDPOINTS[:1])  # the first looks at the rules now
-            replaced = first._replace_what_differs
-
-            async def look() -> None:
-                await replaced()
-                checked.set()
-
-            first._replace_what_differs = look  # type: ignore[method-assign]
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                await checked.wait()
-            assert state(namespace) == theirs
-        await first.stop(10.0)
-        assert state(namespace) == theirs, "link and rules are the second's"
-
-    inside(namespace, body)
-
-
 @pytest.mark.parametrize(
     ("programs", "complaint"),
     [
@@ -308,7 +219,9 @@ def test_without_the_capability_the_program_goes_on(namespace: Namespace) -> Non
 
 _UNPRIVILEGED = """
 import asyncio, logging, sys
-from tests.netns.test_interception import Interception, SetupErrors, options
+from nodelocal.interception import Interception
+from nodelocal.setup_errors import SetupErrors
+from tests.netns.intercepting import options
 
 logging.basicConfig(stream=sys.stdout, level="INFO")
 
@@ -321,50 +234,3 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-def options(*changes: str) -> Options:
-    """nodelocal's options, of its flags."""
-    arguments = ("-localip", ",".join(LOCAL), *changes)
-    return options_of(flags.parse(FLAGS, arguments, program="nodelocal", version=__version__))
-
-
-def inside(namespace: Namespace, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine in the namespace."""
-    namespace.call(lambda: asyncio.run(body()))
-
-
-@asynccontextmanager
-async def serving(interception: Interception) -> AsyncIterator[None]:
-    """While the block runs, `serve` does, and has taken over: nobody listens, so that nothing is left to prove."""
-    taken = asyncio.Event()
-    async with in_background(interception.serve((), lambda: None, taken.set)):
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            await taken.wait()
-        yield
-
-
-def tables(namespace: Namespace) -> set[tuple[str, str]]:
-    listed = json.loads(namespace.run("nft", "-j", "list", "tables"))["nftables"]
-    return {(item["table"]["family"], item["table"]["name"]) for item in listed if "table" in item}
-
-
-def owners(namespace: Namespace) -> set[str]:
-    """Whose our tables are."""
-    return {owner_in(namespace.run("nft", "list", "table", family, TABLE)) for family in ("ip", "ip6")}
-
-
-def state(namespace: Namespace) -> tuple[list[str], str, str]:
-    """Addresses of the link, and our rules, whosever they are."""
-    addresses: list[str] = []
-    with suppress(AssertionError):
-        (link,) = json.loads(namespace.run("ip", "-j", "addr", "show", "nodelocaldns"))
-        addresses = sorted(each["local"] for each in link["addr_info"] if each["scope"] != "link")
-    rules = re.sub(r"owner-\w+", "owner", namespace.run("nft", "-s", "-t", "list", "ruleset"))
-    return addresses, rules, revision_in(rules)
-
-
-def translated(namespace: Namespace) -> list[str]:
-    """Where clients are sent."""
-    rules = namespace.run("nft", "list", "ruleset")
-    return sorted(line.split("dnat to ")[1].strip() for line in rules.splitlines() if "dnat to " in line)
