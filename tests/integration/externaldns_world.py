@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import dns.message
-import dns.query
 import dns.rcode
 import pytest
 
@@ -21,8 +20,9 @@ from externaldns.config import AlibabaCloudConfig
 from externaldns.providers.privatezone.api import Row
 from externaldns.providers.privatezone.client import SdkApi
 from tests.integration.externaldns_relay import Relay
+from tests.unit.externaldns.emulator.live import KEY, Process, ask
 
-KEY_ID, KEY_SECRET, VPC, ZONE = "key-id", "key-secret", "vpc-demo", "demo.internal"
+(KEY_ID, KEY_SECRET), VPC, ZONE = KEY, "vpc-demo", "demo.internal"
 SERVICE = """\
 apiVersion: v1
 kind: Service
@@ -45,19 +45,10 @@ class Emulator:
     """The emulator process, and the zone in it seen through the API."""
 
     def __init__(self, database: Path) -> None:
-        self.process = subprocess.Popen(
-            [
-                sys.executable, "-m", "externaldns.providers.privatezone.emulator.service",
-                "--api-listen", "127.0.0.1:0", "--dns-listen", "127.0.0.1:0", "--database", str(database),
-                "--zone", ZONE, "--vpc", VPC, "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET,
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        words = dict(word.split("=") for word in self.process.stdout.readline().split()[1:])
-        self.api, self.dns = (_address(words[name]) for name in ("api", "dns"))
-        self.sdk = SdkApi(account(f"http://{words['api']}"))
+        where = ("--api-listen", "127.0.0.1:0", "--dns-listen", "127.0.0.1:0", "--database", str(database))
+        self.process = Process(*where, "--zone", ZONE, "--vpc", VPC)
+        self.api, self.dns = self.process.api, self.process.dns
+        self.sdk = SdkApi(account(f"http://{self.api[0]}:{self.api[1]}"))
         [self.zone_id] = [zone.zone_id for zone in self.sdk.list_zones(VPC, 1).items]
 
     def rows(self) -> list[str]:
@@ -74,17 +65,12 @@ class Emulator:
 
     def ask(self, name: str) -> list[str] | str:
         """The addresses of `name`, or the response code without them."""
-        query = dns.message.make_query(f"{name}.{ZONE}", "A")
-        answer = dns.query.udp(query, self.dns[0], port=self.dns[1], timeout=5)
+        answer = ask(self.dns, f"{name}.{ZONE}")
         addresses = sorted(str(item) for rrset in answer.answer for item in rrset)
         return addresses or dns.rcode.to_text(answer.rcode())
 
     def close(self) -> None:
-        close_sdk_sessions()
-        self.process.terminate()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.process.end(signal.SIGTERM)
 
 
 class World:
@@ -154,26 +140,12 @@ def account(endpoint: str, secret: str = KEY_SECRET) -> AlibabaCloudConfig:
     return AlibabaCloudConfig("cn-hangzhou", KEY_ID, secret, VPC, endpoint)
 
 
-def close_sdk_sessions() -> None:
-    """Close the connections that the SDK keeps for ever in a class attribute."""
-    from darabonba.core import DaraCore
-
-    for session in DaraCore._sessions.values():
-        session.close()
-    DaraCore._sessions.clear()
-
-
 def heritage(resource: str, owner: str = "me") -> str:
     return f'"heritage=external-dns,external-dns/owner={owner},external-dns/resource=service/shop/{resource}"'
 
 
 def records(name: str, ip: str) -> list[str]:
     return [f"a-{name} TXT 60 {heritage(name)}", f"{name} A 60 {ip}"]
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    return host, int(port)
 
 
 def wait_for(process: subprocess.Popen[str], text: str) -> list[str]:

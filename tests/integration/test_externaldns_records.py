@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dns.message
-import dns.query
-import dns.rcode
 import pytest
 
 from tests.integration.externaldns_world import ZONE, World
+from tests.unit.externaldns.emulator.live import ask
 
 RECORDS = """\
 apiVersion: externaldns.k8s.io/v1alpha1
@@ -46,8 +44,7 @@ ANSWERS = [
 
 def answer(world: World, name: str, record_type: str) -> list[str]:
     """The answers of the emulator's DNS, TTL first."""
-    query = dns.message.make_query(name, record_type)
-    found = dns.query.udp(query, world.emulator.dns[0], port=world.emulator.dns[1], timeout=5)
+    found = ask(world.emulator.dns, name, record_type)
     return sorted(f"{rrset.ttl} {rdata.to_text()}" for rrset in found.answer for rdata in rrset)
 
 

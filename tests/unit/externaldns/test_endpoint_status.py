@@ -25,8 +25,8 @@ from externaldns.sources.crd import CrdSource
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.support.background import in_background
-from tests.unit.externaldns.test_controller import MemoryProvider
-from tests.unit.externaldns.test_loop import Baton
+from tests.unit.externaldns.baton import Baton
+from tests.unit.externaldns.in_memory import MemoryProvider
 
 
 def put(double: ApiServerDouble, name: str, generation: int, *targets: str) -> None:

@@ -20,8 +20,8 @@ from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
 from tests.support import virtual_time
 from tests.support.background import in_background
-from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, controller_of, service
-from tests.unit.externaldns.test_loop import Baton
+from tests.unit.externaldns.baton import Baton
+from tests.unit.externaldns.in_memory import MemoryProvider, cluster_of, controller_of, service
 
 
 @pytest.mark.parametrize(("now", "status", "first"), [(899.0, 200, "OK"), (901.0, 503, "hung: the loop has not come")])

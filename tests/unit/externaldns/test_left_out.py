@@ -31,7 +31,7 @@ from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.support.background import in_background
 from tests.support.until import until
-from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, service
+from tests.unit.externaldns.in_memory import MemoryProvider, cluster_of, service
 
 REFUSED = "Kubernetes API: 404 Not Found: 404 page not found"
 

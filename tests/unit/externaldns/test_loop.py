@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from clusterdns.errors import ClusterDNSError
-from clusterdns.kube.leader import Alone, Leadership, NotLeading
+from clusterdns.kube.leader import Leadership
 from clusterdns.kube.objects import Key
 from clusterdns.kube.store import Cluster
 from externaldns.controller import Controller
@@ -21,7 +21,8 @@ from externaldns.schedule import Schedule
 from externaldns.sources.service import ServiceSource
 from tests.support import virtual_time
 from tests.support.background import in_background
-from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, service
+from tests.unit.externaldns.baton import Baton
+from tests.unit.externaldns.in_memory import MemoryProvider, cluster_of, service
 
 Script = Sequence[tuple[float, Callable[[], object]]]
 
@@ -292,30 +293,6 @@ def test_rest_is_told_after_runs_not_at_each_change_that_is_gathered() -> None:
     marks = [(10 + number / 100, put(cluster, f"web-{number}")) for number in range(1, 9)]
     Scene(cluster).play(marks, until=50, at_rest=lambda waits: rests.append(asyncio.get_running_loop().time()))
     assert [round(at, 2) for at in rests] == [0, 10.28]
-
-
-class Baton(Alone):
-    """Leadership that the test hands over."""
-
-    def __init__(self) -> None:
-        self.leads = False
-        self.news = asyncio.Event()
-
-    def give(self, leads: bool) -> None:
-        self.leads = leads
-        self.news.set()
-
-    async def leading(self) -> None:
-        while not self.leads:
-            self.news.clear()
-            await self.news.wait()
-
-    async def confirm(self) -> None:
-        self.require()
-
-    def require(self) -> None:
-        if not self.leads:
-            raise NotLeading("no")
 
 
 def test_a_standby_writes_nothing_keeps_warm_and_takes_over() -> None:

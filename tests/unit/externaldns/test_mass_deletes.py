@@ -21,7 +21,7 @@ from externaldns.sources.selection import Selection
 from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
 from tests.support import virtual_time
-from tests.unit.externaldns.test_controller import MemoryProvider
+from tests.unit.externaldns.in_memory import MemoryProvider
 
 
 def full_cluster(prefix: str = GA_PREFIX) -> Cluster:

@@ -11,7 +11,7 @@ from externaldns.measurements import Measurements, export
 from externaldns.providers.webhook import WebhookProvider
 from externaldns.quota_metrics import export_requests, export_webhook
 from tests.support import virtual_time
-from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, controller_of, owned, service
+from tests.unit.externaldns.in_memory import MemoryProvider, cluster_of, controller_of, owned, service
 
 
 def test_metrics_have_externaldnss_names() -> None:

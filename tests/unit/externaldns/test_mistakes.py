@@ -23,7 +23,7 @@ from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
 from tests.support import virtual_time
 from tests.support.background import in_background
-from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, service
+from tests.unit.externaldns.in_memory import MemoryProvider, cluster_of, service
 
 
 def record_of(*targets: str, name: str = "web.ex.com", record_type: str = "A") -> DNSEndpoint:

@@ -13,8 +13,7 @@ from externaldns.propagation import DnsAsker, PropagationCheck
 from externaldns.record import Endpoint
 from tests.support import virtual_time
 from tests.unit.externaldns.emulator.calls import add
-from tests.unit.externaldns.emulator.live import client, emulator
-from tests.unit.externaldns.emulator.test_faults import only_zone
+from tests.unit.externaldns.emulator.live import client, emulator, only_zone
 
 
 def made(name: str = "web.ex.com", *targets: str, type: str = "A", error: Exception | None = None) -> ChangeResult:

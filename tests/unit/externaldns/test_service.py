@@ -18,7 +18,7 @@ from externaldns.service import fill
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.support.background import in_background
-from tests.unit.externaldns.test_controller import MemoryProvider
+from tests.unit.externaldns.in_memory import MemoryProvider
 
 
 def parse(*arguments: str) -> Config:

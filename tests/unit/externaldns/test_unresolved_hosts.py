@@ -16,8 +16,8 @@ from externaldns.ownership import TxtRegistry
 from externaldns.sources.service import ServiceOptions, ServiceSource
 from externaldns.sources.shaping import Shaping
 from tests.support import virtual_time
+from tests.unit.externaldns.in_memory import MemoryProvider, cluster_of
 from tests.unit.externaldns.sources.building import NAME, annotated
-from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of
 
 LB = "lb.ex.net"
 WEB = Service(

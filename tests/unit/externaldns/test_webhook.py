@@ -18,7 +18,7 @@ from externaldns.domain_filter import ROOT, DomainFilter
 from externaldns.record import Endpoint
 from externaldns.webhook_protocol import MEDIA_TYPE, BadPayload, decode_changes, decode_endpoints, decode_filter
 from externaldns.webhook_server import WebhookServer
-from tests.unit.externaldns.test_controller import MemoryProvider
+from tests.unit.externaldns.in_memory import MemoryProvider
 
 WEB = Endpoint("web.ex.com", ("192.0.2.1",), "A", ttl=60)
 WEB_JSON = {"dnsName": "web.ex.com", "targets": ["192.0.2.1"], "recordType": "A", "recordTTL": 60}

@@ -22,7 +22,7 @@ from externaldns.record import Endpoint
 from externaldns.sources.service import ServiceSource
 from externaldns.webhook_protocol import MEDIA_TYPE
 from tests.support import virtual_time
-from tests.unit.externaldns.test_controller import MemoryProvider, cluster_of, service
+from tests.unit.externaldns.in_memory import MemoryProvider, cluster_of, service
 from tests.unit.externaldns.test_webhook import WEB, served
 
 

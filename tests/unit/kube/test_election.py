@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from clusterdns.errors import KubeApiError
 from clusterdns.kube.access import Access
@@ -19,6 +16,7 @@ from clusterdns.kube.lease import Lease, LeaseClient
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.support.background import in_background
+from tests.unit.kube.electing import LeaseInMemory, candidate
 
 
 def lease(holder: str, version: str = "1", renewed: str = "r1", duration: float = 15) -> Lease:
@@ -80,44 +78,9 @@ def test_a_lease_that_was_taken_from_us_is_lost_at_once() -> None:
     assert election.release(0.0) is None
 
 
-class Api:
-    """A Lease in memory with the server's rule for versions; fails while `away`."""
-
-    def __init__(self) -> None:
-        self.lease: Lease | None = None
-        self.version = 0
-        self.away = False
-        self.writes = 0
-
-    async def read(self) -> Lease | None:
-        if self.away:
-            raise KubeApiError(0, "NoAnswer", "away")
-        return self.lease
-
-    async def write(self, wanted: Lease) -> Lease:
-        if self.away:
-            raise KubeApiError(0, "NoAnswer", "away")
-        if wanted.version != (self.lease.version if self.lease else ""):
-            raise KubeApiError(409, "Conflict", "the object has been modified")
-        self.writes += 1
-        self.version += 1
-        self.lease = replace(wanted, version=str(self.version), transitions=0)
-        return self.lease
-
-
-@asynccontextmanager
-async def candidate(
-    api: Api, name: str, wall: float = 0.0, finish: Callable[[], Awaitable[bool]] | None = None
-) -> AsyncIterator[Leader]:
-    clock = asyncio.get_running_loop().time
-    leader = Leader(api, name, clock=clock, wall_clock=lambda: wall)  # type: ignore[arg-type]
-    async with in_background(leader.run(finish) if finish else leader.run()):
-        yield leader
-
-
 def test_one_leads_the_other_stands_by_and_takes_over_when_it_is_given_back() -> None:
     async def body() -> None:
-        api = Api()
+        api = LeaseInMemory()
         async with candidate(api, "two") as two:
             async with candidate(api, "one") as one:
                 await asyncio.wait_for(asyncio.wait({asyncio.ensure_future(one.leading())}, timeout=1), 2)
@@ -148,7 +111,7 @@ def test_one_leads_the_other_stands_by_and_takes_over_when_it_is_given_back() ->
 )
 def test_the_lease_is_kept_while_what_was_begun_under_it_goes_on(finished: bool, until: tuple[float, float]) -> None:
     async def body() -> None:
-        api = Api()
+        api = LeaseInMemory()
         clock = asyncio.get_running_loop().time
         told_to_end = 0.0
 
@@ -176,7 +139,7 @@ def test_the_lease_is_kept_while_what_was_begun_under_it_goes_on(finished: bool,
 @pytest.mark.parametrize("wall", [0.0, 4e9], ids=["a clock in the past", "a clock in the future"])
 def test_while_the_server_is_away_at_most_one_leads_and_then_one_does(wall: float) -> None:
     async def body() -> None:
-        api = Api()
+        api = LeaseInMemory()
         async with candidate(api, "one") as one, candidate(api, "two", wall) as two:
             await asyncio.sleep(5)
             api.away = True
@@ -194,7 +157,7 @@ def test_while_the_server_is_away_at_most_one_leads_and_then_one_does(wall: floa
 
 def test_a_lease_that_we_may_not_have_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     async def body() -> None:
-        api = Api()
+        api = LeaseInMemory()
         api.away = True
         async with candidate(api, "one"):
             await asyncio.sleep(60)
@@ -209,7 +172,7 @@ def test_a_lease_that_we_may_not_have_is_said_once(caplog: pytest.LogCaptureFixt
 
 def test_a_confirmation_asks_the_server_when_the_last_renewal_is_not_fresh() -> None:
     async def body() -> None:
-        api = Api()
+        api = LeaseInMemory()
         clock = asyncio.get_running_loop().time
         leader = Leader(api, "one", clock=clock, wall_clock=lambda: 0.0)  # type: ignore[arg-type]
         await leader.confirm()
@@ -226,7 +189,7 @@ def test_a_confirmation_asks_the_server_when_the_last_renewal_is_not_fresh() -> 
 
 def test_what_was_begun_before_another_one_led_is_not_gone_on_with() -> None:
     async def body() -> None:
-        api = Api()
+        api = LeaseInMemory()
         clock = asyncio.get_running_loop().time
         leader = Leader(api, "one", clock=clock, wall_clock=lambda: 0.0)  # type: ignore[arg-type]
         await leader.confirm()
@@ -304,7 +267,7 @@ def test_what_a_leader_notes_is_there_for_the_next_one_and_other_words_stay(tmp_
 
 def test_nothing_that_must_be_noted_is_done_before_it_is() -> None:
     async def body() -> None:
-        api = Api()
+        api = LeaseInMemory()
         clock = asyncio.get_running_loop().time
         leader = Leader(api, "one", clock=clock, wall_clock=lambda: 0.0)  # type: ignore[arg-type]
         await leader.confirm()

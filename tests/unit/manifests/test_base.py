@@ -5,26 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tomllib
 
 import pytest
 import yaml
 
 from tests.unit.manifests.checks import problems
 from tests.unit.manifests.containers import FIELDS, containers
-from tests.unit.manifests.documents import BASE, MANIFESTS, ROOT, documents, name_of, read_base
+from tests.unit.manifests.documents import BASE, documents, name_of, read_base
+from tests.unit.manifests.readme import README, SECRETS, VERSION, blocks
 from tests.unit.manifests.rehearsal import MAINS
-
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-_README = (MANIFESTS / "README.md").read_text()
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^ *```{language}\n(.*?)^ *```$", _README, re.DOTALL | re.MULTILINE)
-
-
-SECRETS = {"external-dns-alibaba-cloud": {"alibaba-cloud.json": _blocks("json")[0]}}
-"""The one Secret that an operator makes, as the README shows it."""
 
 
 @pytest.mark.parametrize("addresses", ["192.0.2.10", "2001:db8::10", "192.0.2.10,2001:db8::10"])
@@ -76,7 +65,7 @@ def test_what_replaces_an_object_has_its_selector_and_container(
 
 
 def test_the_readme_builds_and_patches_what_is_there() -> None:
-    overlay = yaml.safe_load(_blocks("yaml")[0])
+    overlay = yaml.safe_load(blocks("yaml")[0])
     assert [f"{image['name']}:{VERSION}" for image in overlay["images"]] == [
         f"clusterdns/{program}:{VERSION}" for program in ("nodelocal", "autopath", "externaldns")
     ]
@@ -85,7 +74,7 @@ def test_the_readme_builds_and_patches_what_is_there() -> None:
     }
     names = {name_of(document)[::2] for document in documents(read_base())}
     assert all((patch["target"]["kind"], patch["target"]["name"]) in names for patch in overlay["patches"])
-    assert re.findall(r":(\d+\.\d+\.\d+)", _README) == [VERSION, VERSION]
+    assert re.findall(r":(\d+\.\d+\.\d+)", README) == [VERSION, VERSION]
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")

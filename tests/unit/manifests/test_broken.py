@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.manifests.checks import problems
 from tests.unit.manifests.documents import read_base
-from tests.unit.manifests.test_base import SECRETS, VERSION
+from tests.unit.manifests.readme import SECRETS, VERSION
 
 _SECRET_MOUNT = "- {name: alibaba-cloud, mountPath: /etc/kubernetes, readOnly: true}"
 _SYSCTL = "sysctls: [{name: net.ipv4.ip_unprivileged_port_start, value: 0}]"

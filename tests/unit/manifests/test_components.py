@@ -13,7 +13,7 @@ import yaml
 
 from tests.unit.manifests.checks import problems
 from tests.unit.manifests.documents import BASE, Sources, documents, name_of, read_base
-from tests.unit.manifests.test_base import SECRETS, VERSION, _blocks
+from tests.unit.manifests.readme import SECRETS, VERSION, blocks
 
 COMPONENTS = BASE.parent / "components"
 NAMES = sorted(path.name for path in COMPONENTS.iterdir())
@@ -102,7 +102,7 @@ def test_what_is_broken_is_told(name: str, old: str, new: str, told: str) -> Non
 
 
 def test_the_readme_names_them_all() -> None:
-    [listed] = [found for block in _blocks("yaml") if (found := yaml.safe_load(block)).keys() == {"components"}]
+    [listed] = [found for block in blocks("yaml") if (found := yaml.safe_load(block)).keys() == {"components"}]
     assert listed["components"] == [f"components/{name}" for name in NAMES]
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.unit.manifests.containers import containers
 from tests.unit.manifests.documents import ROOT, documents, read_base
-from tests.unit.manifests.test_base import SECRETS
+from tests.unit.manifests.readme import SECRETS
 
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 _TEXT = (ROOT / "Dockerfile").read_text()

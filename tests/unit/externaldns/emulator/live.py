@@ -14,6 +14,7 @@ from typing import Any
 
 import dns.message
 import dns.query
+from alibabacloud_pvtz20180101 import models as m
 from alibabacloud_pvtz20180101.client import Client
 from alibabacloud_tea_openapi.utils_models import Config
 from darabonba.core import DaraCore
@@ -94,6 +95,12 @@ def client(api: Address, key: tuple[str, str] = KEY, **config: Any) -> Client:
         os.environ.pop(name, None)
     settings: dict[str, Any] = {"endpoint": f"{api[0]}:{api[1]}", "protocol": "http"} | config
     return Client(Config(access_key_id=key[0], access_key_secret=key[1], **settings))
+
+
+def only_zone(sdk: Client) -> str:
+    """The id of the one zone that there is."""
+    [zone] = sdk.describe_zones(m.DescribeZonesRequest()).body.zones.zone
+    return str(zone.zone_id)
 
 
 def close_sessions() -> None:

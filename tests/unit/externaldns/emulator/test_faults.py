@@ -20,14 +20,9 @@ from externaldns.providers.privatezone.emulator.faults import (
     parse_latency,
 )
 from tests.unit.externaldns.emulator.calls import add, bind, listed, refusal
-from tests.unit.externaldns.emulator.live import ask, client, emulator
+from tests.unit.externaldns.emulator.live import ask, client, emulator, only_zone
 
 ZONES = ("--zone", "demo.internal")
-
-
-def only_zone(sdk: object) -> str:
-    [zone] = sdk.describe_zones(m.DescribeZonesRequest()).body.zones.zone  # type: ignore[attr-defined]
-    return str(zone.zone_id)
 
 
 @pytest.mark.parametrize(

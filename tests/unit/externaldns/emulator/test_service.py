@@ -27,7 +27,7 @@ from externaldns.providers.privatezone.emulator.service import Listening, main, 
 from externaldns.providers.privatezone.emulator.signature import AccessKey
 from externaldns.providers.privatezone.emulator.store import Store
 from externaldns.providers.privatezone.emulator.vpc_view import VpcView
-from tests.unit.externaldns.emulator.live import FLAGS, Address, Process, ask, client, emulator, exchange_udp
+from tests.unit.externaldns.emulator.live import FLAGS, Address, Process, ask, client, emulator, exchange_udp, only_zone
 
 NAME = "web.demo.internal"
 
@@ -35,11 +35,6 @@ NAME = "web.demo.internal"
 @pytest.fixture
 def database(tmp_path: Path) -> str:
     return str(tmp_path / "privatezone.db")
-
-
-def only_zone(api: Address) -> str:
-    (zone,) = client(api).describe_zones(m.DescribeZonesRequest()).body.zones.zone
-    return str(zone.zone_id)
 
 
 def add(api: Address, zone_id: str, value: str) -> None:
@@ -54,7 +49,7 @@ def join(address: Address) -> str:
 def test_the_process_says_when_it_is_ready_and_ends_cleanly(database: str) -> None:
     process = Process("--database", database, "--zone", "demo.internal")
     assert process.ready == f"ready api={join(process.api)} dns={join(process.dns)}\n"
-    add(process.api, only_zone(process.api), "10.0.0.1")
+    add(process.api, only_zone(client(process.api)), "10.0.0.1")
     assert ask(process.dns, NAME).rcode() == dns.rcode.NOERROR
     assert process.end(signal.SIGTERM) == (0, "", "")
 
@@ -62,7 +57,7 @@ def test_the_process_says_when_it_is_ready_and_ends_cleanly(database: str) -> No
 def test_an_acknowledged_write_survives_kill_9_and_a_restart_doubles_nothing(database: str) -> None:
     flags = ("--database", database, "--zone", "demo.internal")
     process = Process(*flags)
-    zone_id = only_zone(process.api)
+    zone_id = only_zone(client(process.api))
     acknowledged: list[str] = []
     enough = threading.Event()
 
@@ -86,7 +81,7 @@ def test_an_acknowledged_write_survives_kill_9_and_a_restart_doubles_nothing(dat
     # On the same ports: nothing of the dead one is in the way.
     restarted = Process(*flags, "--api-listen", join(process.api), "--dns-listen", join(process.dns))
     assert restarted.api == process.api
-    assert only_zone(restarted.api) == zone_id
+    assert only_zone(client(restarted.api)) == zone_id
     sdk = client(restarted.api)
     records = sdk.describe_zone_records(m.DescribeZoneRecordsRequest(zone_id=zone_id, page_size=100)).body
     kept = [row.value for row in records.records.record]
@@ -99,9 +94,9 @@ def test_an_acknowledged_write_survives_kill_9_and_a_restart_doubles_nothing(dat
 
 def test_restarts_bind_again_what_the_flags_name(database: str) -> None:
     with emulator(database, "--zone", "demo.internal") as listening:
-        zone_id = only_zone(listening.api)
+        zone_id = only_zone(client(listening.api))
     with emulator(database, "--zone", "Demo.internal.", "--vpc", "vpc-second") as listening:
-        assert only_zone(listening.api) == zone_id
+        assert only_zone(client(listening.api)) == zone_id
         info = client(listening.api).describe_zone_info(m.DescribeZoneInfoRequest(zone_id=zone_id)).body
         assert [vpc.vpc_id for vpc in info.bind_vpcs.vpc] == ["vpc-demo", "vpc-second"]
 

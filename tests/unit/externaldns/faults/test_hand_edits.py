@@ -13,8 +13,8 @@ from externaldns.announce import REASONS, Announcer
 from externaldns.ownership import Registry, TxtRegistry
 from externaldns.providers.privatezone.emulator.rows import Record
 from externaldns.remark_registry import RemarkRegistry
+from tests.unit.externaldns.baton import Baton
 from tests.unit.externaldns.faults.scene import ZONE, Process, Scene
-from tests.unit.externaldns.faults.test_processes import Baton
 
 TXT, REMARK = TxtRegistry("me"), RemarkRegistry("me")
 BOTH: Sequence[Registry] = (TXT, REMARK)

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from clusterdns.kube.leader import Alone, NotLeading
 from externaldns.ownership import Registry, TxtRegistry
 from externaldns.remark_registry import RemarkRegistry
+from tests.unit.externaldns.baton import Baton
 from tests.unit.externaldns.faults.emulated_api import Killed
 from tests.unit.externaldns.faults.scene import ZONE, Scene
 
@@ -238,30 +238,6 @@ def test_another_clusters_controller_wants_the_same_names() -> None:
                 await scene.until(lambda: not any(row.startswith("web ") for row in scene.rows()), 600)
 
     scene.run(body())
-
-
-class Baton(Alone):
-    """Leadership that the test hands over."""
-
-    def __init__(self, leads: bool) -> None:
-        self.leads = leads
-        self._news = asyncio.Event()
-
-    def give(self, leads: bool) -> None:
-        self.leads = leads
-        self._news.set()
-
-    async def leading(self) -> None:
-        while not self.leads:
-            self._news.clear()
-            await self._news.wait()
-
-    async def confirm(self) -> None:
-        self.require()
-
-    def require(self) -> None:
-        if not self.leads:
-            raise NotLeading("the lease is lost")
 
 
 @pytest.mark.parametrize("position", [1, 7, 20, 55, 99])

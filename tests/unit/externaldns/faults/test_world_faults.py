@@ -12,8 +12,7 @@ from clusterdns.kube.objects import Service
 from externaldns.decision import Rules
 from externaldns.guard import DeleteLimits
 from tests.unit.externaldns.faults.scene import PREFIX, Process, Scene
-from tests.unit.kube.test_election import Api as LeaseInMemory
-from tests.unit.kube.test_election import candidate
+from tests.unit.kube.electing import LeaseInMemory, candidate
 
 WANTED = {
     "web": "192.0.2.1",
