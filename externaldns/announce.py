@@ -60,7 +60,7 @@ class Announcer:
         for resource, endpoint in {step.endpoint.resource: step.endpoint for step in steps}.items():
             if told.get(resource) != error:
                 told[resource] = error
-                self._tell(endpoint, "RecordError", f"{name}: {error}", warning=True)
+                self._tell(endpoint, "RecordError", f"{name}: {error}" if name else error, warning=True)
         # A name that nobody asks for any more never succeeds.
         if len(self._errors) > EXTERNALDNS_REMEMBERED_ERRORS.default:
             self._errors.popitem(last=False)

@@ -36,13 +36,13 @@ class Mistakes:
         found: list[ChangeResult] = []
         told: dict[tuple[str, str], str] = {}
         for (resource, name), endpoints in sorted(together.items()):
-            faults = sorted({f"{each.record_type}: {find_fault(each)}" for each in endpoints})
+            faults = sorted({": ".join(filter(None, (each.record_type, find_fault(each)))) for each in endpoints})
             words = told[resource, name] = "; ".join(faults)
             if self._told.get((resource, name)) == words:
                 continue
             # Of a host that is not found the log tells already, once for all its Services.
             if not all(UNRESOLVED_LABEL in each.labels for each in endpoints):
-                logger.error("%s asks for %s %s; what there is stays", resource, name, words)
+                logger.error("%s%s %s; what there is stays", resource, f" asks for {name}" if name else ":", words)
             steps = tuple(RecordChange(None, endpoint) for endpoint in endpoints)
             found.append(ChangeResult(NameChange(name, steps), NoRecord(f"{words}; what there is stays")))
         self._told = told

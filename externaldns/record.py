@@ -35,6 +35,9 @@ CHOSEN_LABEL = "chosen"
 UNRESOLVED_LABEL = "unresolved"
 """Label of what sources make, `true`: its targets are hosts whose addresses it is to have, and they are not known."""
 
+UNASKED_LABEL = "unasked"
+"""Label of what stands for all that an object asks for, where that can't be told: why."""
+
 RECORD_TYPES = ("A", "AAAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT")
 """Record types that can be managed; ExternalDNS's list."""
 
@@ -150,7 +153,7 @@ def suitable_type(target: str) -> str:
 
 def find_fault(endpoint: Endpoint) -> str | None:
     """Return why `endpoint` can't be a DNS record, as a sentence for the log; None if it can."""
-    return find_name_fault(endpoint.dns_name) or _find_target_fault(endpoint)
+    return endpoint.labels.get(UNASKED_LABEL) or find_name_fault(endpoint.dns_name) or _find_target_fault(endpoint)
 
 
 def find_name_fault(name: str) -> str | None:

@@ -6,20 +6,16 @@ would otherwise be found out much later, by records that are missing.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from clusterdns.errors import ConfigError
-from clusterdns.kube.custom import CustomObject
 from clusterdns.kube.objects import KubeObject
 from externaldns.record import normalize_name
 from externaldns.sources import go_template
 from externaldns.sources.go_template import GoTemplate
 from externaldns.sources.go_template_functions import TemplateError
 from externaldns.sources.template_fields import OPEN_FIELDS, fields_of, known_fields
-
-logger = logging.getLogger(__name__)
 
 NAMES, TARGETS, PAIRS = "--fqdn-template", "--target-template", "--fqdn-target-template"
 """The flags, each with what its template makes: names, targets, or `NAME:TARGET`, with commas between them."""
@@ -55,7 +51,8 @@ def read_template(text: str, kinds: Iterable[str], flag: str = NAMES) -> GoTempl
 def names_of(template: GoTemplate, kind: str, source: str = "") -> Texts:
     """Return what gives the names of an object of that kind: the template's text, cut at commas.
 
-    `source` is the value of --source that asks. An object for which the text can't be made is told, and has none.
+    `source` is the value of --source that asks. What is returned raises TemplateError for an object for which the text
+    can't be made: which names that stands for nobody knows.
     """
     texts = _texts_of(template, kind, source, NAMES)
     return lambda asking: _once(normalize_name(part) for part in texts(asking))
@@ -88,10 +85,7 @@ def _texts_of(template: GoTemplate, kind: str, source: str, flag: str) -> Texts:
             text = template.render(fields_of(kind, asking), source)
         except (TemplateError, TypeError, AttributeError, ValueError) as error:
             # A function that got a list where it takes a text, for one: the template is wrong for this object.
-            word = asking.kind if isinstance(asking, CustomObject) else kind
-            where = "/".join(part for part in (word.lower(), asking.namespace, asking.name) if part)
-            logger.error("%s: nothing by %s: %s", where, flag, error)
-            return ()
+            raise TemplateError(f"{flag} can't be made: {error}") from None
         return _once(part.strip() for part in text.split(","))
 
     return texts

@@ -5,6 +5,7 @@ A subclass says what one object asks for, and whom a change of another object co
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
@@ -12,7 +13,11 @@ from typing import Any, Generic, TypeVar
 from clusterdns.kube.objects import Key, KubeObject
 from clusterdns.kube.store import Store
 from externaldns.record import Endpoint
+from externaldns.sources.go_template_functions import TemplateError
+from externaldns.sources.readiness import label_of
 from externaldns.sources.selection import Selection
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=KubeObject)
 
@@ -31,8 +36,13 @@ class ObjectSource(ABC, Generic[T]):
         return (self._primary,)
 
     def endpoints(self) -> list[Endpoint]:
-        objects = sorted(self._primary, key=lambda each: each.key)
-        return [endpoint for each in objects for endpoint in self._endpoints_of(each)]
+        found: list[Endpoint] = []
+        for each in sorted(self._primary, key=lambda each: each.key):
+            try:
+                found += self._endpoints_of(each)
+            except TemplateError as error:
+                logger.error("%s: %s", label_of(self, each.key), error)
+        return found
 
     def endpoints_of(self, key: Key) -> list[Endpoint]:
         found = self._primary.get(*key)

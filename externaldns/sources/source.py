@@ -34,10 +34,14 @@ class Source(Protocol):
         """
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what the objects ask for now, possibly several times for one name."""
+        """Return what the objects ask for now, possibly several times for one name; of one for which a template can't
+        be made, the log says that.
+        """
 
     def endpoints_of(self, key: Key) -> list[Endpoint]:
-        """Return what the object with that key asks for now; nothing if there is no such object (any more)."""
+        """Return what the object with that key asks for now; nothing if there is no such object (any more).
+        TemplateError if a template can't be made for it.
+        """
 
     def concerned(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
         """Return the keys of the objects that may ask for something else now that a store of `kind` has changed so.

@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from clusterdns.kube.objects import Key, KubeObject
 from clusterdns.kube.store import Store
-from externaldns.record import RESOURCE_LABEL, Endpoint, find_fault
+from externaldns.record import RESOURCE_LABEL, UNASKED_LABEL, Endpoint, find_fault
+from externaldns.sources.go_template_functions import TemplateError
 from externaldns.sources.readiness import label_of, title
 from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import Collected, Source, merge, order
@@ -56,11 +57,12 @@ class WantedRecords:
         for number, key in dirty:
             try:
                 names |= self._ask((number, key))
+            except TemplateError as error:
+                self._leave((number, key), str(error))
             except Exception:
-                # What this object asked for stays, and the others are asked: without them their records would go.
                 label = label_of(self._sources[number], key)
                 logger.exception("bug: %s can't be asked for records; those that it has stay", label)
-                self._take_invalid((number, key), (Endpoint("", (), "", labels={RESOURCE_LABEL: label}),))
+                self._leave((number, key), "a bug is in the way of asking it; the log has more")
         return names
 
     def invalid(self) -> tuple[tuple[str, Endpoint], ...]:
@@ -125,6 +127,12 @@ class WantedRecords:
         for name in after - before:
             self._askers.setdefault(name, set()).add(asker)
         return _differing(_by_name(old), _by_name(asked))
+
+    def _leave(self, asker: Asker, why: str) -> None:
+        """What this object asked for stays, and the others are asked: without them their records would go."""
+        number, key = asker
+        labels = {RESOURCE_LABEL: label_of(self._sources[number], key), UNASKED_LABEL: why}
+        self._take_invalid(asker, (Endpoint("", (), "", labels=labels),))
 
     def _take_invalid(self, asker: Asker, invalid: tuple[Endpoint, ...]) -> None:
         if self._invalid.pop(asker, ()) != invalid:

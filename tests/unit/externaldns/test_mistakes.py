@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from clusterdns.kube.objects import DNSEndpoint, RecordSet, Service
 from clusterdns.kube.store import Cluster
+from externaldns import flags
 from externaldns.changes import ChangeResult
 from externaldns.controller import Controller
 from externaldns.decision import Rules
@@ -18,6 +19,7 @@ from externaldns.mistakes import Mistakes
 from externaldns.ownership import TxtRegistry
 from externaldns.record import RESOURCE_LABEL, Endpoint
 from externaldns.schedule import Schedule
+from externaldns.sources.build import build_sources
 from externaldns.sources.crd import CrdSource
 from externaldns.sources.service import ServiceSource
 from externaldns.sources.source import Source
@@ -213,6 +215,44 @@ def test_a_bug_that_one_object_brings_to_light_takes_nothing_away(caplog: pytest
     cluster.services.delete(("shop", "web"))
     start()
     assert names() == {"db.ex.com", "zoo.ex.com"}
+
+
+def test_an_object_for_which_a_template_cannot_be_made_keeps_its_records(caplog: pytest.LogCaptureFixture) -> None:
+    arguments = ["--source=service", "--provider=alibabacloud", "--policy=sync",
+                 '--fqdn-template={{ (fromJson (index .Annotations "dns")).host }}.ex.com']  # fmt: skip
+    cluster, provider, told = cluster_of(), MemoryProvider(), list[str]()
+
+    def put(name: str, annotation: str, target: str = "192.0.2.1") -> None:
+        cluster.services.put(
+            Service(namespace="shop", name=name, type="LoadBalancer", load_balancer=(target,),
+                    annotations={"dns": annotation})
+        )  # fmt: skip
+
+    def start() -> Controller:
+        sources = build_sources(flags.parse(arguments, {}).source, cluster)
+        return Controller(
+            sources, TxtRegistry("me"), provider, clock=lambda: 0.0,
+            report=lambda results, changed_at: told.extend(str(each.error) for each in results if each.error),
+        )  # fmt: skip
+
+    def held_after_a_run(controller: Controller) -> dict[str, str]:
+        virtual_time.run(controller.run_once())
+        return {each.dns_name: each.targets[0] for each in provider.records.values() if each.record_type == "A"}
+
+    before, after = start(), start()
+    put("web", '{"host": "web"}')
+    put("db", '{"host": "db"}')
+    assert held_after_a_run(before) == {"web.ex.com": "192.0.2.1", "db.ex.com": "192.0.2.1"}
+    put("web", '{"host": "web"')
+    put("db", '{"host": "db"}', "192.0.2.2")
+    for controller in (before, before, after, after):
+        assert held_after_a_run(controller) == {"web.ex.com": "192.0.2.1", "db.ex.com": "192.0.2.2"}
+    assert (before.measured.kept, after.measured.kept) == (0, 1), "who has seen what it was goes on asking for it"
+    words = "--fqdn-template can't be made: .host: there is no field host; what there is stays"
+    assert told == [words] * 2, "once by each process"
+    assert [each for each in caplog.messages if "template" in each] == [f"service/shop/web: {words}"] * 2
+    put("web", '{"host": "shop"}')
+    assert held_after_a_run(after) == {"shop.ex.com": "192.0.2.1", "db.ex.com": "192.0.2.2"}
 
 
 def test_a_new_object_with_a_mistake_is_told_though_no_record_is_concerned() -> None:

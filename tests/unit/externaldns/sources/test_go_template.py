@@ -172,10 +172,17 @@ def test_names(kind: str, asking: KubeObject, text: str, names: tuple[str, ...])
     assert names_of(read_template(text, [kind]), kind)(asking) == names
 
 
-def test_an_object_for_which_it_cannot_be_made_is_told_and_has_no_names(caplog: pytest.LogCaptureFixture) -> None:
-    template = read_template("{{ index .Spec.ClusterIPs 5 }}", ["Service"])
-    assert names_of(template, "Service")(SERVICE) == ()
-    assert "service/shop/web: nothing by --fqdn-template: index 5 is out of range" in caplog.text
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{{ index .Spec.ClusterIPs 5 }}", "index 5 is out of range, or not in a list or map"),
+        ("{{ toLower .Spec.ClusterIPs }}", "'tuple' object has no attribute 'lower'"),
+    ],
+)
+def test_an_object_for_which_it_cannot_be_made_is_an_error(text: str, why: str) -> None:
+    template = read_template(text, ["Service"])
+    with pytest.raises(TemplateError, match=f"^--fqdn-template can't be made: {why}"):
+        names_of(template, "Service")(SERVICE)
 
 
 def test_targets_and_pairs() -> None:

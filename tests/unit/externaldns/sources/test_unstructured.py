@@ -94,7 +94,7 @@ def test_an_object_for_which_a_template_cannot_be_made_is_named(caplog: pytest.L
     cluster.store(POOLS).replace([pool()])
     asked = sources(cluster, "--fqdn-template=a.ex.com", "--target-template={{index .Spec.addresses 0}}")
     assert collect(asked).endpoints == ()
-    assert "pool/shop/web: nothing by --target-template: index 0 is out of range" in caplog.text
+    assert "pool/shop/web: --target-template can't be made: index 0 is out of range" in caplog.text
 
 
 def test_the_wanted_records_follow_the_objects() -> None:
