@@ -93,7 +93,6 @@ class _Parent:
         await self._follow()
         self._background = [
             lifecycle.eternal("reload", self._reload.run),
-            lifecycle.eternal("publisher", self._publisher.run),
             lifecycle.eternal("clusters that are not named", self._drop),
             lifecycle.eternal("notify", notifier.run),
         ]

@@ -7,22 +7,21 @@ An index knows of each change before it is written here. A table goes with its c
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 
 from autopath.clusters import Origin, Source, View
 from autopath.index import ClusterIndex, wire_key
 from autopath.shared_keys import NO, OFF, POD, SYNCED, YES, IndexKeys, encode, join, split
 from clusterdns.daemon.shared_table import TableWriter
 from clusterdns.kube.addresses import pack
+from clusterdns.kube.kinds import KINDS
 from clusterdns.kube.objects import EndpointSlice, Namespace, PodClaim, Service
 from clusterdns.kube.packed import PackedSlice, pack_slice
 from clusterdns.kube.search_lists import NamespacesOff
 
 _log = logging.getLogger(__name__)
-
-_SYNC_SECONDS = 0.05
 
 Described = list[tuple[Origin, list[View]]]
 """What stands in the tables: each one's cluster, and the views by the numbers of their indexes."""
@@ -41,7 +40,6 @@ class Publisher:
         for origin, source in sources.items():
             if origin not in self._sources:
                 self._sources[origin] = PublishedSource(source, self._make_table(), self._changed)
-            self._sources[origin].tell_synced()
             self._sources[origin].follow_indexes()
 
     def describe(self, named: Collection[Origin]) -> tuple[Described, list[int]]:
@@ -54,13 +52,6 @@ class Publisher:
         for origin in self._sources.keys() - set(named):
             self._sources.pop(origin).table.close()
 
-    async def run(self) -> None:
-        """Tell which kinds of objects have had their first whole list, until cancelled."""
-        while True:
-            for source in self._sources.values():
-                source.tell_synced()
-            await asyncio.sleep(_SYNC_SECONDS)
-
 
 class PublishedSource:
     """One cluster, and its table."""
@@ -72,6 +63,8 @@ class PublishedSource:
         self._source = source
         self._changed = changed
         self._is_told = False
+        for kind in KINDS:
+            source.cluster.store(kind).subscribe_synced(partial(self._write_synced, SYNCED + kind.encode()))
         source.cluster.pod_claims.subscribe(self._claim_changed)
         self._off = NamespacesOff(source.cluster.namespaces)
         source.cluster.namespaces.subscribe(self._namespace_changed)
@@ -82,11 +75,6 @@ class PublishedSource:
             if view not in self.views:
                 _PublishedIndex(index, IndexKeys(len(self.views)), self)
                 self.views.append(view)
-
-    def tell_synced(self) -> None:
-        """Write down which kinds are all here."""
-        for kind in self._source.kinds:
-            self.put(SYNCED + kind.encode(), YES if self._source.cluster.store(kind).synced else NO)
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Write an entry; None takes it away."""
@@ -99,6 +87,9 @@ class PublishedSource:
                 "those that do not exist. Leave objects out (`labels`, `namespaces`), or serve without multisocket",
                 self.table.used,
             )
+
+    def _write_synced(self, place: bytes, synced: bool) -> None:
+        self.put(place, YES if synced else NO)
 
     def _claim_changed(self, old: PodClaim | None, new: PodClaim | None) -> None:
         for address in {address for claim in (old, new) if claim for address in (claim.v4, claim.v6) if address}:

@@ -54,6 +54,7 @@ class Store(Generic[T]):
         # By namespace, then by name: a tuple of both as a key would be a fifth of what a pod costs.
         self._objects: dict[str, dict[str, T]] = {}
         self._listeners: list[Listener[T]] = []
+        self._synced_listeners: list[Callable[[bool], None]] = []
 
     @property
     def synced(self) -> bool:
@@ -67,6 +68,8 @@ class Store(Generic[T]):
         else:
             self._synced.clear()
             self._settled.clear()
+        for listener in self._synced_listeners:
+            listener(synced)
 
     @property
     def refused(self) -> str:
@@ -108,6 +111,11 @@ class Store(Generic[T]):
         if not from_now:
             for current in self:
                 listener(None, current)
+
+    def subscribe_synced(self, listener: Callable[[bool], None]) -> None:
+        """Call `listener` with `synced` as it is now, and whenever it is set from now on."""
+        self._synced_listeners.append(listener)
+        listener(self.synced)
 
     def put(self, new: KubeObject) -> None:
         """Add or replace one object; if it is kept as the one before was, nobody is told."""

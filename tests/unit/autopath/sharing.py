@@ -27,7 +27,7 @@ def shared(
     cluster: Cluster, config: Config, *, changed: Callable[[], None] = lambda: None, size: int = TABLE_BYTES
 ) -> Iterator[tuple[Source, SharedSource]]:
     """The source of a directive in a process that has the cluster for itself, and in one of several that answer."""
-    watched = Source(_packed(cluster), set(config.kinds))
+    watched = Source(_packed(cluster))
     watched.index_for(config)
     watched.imported_index_for(config)
     watched.external_index_for(config, False)
@@ -37,7 +37,7 @@ def shared(
     ((_, views),), (descriptor,) = publisher.describe((origin_of(config),))
     table = SharedTable(descriptor)
     try:
-        yield Source(cluster, set(config.kinds)), SharedSource(table, views)
+        yield Source(cluster), SharedSource(table, views)
     finally:
         table.close()
         publisher.drop_all_but(())
@@ -48,7 +48,7 @@ def _packed(cluster: Cluster) -> Cluster:
     made = Cluster(lean=True, pod_names=True, packed=True)
     for kind in ("Namespace", "Service", "EndpointSlice", "Pod", "ServiceImport"):
         cluster.store(kind).subscribe(partial(_follow, made.store(kind)))
-        made.store(kind).synced = cluster.store(kind).synced
+        cluster.store(kind).subscribe_synced(partial(setattr, made.store(kind), "synced"))
     return made
 
 

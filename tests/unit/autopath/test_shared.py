@@ -155,6 +155,19 @@ def test_who_answers_is_told_of_what_makes_a_difference(changed: KubeObject, is_
         assert bool(told) is is_told
 
 
+def test_a_first_whole_list_is_told_at_once() -> None:
+    told: list[None] = []
+    stores = cluster(WEB)
+    with shared(stores, config(""), changed=lambda: told.append(None)) as (_, there):
+        slices = there.cluster.store("EndpointSlice")
+        for synced in (False, True):
+            told.clear()
+            stores.endpoint_slices.synced = synced
+            assert (slices.synced, len(told)) == (synced, 1)
+            stores.endpoint_slices.synced = synced
+            assert len(told) == 1
+
+
 def test_rows_are_decoded_once_until_they_change(monkeypatch: pytest.MonkeyPatch) -> None:
     stores = cluster(service("data/db"), slice_of("data/db", endpoint("10.244.0.1", hostname="a")))
     with shared(stores, config("")) as (_, there):

@@ -48,10 +48,16 @@ def test_changes(change: Callable[[Store[Pod]], None], told: Told, left: list[Po
 
 def test_synced_by_a_whole_list_only() -> None:
     store: Store[Pod] = Store("Pod")
+    told: list[bool] = []
+    store.subscribe_synced(told.append)
     store.put(A1)
-    assert not store.synced
+    assert told == [False]
     store.replace([])
-    assert store.synced
+    assert told == [False, True]
+    for _ in store.forget():
+        pass
+    assert told == [False, True, False]
+    assert not store.synced
 
 
 def test_listener_sees_the_store_after_the_change() -> None:
