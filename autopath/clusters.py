@@ -35,8 +35,6 @@ from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
 
 _log = logging.getLogger(__name__)
 
-_POLL_SECONDS = 0.02
-
 
 class Origin(NamedTuple):
     """Where a cluster's objects come from, and which of them do."""
@@ -100,10 +98,9 @@ def external_shape(headless: bool) -> Shape:
 
 @dataclass(slots=True)
 class Source:
-    """One cluster. `kinds` are those that its directives answer from."""
+    """One cluster."""
 
     cluster: Cluster
-    kinds: set[str] = field(default_factory=set)
     startup_seconds: float = 0.0
     pods: PodIndex = field(init=False)
     indexes: dict[View, ClusterIndex] = field(default_factory=dict)
@@ -140,10 +137,6 @@ class Source:
             )
         return self._search_lists[zone]
 
-    @property
-    def synced(self) -> bool:
-        return all(self.cluster.store(kind).synced for kind in self.kinds)
-
 
 class Clusters:
     """The sources of one process. A reload finds those full that the configuration before it has named, too."""
@@ -157,6 +150,7 @@ class Clusters:
         self._named: dict[Origin, set[str]] = {}
         self._started = False
         self._tasks: dict[Origin, tuple[frozenset[str], asyncio.Task[None]]] = {}
+        """Which kinds of each cluster are being filled, and by whom."""
         self.watches: dict[Origin, ClusterWatch] = {}
         """Those of API servers."""
 
@@ -184,28 +178,32 @@ class Clusters:
             for kind in KINDS:
                 cluster.store(kind).subscribe(self.watched.forget)
         source = self._sources[origin]
-        source.kinds |= set(config.kinds)
         source.startup_seconds = max(source.startup_seconds, config.startup_timeout)
         return source
 
     async def start(self) -> None:
-        """Begin to fill what is not being filled yet, and wait until it is full, or for the longest startup_timeout.
+        """Begin to fill what is named and not being filled yet, and wait until it is full, or for the longest
+        startup_timeout.
 
         Raises ConfigError for manifests that can't be read; an API server that does not answer is waited for later.
         """
-        for origin, source in self._sources.items():
-            kinds = frozenset(source.kinds)
+        named = {origin: self._sources[origin] for origin in self._named}
+        for origin, source in named.items():
+            # A folder has all kinds.
+            needed = frozenset(KINDS if origin.manifests else self._named[origin])
             if origin in self._tasks:
                 filled, task = self._tasks[origin]
-                if filled >= kinds:
+                if filled >= needed:
                     continue
                 task.cancel()  # a directive needs more of this cluster than the one before it
-            self._tasks[origin] = kinds, self._fill(origin, source.cluster, kinds)
-        patience = max((source.startup_seconds for source in self._sources.values()), default=0.0)
+                needed |= filled
+            self._tasks[origin] = needed, self._fill(origin, source.cluster, needed)
+        stores = [source.cluster.store(kind) for origin, source in named.items() for kind in self._named[origin]]
+        patience = max((source.startup_seconds for source in named.values()), default=0.0)
         try:
             async with asyncio.timeout(patience):
-                while not all(source.synced for source in self._sources.values()):  # noqa: ASYNC110 (once, at start)
-                    await asyncio.sleep(_POLL_SECONDS)
+                for store in stores:
+                    await store.wait_synced()
         except TimeoutError:
             _log.warning("serving with an unsynced Kubernetes API: cluster names are SERVFAIL until it answers")
 
@@ -217,24 +215,22 @@ class Clusters:
 
     async def drop_all_but(self, named: Mapping[Origin, Set[str]]) -> None:
         """Forget all other sources, and all other kinds of these. None of them may be in use any more."""
-        for origin, needed in named.items():
-            await self._drop_kinds(origin, self._sources[origin].kinds - needed)
         unnamed = self._sources.keys() - named.keys()
         await _end([self._tasks.pop(origin)[1] for origin in unnamed if origin in self._tasks])
         for origin in unnamed:
             del self._sources[origin]
             self.watches.pop(origin, None)
+        for origin, needed in named.items():
+            await self._drop_kinds(origin, needed)
         if unnamed:
             await asyncio.sleep(0)  # the one who woke us still knows where the tasks were
             gc.unfreeze()  # stores and indexes know each other: only the garbage collector can take them
             settle_memory()
 
-    async def _drop_kinds(self, origin: Origin, kinds: Set[str]) -> None:
-        source = self._sources[origin]
-        source.kinds -= kinds
-        if kinds and origin in self.watches:
-            _, task = self._tasks[origin]
-            self._tasks[origin] = frozenset(source.kinds), task
+    async def _drop_kinds(self, origin: Origin, needed: Set[str]) -> None:
+        filled, task = self._tasks[origin]
+        if origin in self.watches and (kinds := filled - needed):
+            self._tasks[origin] = filled & needed, task
             await self.watches[origin].end(kinds)
             settle_memory()
 

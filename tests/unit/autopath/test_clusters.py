@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 
 import pytest
 
-from autopath.clusters import Clusters, Source
+from autopath.clusters import Clusters, Source, origin_of
 from autopath.kubernetes import Kubernetes
 from clusterdns.daemon.lifecycle import settle_memory
+from clusterdns.errors import ConfigError
 from clusterdns.kube.objects import Namespace, Pod
+from clusterdns.kube.watcher import ClusterWatch
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.support.until import until
@@ -197,7 +199,7 @@ def test_a_reload_that_needs_less_watches_less(tmp_path: Path) -> None:
             await server.until(lambda: watched() == {"Namespace", "Service"})
             # What is not watched any more is not known any more, and what is goes on as it was.
             assert source.pods.pod_at("10.244.0.9") is None
-            assert (source.cluster.pod_claims.synced, source.synced) == (False, True)
+            assert (source.cluster.pod_claims.synced, source.cluster.services.synced) == (False, True)
             assert {each.resource for each in clusters.watches[next(iter(clusters.watches))].states()} == {
                 "namespaces",
                 "services",
@@ -208,12 +210,81 @@ def test_a_reload_that_needs_less_watches_less(tmp_path: Path) -> None:
             # And back again.
             again = await reload("pods verified")
             assert again is source
-            assert source.synced
+            assert source.cluster.pod_claims.synced
             assert source.pods.pod_at("10.244.0.9") is not None
             assert watched() == {"Namespace", "Service", "EndpointSlice", "Pod"}
             await clusters.close()
 
     virtual_time.run(main())
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    (path / "cluster.yaml").write_text(MANIFESTS)
+    return path
+
+
+def test_a_configuration_that_failed_leaves_no_mark_on_those_after_it(tmp_path: Path) -> None:
+    first, second = (_folder(tmp_path / name) for name in ("a", "b"))
+
+    async def main() -> None:
+        clusters = Clusters()
+        clusters.source_for(config(f"manifests {first}"))
+        await clusters.start()
+        clusters.name_anew()
+        clusters.source_for(config(f"manifests {tmp_path}/missing"))
+        with pytest.raises(ConfigError, match="missing"):
+            await clusters.start()
+        clusters.name_anew()
+        source = clusters.source_for(config(f"manifests {second}"))
+        await clusters.start()
+        assert source.cluster.services.synced
+        await clusters.close()
+
+    asyncio.run(main())
+
+
+def test_what_a_failed_configuration_needed_more_is_not_watched(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ApiServerDouble() as server:
+            options = f"kubeconfig {server.kubeconfig(tmp_path)}"
+            clusters = Clusters()
+            clusters.source_for(config(options))
+            await clusters.start()
+            clusters.name_anew()
+            clusters.source_for(config(f"{options}\npods verified"))  # and something else in it was wrong
+            clusters.name_anew()
+            clusters.source_for(config(options))
+            await clusters.start()
+            await asyncio.sleep(1)
+            assert {watch.kind.name for watch in server.watches} == {"Namespace", "Service", "EndpointSlice"}
+            assert len(server.lists("services")) == 1
+            await clusters.close()
+
+    virtual_time.run(main())
+
+
+def test_a_reload_that_needs_more_of_a_folder_while_it_is_broken(tmp_path: Path) -> None:
+    """What is known stays, and the folder is still looked at."""
+    manifest = tmp_path / "cluster.yaml"
+    manifest.write_text(MANIFESTS)
+
+    async def main() -> None:
+        clusters = Clusters()
+        source = clusters.source_for(config(f"manifests {tmp_path}\nnoendpoints"))
+        await clusters.start()
+        manifest.write_text("kind: [")
+        clusters.name_anew()
+        clusters.source_for(config(f"manifests {tmp_path}\npods verified"))
+        await clusters.start()
+        assert source.cluster.services.get("shop", "web") is not None
+        manifest.write_text(MANIFESTS.replace("name: web", "name: later"))
+        async with asyncio.timeout(20):
+            while source.cluster.services.get("shop", "later") is None:  # noqa: ASYNC110 (it is polled)
+                await asyncio.sleep(0.02)
+        await clusters.close()
+
+    asyncio.run(main())
 
 
 def test_kinds_of_manifests_come_and_go_as_they_are_needed(tmp_path: Path) -> None:
@@ -226,7 +297,38 @@ def test_kinds_of_manifests_come_and_go_as_they_are_needed(tmp_path: Path) -> No
             source = clusters.source_for(config(f"manifests {tmp_path}\n{options}"))
             await clusters.start()
             await clusters.drop_all_but(clusters.named)
-            assert (len(source.kinds), source.synced) == (kinds, True)
+            (needed,) = clusters.named.values()
+            assert [source.cluster.store(kind).synced for kind in needed] == [True] * kinds
         await clusters.close()
 
     asyncio.run(main())
+
+
+def test_a_cluster_that_is_dropped_changes_no_more_while_others_lose_kinds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever follows it has let go of it already."""
+    folder = _folder(tmp_path / "a")
+    still_filled: list[str] = []
+
+    async def end(self: ClusterWatch, kinds: Set[str]) -> None:
+        assert kinds == {"Pod"}
+        still_filled.extend(task.get_name() for task in asyncio.all_tasks() if "manifests" in task.get_name())
+
+    monkeypatch.setattr(ClusterWatch, "end", end)
+
+    async def main() -> None:
+        async with ApiServerDouble() as server:
+            options = f"kubeconfig {server.kubeconfig(tmp_path)}"
+            clusters = Clusters()
+            for each in (f"{options}\npods verified", f"manifests {folder}"):
+                clusters.source_for(config(each))
+            await clusters.start()
+            clusters.name_anew()
+            clusters.source_for(config(options))
+            await clusters.drop_all_but(clusters.named)
+            assert list(clusters.sources) == [origin_of(config(options))]
+            await clusters.close()
+
+    virtual_time.run(main())
+    assert still_filled == []
