@@ -9,8 +9,11 @@ Pure. The stores hold canonical text, so text is what indexes are keyed by; pack
 from __future__ import annotations
 
 import re
+from binascii import unhexlify
 from collections.abc import Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+from clusterdns.kube.addresses import pack
 
 _DASHED = re.compile(rb"[0-9a-f-]+")
 _OCTET = re.compile(rb"0|[1-9][0-9]{0,2}")
@@ -45,13 +48,16 @@ def from_reverse(labels: Sequence[bytes]) -> str | None:
     RFC 1035 section 3.5 (four octets, last one first) and RFC 3596 section 2.5 (32 nibbles, last one first).
     """
     if labels[-2:] == [b"in-addr", b"arpa"]:
-        octets = labels[-3::-1]
-        if len(octets) == 4 and all(_OCTET.fullmatch(octet) and int(octet) < 256 for octet in octets):
-            return b".".join(octets).decode("ascii")
-    elif labels[-2:] == [b"ip6", b"arpa"]:
-        nibbles = labels[-3::-1]
-        if len(nibbles) == 32 and all(_NIBBLE.fullmatch(nibble) for nibble in nibbles):
-            return str(IPv6Address(bytes.fromhex(b"".join(nibbles).decode("ascii"))))
+        text = b".".join(labels[-3::-1]).decode("latin-1")
+        # Neither a zero in front nor a dot within a label passes.
+        return text if len(labels) == 6 and pack(text) is not None else None
+    if labels[-2:] == [b"ip6", b"arpa"]:
+        digits = b"".join(labels[-3::-1])
+        if len(labels) == 34 and len(digits) == 32:
+            try:
+                return str(IPv6Address(unhexlify(digits)))
+            except ValueError:
+                return None
     return None
 
 

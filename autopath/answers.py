@@ -59,24 +59,19 @@ def srv_set(name: bytes, ttl: int, target: bytes, ports: Sequence[Port], found: 
     if not pairs:
         return NODATA
     weight = max(1, 100 // pairs)
+    services = [
+        Record(name, numbers.SRV, ttl, srv_rdata(0, weight, port, target))
+        for port in {each.port or 0: None for each in ports}
+    ]
     additional = [Record(target, numbers.A, ttl, address) for address in v4]
     if v6:
         additional += [Record(target, numbers.AAAA, ttl, address) for address in v6]
-    return Decision(
-        True,
-        [
-            Record(name, numbers.SRV, ttl, srv_rdata(0, weight, port or 0, target))
-            for port in dict.fromkeys([each.port for each in ports])
-        ],
-        additional,
-    )
+    return Decision(True, services, additional)
 
 
-def matches(port: Port, name: bytes | None, protocol: bytes | None) -> bool:
-    """None matches any; the others are folded."""
-    return (name is None or port.name.lower().encode() == name) and (
-        protocol is None or port.protocol.lower().encode() == protocol
-    )
+def matches(port: Port, name: str, protocol: str) -> bool:
+    """Whether a port has this name and protocol, both folded."""
+    return port.name.lower() == name and port.protocol.lower() == protocol
 
 
 def start_behind(name: bytes, skip: int) -> int:

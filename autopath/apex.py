@@ -32,6 +32,8 @@ class Apex:
         self._zone = zone
         self._index = index
         self._ttl = ttl
+        self._soa_ttl = min(ttl, _SOA_MAXIMUM_TTL)
+        self._mname, self._rname = b"\x02ns\x03dns" + zone, b"\x0ahostmaster" + zone
         self.servers = servers
 
     def authority(self, name: bytes, serial: int | None = None) -> Record:
@@ -39,10 +41,9 @@ class Apex:
 
         `serial` is that of the zone, unless one is given.
         """
-        zone, ttl = self._zone, self._ttl
         serial = self._index.serial if serial is None else serial
-        rdata = soa_rdata(b"\x02ns\x03dns" + zone, b"\x0ahostmaster" + zone, serial, 7200, 1800, 86400, ttl)
-        return Record(name[len(name) - len(zone) :], numbers.SOA, min(ttl, _SOA_MAXIMUM_TTL), rdata)
+        rdata = soa_rdata(self._mname, self._rname, serial, 7200, 1800, 86400, self._ttl)
+        return Record(name[len(name) - len(self._zone) :], numbers.SOA, self._soa_ttl, rdata)
 
     def decide(self, name: bytes, qtype: int) -> Decision:
         """The decision on the apex, as `name` spells it."""

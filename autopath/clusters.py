@@ -29,7 +29,7 @@ from clusterdns.kube.kinds import KINDS
 from clusterdns.kube.label_selector import read_label_selector
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.pod_index import PodIndex
-from clusterdns.kube.search_lists import KnownViews, NamespacesOff, PodSearchLists
+from clusterdns.kube.search_lists import KnownClients, NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
 
@@ -133,7 +133,7 @@ class Source:
         if zone not in self._search_lists:
             namespaces = self.cluster.namespaces
             self._search_lists[zone] = PodSearchLists(
-                self.pods, NamespacesOff(namespaces), zone, views=KnownViews(self.pods, namespaces)
+                self.pods, NamespacesOff(namespaces), zone, clients=KnownClients(self.pods, namespaces)
             )
         return self._search_lists[zone]
 

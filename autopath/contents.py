@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from autopath.index import IndexedService, ServiceKind
+from autopath.index import EXTERNAL_NAME, IndexedService
 from autopath.lookups import WholeIndex
 from autopath.zone import ClusterZone, ports_of
 from clusterdns.directives.transfer import Contents
@@ -37,7 +37,7 @@ def service_records(zone: ClusterZone, index: WholeIndex) -> Iterator[Record]:
     for key in sorted(index.services, key=_sorting):
         name = key + zone.services
         row = index.services[key]
-        if row.kind is ServiceKind.EXTERNAL_NAME:
+        if row.kind is EXTERNAL_NAME:
             yield from _answers(zone, name, numbers.CNAME)
             continue
         yield from _answers(zone, name, *_ADDRESSES, numbers.SRV)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from clusterdns.wire.records import Record
 
 
-class Decision(NamedTuple):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """`exists` without records is NODATA (RFC 2308 section 2.2). `target` is set where `answer` is a CNAME to chase."""
 
     exists: bool

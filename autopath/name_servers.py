@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
-from autopath.index import IndexedService, ServiceKind
+from autopath.index import EXTERNAL_NAME, HEADLESS, IndexedService
 from autopath.lookups import Index
 from clusterdns.kube.addresses import pack
 
@@ -56,7 +56,7 @@ class NameServers:
         for address in self._own:
             for indexed in self._index.slices_at.at(address):
                 row = indexed.service
-                if row.service is None or row.kind is ServiceKind.EXTERNAL_NAME or not self._index.exposes(row):
+                if row.service is None or row.kind is EXTERNAL_NAME or not self._index.exposes(row):
                     continue
                 if indexed.labels_of(address):
                     found[row.key] = row
@@ -70,7 +70,7 @@ class NameServers:
         found: dict[bytes, tuple[bytes, ...]] = {}
         for row in self.services():
             name = row.key + b"\x03svc" + zone
-            if row.kind is ServiceKind.HEADLESS:
+            if row.kind is HEADLESS:
                 for label, packed in (ready for each in row.slices.values() for ready in each.ready.items()):
                     endpoint = bytes((len(label),)) + label + name
                     found[endpoint] = tuple(dict.fromkeys((*found.get(endpoint, ()), *packed)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from autopath.addresses import from_reverse, is_reverse_stem
 from autopath.apex import Apex, Servers, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
-from autopath.index import ServiceKind
+from autopath.index import EXTERNAL_NAME
 from autopath.lookups import Index
 from clusterdns.wire import numbers
 from clusterdns.wire.names import MAX_NAME, labels
@@ -56,7 +56,7 @@ class ReverseZone:
         for indexed in self._index.slices_at.at(address):
             row = indexed.service
             # Names in front of an ExternalName Service do not exist.
-            if row.service is None or row.kind is ServiceKind.EXTERNAL_NAME or not self._index.exposes(row):
+            if row.service is None or row.kind is EXTERNAL_NAME or not self._index.exposes(row):
                 continue
             for label in indexed.labels_of(address):
                 hosts[bytes((len(label),)) + label + row.key + self._services] = None

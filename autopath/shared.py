@@ -22,7 +22,7 @@ from clusterdns.daemon.shared_table import Mark, SharedTable, Unreadable
 from clusterdns.directives.config.kubernetes import Config
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import PodClaim
-from clusterdns.kube.search_lists import PodSearchLists, Views
+from clusterdns.kube.search_lists import Clients, PodSearchLists
 from clusterdns.limits import SHARED_ROWS
 from clusterdns.search.lists import SearchList
 
@@ -61,7 +61,7 @@ class SharedSource:
         self.pods = SharedPods(table)
         self._table = table
         self._views = views
-        self._clients: list[Views] = []
+        self._clients: list[Clients] = []
 
     def index_for(self, config: Config) -> SharedIndex:
         return self._index(view_of(Shape.OWN, config))
@@ -74,13 +74,13 @@ class SharedSource:
 
     def search_lists_for(self, zone: bytes) -> PodSearchLists:
         # Of those that have asked since something has changed.
-        self._clients.append(Views())
-        return _SearchLists(self.pods, _Names[str](self._table, OFF), zone, views=self._clients[-1])
+        self._clients.append(Clients())
+        return _SearchLists(self.pods, _Names[str](self._table, OFF), zone, clients=self._clients[-1])
 
     def forget(self) -> None:
         """Something has changed."""
-        for views in self._clients:
-            views.forget()
+        for clients in self._clients:
+            clients.forget()
 
     def _index(self, view: View) -> SharedIndex:
         return SharedIndex(

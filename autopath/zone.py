@@ -23,7 +23,7 @@ from autopath.addresses import from_dashed
 from autopath.answers import Port, Target, address_set, addresses, matches, srv, srv_set, start_behind
 from autopath.apex import Apex, Servers, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
-from autopath.index import IndexedService, IndexedSlice, ServiceKind
+from autopath.index import CLUSTER_IP, EXTERNAL_NAME, HEADLESS, IndexedService, IndexedSlice
 from autopath.lookups import Index, WholeIndex
 from autopath.serial import serial_handed_out
 from clusterdns.directives.config.kubernetes import PodMode
@@ -103,6 +103,8 @@ class ClusterZone:
                 return found
         parts = labels(folded[: len(folded) - len(self.name)] + numbers.ROOT)
         match [b"svc", *parts[::-1]] if self._bare else parts[::-1]:
+            case [b"svc", _, _]:
+                return NXDOMAIN  # a Service, or else it would have been found
             case []:
                 return self.apex.decide(name, qtype)
             case [b"dns-version"] if qtype == numbers.TXT:
@@ -133,22 +135,22 @@ class ClusterZone:
     def _service(self, row: IndexedService, name: bytes, qtype: int) -> Decision:
         if not self._is_served(row):
             return NXDOMAIN
-        if row.kind is ServiceKind.EXTERNAL_NAME:
+        if row.kind is EXTERNAL_NAME:
             return self._external_name(row, name, qtype)
         if qtype == numbers.SRV:
             return self._srv(row, name, name, ports_of(row))
-        headless = row.kind is ServiceKind.HEADLESS
+        headless = row.kind is HEADLESS
         return address_set(name, qtype, self._ttl, row.ready_addresses if headless else (row.v4, row.v6))
 
     def _is_served(self, row: IndexedService) -> bool:
         """False where the name does not exist, for any type."""
         if row.service is None or not self._index.exposes(row):
             return False
-        if row.kind is ServiceKind.EXTERNAL_NAME:
+        if row.kind is EXTERNAL_NAME:
             return row.target is not None
         # A headless Service without ready endpoints has no name at all in CoreDNS; one with a cluster IP keeps it,
         # unless `ignore empty_service`.
-        needs_endpoints = row.kind is ServiceKind.HEADLESS or self._ignore_empty
+        needs_endpoints = row.kind is HEADLESS or self._ignore_empty
         return not needs_endpoints or row.has_ready_endpoints
 
     def _external_name(self, row: IndexedService, name: bytes, qtype: int) -> Decision:
@@ -171,14 +173,16 @@ class ClusterZone:
         # `_tcp` is an empty non-terminal above `_http._tcp`: it exists (RFC 8020 section 2), or else a resolver
         # that minimises its questions (RFC 9156) would never get to the port. So does a cluster's name.
         protocol = label.removeprefix(b"_")
-        above_ports = protocol != label and any(port.name and matches(port, None, protocol) for port in ports_of(row))
+        above_ports = protocol != label and any(
+            port.name and port.protocol.lower().encode() == protocol for port in ports_of(row)
+        )
         above_endpoints = self._clusterset and any(each.ready and _is_of(each, label) for each in row.slices.values())
         return NODATA if above_ports or above_endpoints else NXDOMAIN
 
     def _endpoint(self, label: bytes, cluster: bytes | None, name: bytes, folded: bytes, qtype: int) -> Decision:
         """An endpoint in front of a Service, whatever kind of Service but ExternalName; `cluster` is where it runs."""
         row = self._row_at(folded[start_behind(folded, 1 if cluster is None else 2) :])
-        if row is None or (self._bare and row.kind is not ServiceKind.HEADLESS):
+        if row is None or (self._bare and row.kind is not HEADLESS):
             return NXDOMAIN
         slices = [
             each for each in row.slices.values() if label in each.ready and (cluster is None or _is_of(each, cluster))
@@ -202,7 +206,7 @@ class ClusterZone:
         """What is in front of `_zone`: `pin` or `prefer`, and a topology zone, last label first."""
         start = start_behind(folded, 1 + len(pinned))
         row = self._row_at(folded[start:])
-        if row is None or row.kind is not ServiceKind.HEADLESS or pinned[:1] not in ([], [b"pin"], [b"prefer"]):
+        if row is None or row.kind is not HEADLESS or pinned[:1] not in ([], [b"pin"], [b"prefer"]):
             return NXDOMAIN
         if len(pinned) < 2:
             return NODATA  # above the topology zones, any of which may be asked for
@@ -217,13 +221,14 @@ class ClusterZone:
 
     def _port(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """`_port._protocol` in front of a Service; CoreDNS takes both without their underscores, too."""
-        second = start_behind(folded, 1)
-        start = start_behind(folded, 2)
+        second = 1 + folded[0]
+        start = second + 1 + folded[second]
         row = self._row_at(folded[start:])
         if row is None:
             return NXDOMAIN
-        wanted = folded[1:second].removeprefix(b"_"), folded[second + 1 : start].removeprefix(b"_")
-        ports = [each for each in ports_of(row) if matches(each, *wanted)] if all(wanted) else ()
+        port = folded[1:second].removeprefix(b"_").decode("utf-8", "replace")
+        protocol = folded[second + 1 : start].removeprefix(b"_").decode("utf-8", "replace")
+        ports = [each for each in ports_of(row) if matches(each, port, protocol)] if port and protocol else ()
         if not ports:
             return NXDOMAIN
         return self._srv(row, name, name[start:], ports) if qtype == numbers.SRV else NODATA
@@ -231,13 +236,13 @@ class ClusterZone:
     def _row_at(self, folded: bytes) -> IndexedService | None:
         """The row of the Service of this name, unless names in front of it can't exist."""
         row = self._index.services.get(folded.removesuffix(self.services))
-        if row is None or row.kind is ServiceKind.EXTERNAL_NAME or not self._is_served(row):
+        if row is None or row.kind is EXTERNAL_NAME or not self._is_served(row):
             return None
         return row
 
     def _srv(self, row: IndexedService, name: bytes, base: bytes, ports: Sequence[Port]) -> Decision:
         """SRV for `name`; `ports` are of the row, and `base` is its name as it is spelled."""
-        if row.kind is ServiceKind.CLUSTER_IP:
+        if row.kind is CLUSTER_IP:
             return srv_set(name, self._ttl, base, ports, (row.v4, row.v6))
         tables = [(each, each.ready) for each in row.slices.values()]
         return srv(name, self._ttl, self._endpoint_targets(tables, base, ports))
@@ -275,6 +280,6 @@ def _is_of(indexed: IndexedSlice, cluster: bytes) -> bool:
 
 def ports_of(row: IndexedService) -> Sequence[Port]:
     """The ports by which a Service's names are made: its own, or those of its slices where clients reach endpoints."""
-    if row.kind is ServiceKind.CLUSTER_IP:
+    if row.kind is CLUSTER_IP:
         return row.service.ports if row.service is not None else ()
     return [port for each in row.slices.values() if each.ready for port in each.slice.ports]

@@ -22,6 +22,8 @@ from clusterdns.directives.chain import Handler, Reply, Request, reply_with
 from clusterdns.directives.transfer import Contents
 from clusterdns.wire import numbers
 from clusterdns.wire.names import is_at_or_below, name_from_text
+from clusterdns.wire.records import compose_response
+from clusterdns.wire.response import Response
 
 
 class Whole(NamedTuple):
@@ -96,40 +98,22 @@ class Zones:
         if decision.target is not None:
             return await self._chase.complete(request, zone, decision)
         if decision.answer:
-            return _until_a_change(
-                reply_with(
-                    request,
-                    self._source,
-                    flags=numbers.AA,
-                    answer=decision.answer,
-                    additional=decision.additional,
-                    cacheable=False,
-                )
-            )
+            answer, additional = decision.answer, decision.additional
+            return self._until_a_change(compose_response(query, flags=numbers.AA, answer=answer, additional=additional))
         # A reverse zone that falls through is shared: others have the records, of any type, that the cluster has not.
         denied = not decision.exists or isinstance(zone, ReverseZone)
         if denied and any(is_at_or_below(query.folded, name) for name in self._fallthrough):
             return await self._following(request)
-        return _until_a_change(
-            reply_with(
-                request,
-                self._source,
-                rcode=numbers.NOERROR if decision.exists else numbers.NXDOMAIN,
-                flags=numbers.AA,
-                authority=(zone.apex.authority(query.name),),
-                cacheable=False,
-            )
-        )
+        rcode = numbers.NOERROR if decision.exists else numbers.NXDOMAIN
+        authority = (zone.apex.authority(query.name),)
+        return self._until_a_change(compose_response(query, rcode=rcode, flags=numbers.AA, authority=authority))
+
+    def _until_a_change(self, response: Response) -> Reply:
+        """A reply that may be repeated until a store changes."""
+        return Reply(response, self._source, math.inf, cacheable=False, watched=True)
 
     def _zone_of(self, folded: bytes) -> Zone | None:
         for zone in self._zones:
             if is_at_or_below(folded, zone.name):
                 return zone
         return None
-
-
-def _until_a_change(reply: Reply) -> Reply:
-    """The reply as one that may be repeated until a store changes."""
-    reply.fresh_until = math.inf
-    reply.watched = True
-    return reply

@@ -35,13 +35,16 @@ class Flight(Generic[T]):
         """
         if not self.done:
             self._value = value
-            self._arrive()
+            self.done = True
+            if self._waiters:
+                self._go_on()
 
     def fail(self, error: BaseException) -> None:
         """Deliver an error; it is raised in everyone who waits. Otherwise as `land`."""
         if not self.done:
             self._error = error
-            self._arrive()
+            self.done = True
+            self._go_on()
 
     def result(self) -> T:
         """The value, or the error raised. Only for a flight that is done."""
@@ -61,8 +64,7 @@ class Flight(Generic[T]):
             yield self
         return self.result()
 
-    def _arrive(self) -> None:
-        self.done = True
+    def _go_on(self) -> None:
         waiters, self._waiters = self._waiters, []
         first_error = None
         for resume in waiters:

@@ -23,7 +23,7 @@ from clusterdns.errors import ConfigError
 from clusterdns.kube.access import Access
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.pod_index import PodIndex
-from clusterdns.kube.search_lists import KnownViews, NamespacesOff, PodSearchLists
+from clusterdns.kube.search_lists import KnownClients, NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
 from clusterdns.search.cluster_names import can_exist
@@ -133,7 +133,7 @@ class NodePods:
                 zone,
                 host,
                 guards_host=not config.host_search,
-                views=KnownViews(index, cluster.namespaces),
+                clients=KnownClients(index, cluster.namespaces),
             )
         return self._lists[key]
 

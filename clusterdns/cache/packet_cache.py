@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 
 from clusterdns.cache.lifetime import remaining_ttl
 from clusterdns.cache.views import ViewAt, ViewedTable, ViewsOf, no_view_at, no_views
@@ -129,7 +129,9 @@ class PacketCache:
 
         An answer is counted as a hit.
         """
-        entry = self._table.get(key, client)
+        entry = self.find(key)
+        if entry is _VIEWED:
+            entry = self._table.get(key, client)
         if entry is None:
             return None
         if now >= entry.leaves_at:
@@ -172,6 +174,10 @@ class PacketCache:
         if watched and self._watched is not None:
             self._watched.add(self._entries, place)
 
+    def was_asked(self, key: bytes) -> bool:
+        """Whether `put_watched` is worth while: names of search lists, each asked once, would push out the rest."""
+        return self._watched is not None and self._watched.was_asked(key)
+
     def put_watched(
         self,
         key: bytes,
@@ -181,19 +187,19 @@ class PacketCache:
         *,
         until: float,
         now: float,
-        tally: Callable[[], Tally],
         forget_at: float = math.inf,
+        tally: Tally | None = None,
     ) -> None:
-        """Keep `answer`, if it was asked for before, as it is: until something changes, `until` or `forget_at` at most.
+        """Keep `answer` as it is: until something changes, `until` or `forget_at` at most.
 
         Where `until` is finite, something in it lives for so many whole seconds: it is not kept for longer than one.
         """
-        if self._capacity <= 0 or self._watched is None or not self._watched.was_asked(key):
+        if self._capacity <= 0 or self._watched is None:
             return
         leaves_at = min(until, forget_at, now + (PACKET_CACHE_SECONDS.default if until == math.inf else 1.0))
         if leaves_at <= now:
             return
-        entry = Entry(answer[2:], (), leaves_at, leaves_at, tally=tally())
+        entry = Entry(answer[2:], (), leaves_at, leaves_at, tally=tally)
         entry.ttls_hold_until = entry.renew_at = leaves_at
         self._watched.add(self._entries, self._keep(key, client, view, entry))
 

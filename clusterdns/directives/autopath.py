@@ -19,9 +19,10 @@ only.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
 
 from clusterdns.cache.watched import Watched
 from clusterdns.directives.chain import Handler, Reply, Request, client_view
@@ -32,8 +33,9 @@ from clusterdns.search.decisions import AS_ASKED, Decisions, Walk
 from clusterdns.search.denials import Denial, Denials
 from clusterdns.search.lists import UNKNOWN_VIEW, SearchList, SearchLists
 from clusterdns.search.synthesis import deny, synthesise
-from clusterdns.search.walk import Verdict, expansions, judge
+from clusterdns.search.walk import Verdict, exists, expansions, judge
 from clusterdns.wire import numbers
+from clusterdns.wire.edns import ClientSubnet
 from clusterdns.wire.names import is_at_or_below
 from clusterdns.wire.query import Query
 from clusterdns.wire.response import Response
@@ -107,13 +109,18 @@ class Autopath:
         self._decisions = Decisions()
         self._denials = Denials()
 
-    async def handle(self, request: Request) -> Reply:
-        client, scope = self._client_of(request)
-        reply = await self._answer(request, client)
-        if scope is None:
-            return reply
+    def handle(self, request: Request) -> Coroutine[Any, Any, Reply]:
+        """See `clusterdns.directives.chain.Handler`."""
+        edns = request.query.edns
+        if edns is None or edns.subnet is None or not self._trusts(request.client):
+            return self._answer(request, request.client)
+        return self._answer_for(request, edns.subnet)
+
+    async def _answer_for(self, request: Request, subnet: ClientSubnet) -> Reply:
+        """Answer the sender's client, if it names one; the scope marks an answer that is for this client only."""
+        reply = await self._answer(request, subnet.text() if subnet.is_host else request.client)
         # A denial may be for some only, too: a search from there may find something for others.
-        return replace(reply, scope=0 if reply.view is None else scope)
+        return replace(reply, scope=0 if reply.view is None else subnet.source)
 
     async def _answer(self, request: Request, client: str) -> Reply:
         query = request.query
@@ -154,7 +161,7 @@ class Autopath:
         # is answered.
         self._decisions.hold(client, request.query.folded, request.query.qtype, request.now)
         reply = _viewed(await self._following(request), UNKNOWN_VIEW, request)
-        if judge(reply.response) is Verdict.EXISTS:
+        if exists(reply.response):
             self._decisions.release(client, request.query.folded)
             return reply
         # A packet cache would keep the other question from us.
@@ -248,7 +255,7 @@ class Autopath:
                 plain = _viewed(await self._following(request), walk.view, request)
                 return plain.within(plain.view, 0.0)
             reply = reply.synthesised_as(response)
-        elif judge(reply.response) is Verdict.EXISTS:
+        elif exists(reply.response):
             return reply
         view = walk.view if walk.client in ("", client) else client_view(request.client)
         outcome = reply.within(_within(view, reply, request), walk.repeat_until)
@@ -359,15 +366,6 @@ class Autopath:
                 return Reply(denial.response, "autopath", denial.expires, view)
         return None
 
-    def _client_of(self, request: Request) -> tuple[str, int | None]:
-        """The client to search for, and the scope that marks an answer as its own; None where nobody asked for one."""
-        edns = request.query.edns
-        if edns is None or edns.subnet is None or not self._trusts(request.client):
-            return request.client, None
-        if edns.subnet.is_host:
-            return edns.subnet.text(), edns.subnet.source
-        return request.client, edns.subnet.source
-
     def _trusts(self, sender: str) -> bool:
         if not self._trusted:
             return False
@@ -382,7 +380,7 @@ def _within(view: bytes, step: Reply, request: Request) -> bytes:
 
 def _viewed(reply: Reply, view: bytes, request: Request) -> Reply:
     """The reply, for nobody but `view` if it is no proof of existence: for others the name may be found."""
-    if judge(reply.response) is Verdict.EXISTS:
+    if exists(reply.response):
         return reply
     return reply.within(_within(view, reply, request))
 

@@ -17,8 +17,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from clusterdns.cache.lifetime import Bounds
 from clusterdns.cache.message_cache import DNSSEC_OK, Failure, Kept, MessageCache, Question, question_of
@@ -131,10 +131,11 @@ class Cache:
         self._flights: dict[Key, Flight[Reply] | None] = {}
         self._refresher = Refresher(messages, clock, config.serve_stale, self._ask)
 
-    async def handle(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Coroutine[Any, Any, Reply]:
+        """See `clusterdns.directives.chain.Handler`."""
         query = request.query
         if not (self._takes_all or _is_in(query.folded, self._zones)):
-            return await self._following(request)
+            return self._following(request)
         question = question_of(query)
         messages = self.messages
         kept = messages.get(question, request.client, request.now)
@@ -142,7 +143,7 @@ class Cache:
             if request.now < kept.expires:
                 return self._repeat(request, question, kept)
             if not self._is_cluster(query.folded):
-                return await self._answer_stale(request, question, kept)
+                return self._answer_stale(request, question, kept)
         if messages.has_failures:
             failure = messages.failure(question, request.client, request.now)
             if failure is not None:
@@ -150,10 +151,10 @@ class Cache:
                 return _repeat_failure(failure)
         messages.counters.misses += 1
         if question in self._flights:
-            return await self._share(request, question)
-        return await self._ask(request, question, question)
+            return self._share(request, question)
+        return self._ask(request, question, question)
 
-    def _repeat(self, request: Request, question: Question, kept: Kept) -> Reply:
+    async def _repeat(self, request: Request, question: Question, kept: Kept) -> Reply:
         """Answer with what is kept and live."""
         fresh_until = kept.expires
         if self._config.prefetch is not None:
@@ -322,7 +323,7 @@ class Cache:
         return 0.0
 
 
-def _repeat_failure(failure: Failure) -> Reply:
+async def _repeat_failure(failure: Failure) -> Reply:
     if failure.response is None:
         raise UpstreamFailure(failure.upstream, failure.reason)
     return Reply(failure.response, "cache")

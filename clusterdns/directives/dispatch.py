@@ -26,11 +26,13 @@ from clusterdns.limits import NAME_BYTES, QUERIES_IN_FLIGHT, TCP_MESSAGE_BYTES
 from clusterdns.listen.respond import VIEWED, Answer, Peer, Send, SendAny, client_address
 from clusterdns.wire import numbers
 from clusterdns.wire.edns import ClientSubnet
+from clusterdns.wire.names import is_at_or_below
 from clusterdns.wire.query import HEADER_BYTES, Query, read_query
 from clusterdns.wire.reply import finish, refuse, udp_limit
 from clusterdns.wire.response import Kind
 
 _log = logging.getLogger(__name__)
+_ANSWER = Kind.ANSWER
 
 DROPPED = b""
 """Stands for the zone of a query that no server block was asked."""
@@ -57,7 +59,8 @@ class Dispatcher:
         self.traffic = Traffic()
         self.packets = packets
         self._chains = dict(chains)
-        self._longest = max(map(len, chains), default=0)
+        # The longest zone first, as it wins.
+        self._zones = sorted(chains, key=len, reverse=True)
         self._clock = clock
         self._transfers = frozenset(transfers)
         self._find = packets.find
@@ -107,18 +110,19 @@ class Dispatcher:
     def respond_udp(self, message: bytes, peer: Peer, send: Send) -> bytes | None:
         """Answer one datagram; see `clusterdns.listen.respond.Respond`."""
         now = self._clock()
-        answer = self.packets.get(message[2:], client_address(peer), now)
+        client = client_address(peer)
+        answer = self.packets.get(message[2:], client, now)
         if answer is None:
-            made = self._respond(message, peer, send, "udp", now)
+            made = self._respond(message, client, peer, send, "udp", now)
             return made if isinstance(made, bytes) else None  # several messages are for TCP only
         return message[:2] + answer
 
     def respond_tcp(self, message: bytes, peer: Peer, send: SendAny) -> Answer | None:
         """Answer one message of a connection; see `clusterdns.listen.respond.RespondTcp`."""
-        return self._respond(message, peer, send, "tcp", self._clock())
+        return self._respond(message, client_address(peer), peer, send, "tcp", self._clock())
 
     def _respond(
-        self, message: bytes, peer: Peer, send: Callable[[Any, Peer], None], transport: str, now: float
+        self, message: bytes, client: str, peer: Peer, send: Callable[[Any, Peer], None], transport: str, now: float
     ) -> Answer | None:
         # A response is never answered: two servers would answer each other for ever.
         if len(message) < HEADER_BYTES or message[2] & 0x80:
@@ -131,13 +135,13 @@ class Dispatcher:
         except MalformedMessage:
             self.traffic.malformed += 1
             return refuse(message, numbers.FORMERR)
-        zone, chain = self._chain_for(query.folded)
-        request = Request(query, client_address(peer), transport, now, peer[1], len(message), zone)
+        zone = self._zone_of(query.folded)
+        request = Request(query, client, transport, now, peer[1], len(message), zone)
         rcode = self._refusal(query, zone)
-        if chain is None or rcode:
+        if rcode or not zone:
             request.zone = DROPPED
             return self._refuse(message, request, rcode or numbers.REFUSED)
-        flight = start(chain(request))
+        flight = start(self._chains[zone](request))
         if flight.done:
             return self._answer(message, request, flight)
         self._waiting += 1
@@ -156,21 +160,12 @@ class Dispatcher:
         # More than this many at a time are not answered any sooner; whoever is refused asks its next nameserver.
         return numbers.REFUSED if self._waiting >= QUERIES_IN_FLIGHT.default else 0
 
-    def _chain_for(self, folded: bytes) -> tuple[bytes, Handler | None]:
-        """The longest zone at or above the name, and its chain."""
-        chains = self._chains
-        offset = 0
-        while folded[offset] and len(folded) - offset > self._longest:
-            offset += 1 + folded[offset]
-        while True:
-            zone = folded[offset:]
-            chain = chains.get(zone)
-            if chain is not None:
-                return zone, chain
-            length = folded[offset]
-            if not length:
-                return DROPPED, None
-            offset += 1 + length
+    def _zone_of(self, folded: bytes) -> bytes:
+        """The longest zone at or above the name; DROPPED if there is none."""
+        for zone in self._zones:
+            if is_at_or_below(folded, zone):
+                return zone
+        return DROPPED
 
     def _answer_late(
         self,
@@ -204,31 +199,30 @@ class Dispatcher:
         response = reply.response
         self._tally(request, response.rcode, reply.source, response.kind, len(answer)).answers += 1
         self.traffic.count_seconds(request.zone, now - request.now)
-        is_current = not reply.watched or as_of in (None, self.packets.changes)
+        is_current = not reply.watched or as_of is None or as_of == self.packets.changes
         if reply.fresh_until and is_current and _may_repeat(request, answer):
             self._keep(message[2:], request, reply, answer, now)
         return answer if reply.more is None else _several(answer, reply.more)
 
     def _keep(self, key: bytes, request: Request, reply: Reply, answer: bytes, now: float) -> None:
         """Let the packet cache have an answer."""
-        response = reply.response
-
-        def tally() -> Tally:
-            return self._tally(request, response.rcode, "cache", response.kind, len(answer))
-
         # What a walk found has one TTL throughout, which counts down.
-        if reply.watched and not (reply.synthesised and reply.fresh_until < math.inf):
-            if not reply.rotates:
-                self.packets.put_watched(
-                    key,
-                    request.client,
-                    reply.view,
-                    answer,
-                    until=reply.fresh_until,
-                    forget_at=reply.forget_at,
-                    now=now,
-                    tally=tally,
-                )
+        holds = reply.watched and not (reply.synthesised and reply.fresh_until < math.inf)
+        if holds and (reply.rotates or not self.packets.was_asked(key)):
+            return
+        response = reply.response
+        tally = self._tally(request, response.rcode, "cache", response.kind, len(answer))
+        if holds:
+            self.packets.put_watched(
+                key,
+                request.client,
+                reply.view,
+                answer,
+                until=reply.fresh_until,
+                forget_at=reply.forget_at,
+                now=now,
+                tally=tally,
+            )
         else:
             self.packets.put(
                 key,
@@ -240,7 +234,7 @@ class Dispatcher:
                 forget_at=reply.forget_at,
                 now=now,
                 rotates=reply.rotates,
-                tally=tally(),
+                tally=tally,
                 watched=reply.watched,
             )
 
@@ -252,7 +246,7 @@ class Dispatcher:
         return answer
 
     def _tally(self, request: Request, rcode: int, source: str, kind: Kind, size: int) -> Tally:
-        query, is_denial = request.query, kind is not Kind.ANSWER
+        query, is_denial = request.query, kind is not _ANSWER
         key = (
             request.zone,
             request.transport,

@@ -45,28 +45,31 @@ class NamespacesOff:
             self._names.add(new.name)
 
 
-class Views:
-    """The views of clients that have asked, until they are to be forgotten."""
+class Clients:
+    """The search lists of clients that have asked, by packed address, until they are to be forgotten."""
 
     def __init__(self) -> None:
+        self._lists: dict[bytes, SearchList] = {}
         self._views: dict[bytes, bytes] = {}
-        self.at: Callable[[bytes], bytes | None] = self._views.get
-        """The view of the client at a packed address."""
+        self.list_at: Callable[[bytes], SearchList | None] = self._lists.get
+        """The list of the client at an address."""
+        self.view_at: Callable[[bytes], bytes | None] = self._views.get
+        """The view of the client at an address: that of its list."""
 
-    def put(self, client: str, view: bytes) -> None:
-        """The client at this address (canonical text) has this view now."""
-        packed = pack(client)
-        if packed is not None:
-            if len(self._views) >= AUTOPATH_VIEWS.default:
-                self._views.clear()
-            self._views[packed] = view
+    def put(self, packed: bytes, known: SearchList) -> None:
+        """The client at this address has this list now."""
+        if len(self._lists) >= AUTOPATH_VIEWS.default:
+            self.forget()
+        self._lists[packed] = known
+        self._views[packed] = known.view
 
     def forget(self, *_change: object) -> None:
         """Something has changed that any of them may depend on. Can be a listener of stores."""
+        self._lists.clear()
         self._views.clear()
 
 
-class KnownViews(Views):
+class KnownClients(Clients):
     """Those that hold for as long as the clients' pods and namespaces are what they were."""
 
     def __init__(self, pods: PodIndex, namespaces: Store[Namespace]) -> None:
@@ -75,11 +78,8 @@ class KnownViews(Views):
         namespaces.subscribe(self.forget, from_now=True)
 
     def _address_changed(self, packed: bytes) -> None:
-        self._views.pop(packed, None)
-
-
-def _nobody_known(_packed: bytes) -> bytes | None:
-    return None
+        if self._lists.pop(packed, None) is not None:
+            del self._views[packed]
 
 
 class PodSearchLists:
@@ -93,17 +93,19 @@ class PodSearchLists:
         host: SearchRules = NO_HOST,
         *,
         guards_host: bool = True,
-        views: Views | None = None,
+        clients: Clients | None = None,
     ) -> None:
         """`off` has the namespaces whose pods want no search. `zone` is the cluster domain, a folded wire name; `host`
         what the resolvers of the pods' node follow.
 
         With `guards_host` no name with a dot is searched along the host's domains, unless a pod names them itself: it
-        is the name of somebody outside nearly always, whom the host's DNS need not learn of. `views` is where views are
-        kept, over the same pods and namespaces.
+        is the name of somebody outside nearly always, whom the host's DNS need not learn of. `clients` is where lists
+        are kept, over the same pods and namespaces; without it none are.
         """
-        self.view_at = views.at if views is not None else _nobody_known
-        self._views = views
+        self._clients = clients
+        known = clients or Clients()
+        self.view_at = known.view_at
+        self._list_at = known.list_at
         self._pod_at = pods.pod_at
         self._off = off
         self._host = host
@@ -113,11 +115,16 @@ class PodSearchLists:
 
     def search_list_of(self, client: str) -> SearchList | None:
         """The search list of the pod at `client` (canonical text); None if there is none."""
-        pod = self._pod_at(client)
-        found = self._list_for(pod) if pod is not None else None
-        if found is not None and self._views is not None:
-            self._views.put(client, found.view)
-        return found
+        packed = pack(client)
+        if packed is None:
+            return None
+        known = self._list_at(packed)
+        if known is None:
+            pod = self._pod_at(client)
+            known = self._list_for(pod) if pod is not None else None
+            if known is not None and self._clients is not None:
+                self._clients.put(packed, known)
+        return known
 
     def _list_for(self, pod: PodClaim) -> SearchList | None:
         switch = dict(pod.annotations).get(SWITCH) if pod.annotations else None

@@ -52,8 +52,13 @@ class Verdict(enum.Enum):
     """It may exist, and could not be asked for."""
 
 
+def exists(response: Response) -> bool:
+    """Whether an answer says that its name exists."""
+    return response.rcode == numbers.NOERROR
+
+
 def judge(response: Response) -> Verdict:
     """Read the verdict off an answer."""
-    if response.rcode == numbers.NOERROR:
+    if exists(response):
         return Verdict.EXISTS
     return Verdict.DENIED if response.rcode == numbers.NXDOMAIN else Verdict.UNDECIDED

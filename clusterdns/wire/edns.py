@@ -23,6 +23,7 @@ _FAMILY_BYTES = {0: 0, 1: 4, 2: 16}
 _FAMILIES = {size: family for family, size in _FAMILY_BYTES.items()}
 _OPTION = struct.Struct("!HH")
 _OPT = struct.Struct("!BHHIH")
+_PAYLOAD_BYTES = UDP_EDNS_BYTES.default_int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,4 +133,4 @@ def encode_opt(
     if error is not None:
         options += error.encode()
     flags = (rcode >> 4) << 24 | (DNSSEC_OK if dnssec_ok else 0)
-    return _OPT.pack(0, 41, UDP_EDNS_BYTES.default_int, flags, len(options)) + options
+    return _OPT.pack(0, 41, _PAYLOAD_BYTES, flags, len(options)) + options

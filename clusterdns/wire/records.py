@@ -24,6 +24,9 @@ from clusterdns.wire.response import MAX_TTL, Kind, Response, kind_of
 _RECORD_HEAD = struct.Struct("!HHIH")
 _POINTER_AND_HEAD = struct.Struct("!HHHIH")
 _POINTER = 0xC000
+_RESPONSE = numbers.QR
+_ECHOED = numbers.OPCODE | numbers.RD
+"""What a response takes over from its query."""
 _SRV = struct.Struct("!HHH")
 _SOA_NUMBERS = struct.Struct("!IIIII")
 
@@ -180,8 +183,8 @@ def compose_response(
             has_soa = True
             minimum = min(minimum, int.from_bytes(record.rdata[-4:], "big"))
     kind = kind_of(rcode, has_type, has_soa)
-    if kind is not Kind.ANSWER:
-        ttl = min(ttl, minimum)
+    if minimum < ttl and kind is not Kind.ANSWER:
+        ttl = minimum
     question_end = HEADER_BYTES + len(query.name) + 4
     return Response(message, question_end, offsets, ttl if offsets else 0, rcode, kind)
 
@@ -218,17 +221,9 @@ def _write(
 ) -> tuple[bytes, tuple[int, ...], int]:
     """The message, where its TTLs stand, and the lowest of them."""
     name = query.name
-    message = bytearray(
-        HEADER.pack(
-            0,
-            numbers.QR | (query.flags & (numbers.OPCODE | numbers.RD)) | flags | rcode & numbers.RCODE,
-            1,
-            len(answer),
-            len(authority),
-            len(additional),
-        )
-    )
-    message += query.question
+    flags |= _RESPONSE | query.flags & _ECHOED | rcode & numbers.RCODE
+    head = HEADER.pack(0, flags, 1, len(answer), len(authority), len(additional))
+    message = bytearray(head + query.question)
     offsets: list[int] = []
     lowest = MAX_TTL
     # Nearly every owner is the name that was asked for, or stands above it: then one pointer says it.
@@ -258,8 +253,6 @@ def _write(
 
 def _place_in_question(name: bytes, owner: bytes) -> int:
     """Where in the message `owner` stands as the end of the question's name; 0 if it does not, and for the root."""
-    if owner == name:
-        return HEADER_BYTES if len(name) > 1 else 0
     if len(owner) == 1 or not name.endswith(owner):
         return 0
     boundary = len(name) - len(owner)

@@ -16,14 +16,19 @@ from clusterdns.wire.query import HEADER, HEADER_BYTES, Query
 from clusterdns.wire.response import Response
 
 _COUNT = struct.Struct("!H")
-_OPT_BYTES = 11
+_HEAD = struct.Struct("!HH")
+_ECHOED = numbers.RD | numbers.CD
+"""What an answer takes over from its query."""
+_OURS = 0xFFFF & ~(_ECHOED | numbers.RCODE)
+_PLAIN_LIMIT = UDP_PLAIN_BYTES.default_int
+_EDNS_LIMIT = UDP_EDNS_BYTES.default_int
 
 
 def udp_limit(query: Query) -> int:
     """The largest UDP answer for this client: its EDNS size, no more than ours, or 512 without EDNS."""
     if query.edns is None:
-        return UDP_PLAIN_BYTES.default_int
-    return min(query.edns.payload_bytes, UDP_EDNS_BYTES.default_int)
+        return _PLAIN_LIMIT
+    return min(query.edns.payload_bytes, _EDNS_LIMIT)
 
 
 def finish(
@@ -40,22 +45,21 @@ def finish(
     """
     body = response.message
     rcode = response.rcode
-    if rcode > numbers.RCODE and query.edns is None:
+    edns = query.edns
+    if rcode > numbers.RCODE and edns is None:
         # Its upper bits are in OPT. The lower bits alone mean something else: those of BADVERS are NOERROR.
         rcode = numbers.SERVFAIL
-    flags = response.flags & ~(numbers.RD | numbers.CD | numbers.RCODE) | query.flags & (numbers.RD | numbers.CD)
-    flags |= rcode & numbers.RCODE
+    flags = (body[2] << 8 | body[3]) & _OURS | query.flags & _ECHOED | rcode & numbers.RCODE
     # "SHOULD only set the AD bit when a response both meets the conditions … and the request contained either a set DO
     # bit or a set AD bit" (RFC 6840 section 5.8).
-    if not (query.flags & numbers.AD or query.dnssec_ok):
+    if flags & numbers.AD and not (query.flags & numbers.AD or query.dnssec_ok):
         flags &= ~numbers.AD
+    message = _HEAD.pack(query.id, flags) + body[4:HEADER_BYTES] + query.question + body[response.question_end :]
     opt = b""
-    if query.edns is not None:
-        opt = encode_opt(rcode=rcode, dnssec_ok=query.dnssec_ok, subnet=subnet, error=error)
-    head = query.id.to_bytes(2, "big") + flags.to_bytes(2, "big") + body[4:HEADER_BYTES]
-    message = head + query.question + body[response.question_end :]
-    if error is not None and opt and len(message) + len(opt) > limit:
-        opt = encode_opt(rcode=rcode, dnssec_ok=query.dnssec_ok, subnet=subnet)
+    if edns is not None:
+        opt = encode_opt(rcode=rcode, dnssec_ok=edns.dnssec_ok, subnet=subnet, error=error)
+        if error is not None and len(message) + len(opt) > limit:
+            opt = encode_opt(rcode=rcode, dnssec_ok=edns.dnssec_ok, subnet=subnet)
     if len(message) + len(opt) > limit:
         message = truncate(message, limit - len(opt), response.question_end)
     if opt:

@@ -32,12 +32,20 @@ def shared(
     watched.imported_index_for(config)
     watched.external_index_for(config, False)
     watched.external_index_for(config, True)
-    publisher = Publisher(changed, lambda: TableWriter(size))
+    told: list[SharedSource] = []
+
+    def tell() -> None:
+        changed()
+        for each in told:
+            each.forget()
+
+    publisher = Publisher(tell, lambda: TableWriter(size))
     publisher.follow({origin_of(config): watched})
     ((_, views),), (descriptor,) = publisher.describe((origin_of(config),))
     table = SharedTable(descriptor)
+    told.append(SharedSource(table, views))
     try:
-        yield Source(cluster), SharedSource(table, views)
+        yield Source(cluster), told[0]
     finally:
         table.close()
         publisher.drop_all_but(())

@@ -187,7 +187,7 @@ def scene(corefile: str) -> Iterator[Scene]:
     watching = Server(servers, clusters, clusters.watched, now)
     for source in clusters.sources.values():
         _fill(source.cluster, ())
-    told: list[Watched] = []
+    told: list[SharedClusters] = []
 
     def tell() -> None:
         for each in told:
@@ -200,7 +200,7 @@ def scene(corefile: str) -> Iterator[Scene]:
     shared = SharedClusters(
         {origin: SharedSource(table, views) for (origin, views), table in zip(described, tables, strict=True)}
     )
-    told.append(shared.watched)
+    told.append(shared)
     try:
         yield Scene(servers, now, {}, clusters, watching, Server(servers, shared, shared.watched, now))
     finally:

@@ -20,7 +20,7 @@ from clusterdns.directives.config.server import load
 from clusterdns.directives.dispatch import Dispatcher
 from clusterdns.directives.parts import Parts
 from clusterdns.kube.pod_index import PodIndex
-from clusterdns.kube.search_lists import KnownViews, NamespacesOff, PodSearchLists
+from clusterdns.kube.search_lists import KnownClients, NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.listen.respond import VIEWED
 from clusterdns.wire.names import name_from_text
@@ -51,9 +51,9 @@ COREFILE = """
 def kubernetes_maker(stores: Cluster) -> Maker:
     def make(config: kubernetes_config.Config, site: Site, following: Handler) -> Handler:
         pods = PodIndex(stores.pod_claims)
-        views = KnownViews(pods, stores.namespaces)
+        clients = KnownClients(pods, stores.namespaces)
         site.search_lists = PodSearchLists(
-            pods, NamespacesOff(stores.namespaces), name_from_text("cluster.local"), views=views
+            pods, NamespacesOff(stores.namespaces), name_from_text("cluster.local"), clients=clients
         )
         index = kubernetes.index_over(stores, config, wall_clock=lambda: 0.0)
         return kubernetes.Kubernetes(config, stores, index, pods, resolve=site.resolve, following=following).handle

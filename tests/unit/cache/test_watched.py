@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from clusterdns.cache.packet_cache import PacketCache, Tally
+from clusterdns.cache.packet_cache import PacketCache
 from clusterdns.cache.watched import Watched
 from clusterdns.limits import PACKET_CACHE_SECONDS
 
@@ -21,7 +21,8 @@ def caching(watched: Watched, capacity: int = 10) -> PacketCache:
 
 
 def put(cache: PacketCache, *, key: bytes = KEY, view: bytes | None = None, until: float = math.inf) -> None:
-    cache.put_watched(key, CLIENT, view, ANSWER, until=until, now=100.0, tally=Tally)
+    if cache.was_asked(key):
+        cache.put_watched(key, CLIENT, view, ANSWER, until=until, now=100.0)
 
 
 # Until when the answer is true at the most, and when it leaves though nothing changed.

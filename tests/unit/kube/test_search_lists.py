@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from clusterdns.kube import search_lists
 from clusterdns.kube.objects import Namespace
 from clusterdns.kube.pod_index import PodIndex
-from clusterdns.kube.search_lists import SWITCH, KnownViews, NamespacesOff, PodSearchLists
+from clusterdns.kube.search_lists import SWITCH, KnownClients, NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.limits import AUTOPATH_VIEWS
 from clusterdns.search.lists import OFF, UNKNOWN_VIEW, SearchList
@@ -25,7 +25,7 @@ ZONE = name_from_text("cluster.local")
 
 def lists_of(stores: Cluster) -> PodSearchLists:
     pods, namespaces = PodIndex(stores.pod_claims), stores.namespaces
-    return PodSearchLists(pods, NamespacesOff(namespaces), ZONE, views=KnownViews(pods, namespaces))
+    return PodSearchLists(pods, NamespacesOff(namespaces), ZONE, clients=KnownClients(pods, namespaces))
 
 
 def expected(namespace: str) -> SearchList:
