@@ -179,7 +179,9 @@ def _max_inflight(config: Config, option: Directive) -> Config:
 
 
 def _namespaces(config: Config, option: Directive) -> Config:
-    return replace(config, namespaces=tuple(token.text for token in reading.arguments(option, 1)))
+    # Several lines add up, as in CoreDNS.
+    more = (token.text for token in reading.arguments(option, 1))
+    return replace(config, namespaces=(*config.namespaces, *more))
 
 
 def _namespace_labels(config: Config, option: Directive) -> Config:

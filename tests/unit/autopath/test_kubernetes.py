@@ -41,6 +41,7 @@ OPTIONS = [
     ("multicluster cluster.local", replace(PLAIN, multicluster=("cluster.local.",))),
     ("manifests /x\nlabels a=b", replace(PLAIN, manifests="/x", labels="a=b")),
     ("namespaces shop data", replace(PLAIN, namespaces=("shop", "data"))),
+    ("namespaces shop\nnamespaces data", replace(PLAIN, namespaces=("shop", "data"))),
     ("labels environment in (production, qa)", replace(PLAIN, labels="environment in (production, qa)")),
     ("pods disabled", PLAIN),
     ("pods insecure", replace(PLAIN, pods=PodMode.INSECURE)),
