@@ -6,8 +6,9 @@ upstream of ours that answers by who the client is. It must never be set for ser
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clusterdns.corefile import reading
@@ -96,8 +97,9 @@ def parse(directive: Directive) -> Config:
     for option in reading.options(directive, _OPTIONS, refused=_REFUSED):
         field, read = _OPTIONS[option.name]
         value = read(option)
-        # These may be written on several lines.
-        settings[field] = settings.get(field, ()) + value if field == "excepted" else value
+        if field in settings and field in _ADDED_UP:
+            value = _ADDED_UP[field](settings[field], value)
+        settings[field] = value
     config = Config(reading.zones([origin]), to, **settings)
     if config.tls_servername and any(isinstance(each, Upstream) and each.server_name for each in to):
         raise directive.position.error(
@@ -150,15 +152,13 @@ def _health_check(option: Directive) -> HealthCheck:
     return HealthCheck(reading.seconds(length, FORWARD_HEALTH_SECONDS), recursion_desired, domain)
 
 
-def _rcodes(option: Directive) -> frozenset[int]:
-    return frozenset(
-        _RCODES[reading.keyword(token, [name for name in _RCODES if name != "NOERROR"], "rcode")]
-        for token in reading.arguments(option, 1)
-    )
+def _rcodes(names: Collection[str]) -> Callable[[Directive], frozenset[int]]:
+    def read(option: Directive) -> frozenset[int]:
+        # "nxdomain" as well, as in CoreDNS.
+        words = [replace(token, text=token.text.upper()) for token in reading.arguments(option, 1)]
+        return frozenset(_RCODES[reading.keyword(word, names, "rcode")] for word in words)
 
-
-def _next_rcodes(option: Directive) -> frozenset[int]:
-    return frozenset(_RCODES[reading.keyword(token, _RCODES, "rcode")] for token in reading.arguments(option, 1))
+    return read
 
 
 _OPTIONS: dict[str, tuple[str, Callable[[Directive], Any]]] = {
@@ -178,9 +178,16 @@ _OPTIONS: dict[str, tuple[str, Callable[[Directive], Any]]] = {
     "tls": ("tls", _tls),
     "tls_servername": ("tls_servername", _one(lambda token: reading.name(token).removesuffix("."))),
     "source_address": ("source_address", _one(reading.address)),
-    "failover": ("failover", _rcodes),
-    "next": ("next", _next_rcodes),
+    "failover": ("failover", _rcodes([name for name in _RCODES if name != "NOERROR"])),
+    "next": ("next", _rcodes(_RCODES)),
     "next_on_nodata": ("next_on_nodata", reading.flag),
     "resolver": ("resolver", _resolver),
     "failfast_all_unhealthy_upstreams": ("failfast_all_unhealthy_upstreams", reading.flag),
 }
+
+_ADDED_UP: dict[str, Callable[[Any, Any], Any]] = {
+    "excepted": operator.add,
+    "failover": operator.or_,
+    "next": operator.or_,
+}
+"""What may be written on several lines, and how those add up."""

@@ -75,6 +75,8 @@ def _forward(**settings: Any) -> forward.Config:
          _forward(tls=forward.Tls("cert.pem", "key.pem", "ca.pem"))),
         ("forward . 192.0.2.1 {\n failover SERVFAIL REFUSED\n next NXDOMAIN\n next_on_nodata\n}",
          _forward(failover=frozenset({2, 5}), next=frozenset({3}), next_on_nodata=True)),
+        ("forward . 192.0.2.1 {\n failover servfail\n failover REFUSED\n next nxdomain\n next ServFail\n}",
+         _forward(failover=frozenset({2, 5}), next=frozenset({2, 3}))),
         ("forward . 192.0.2.1 {\n source_address 192.0.2.9\n failfast_all_unhealthy_upstreams\n}",
          _forward(source_address="192.0.2.9", failfast_all_unhealthy_upstreams=True)),
     ],
