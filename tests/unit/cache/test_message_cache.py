@@ -126,11 +126,13 @@ def test_the_same_question(other: Request) -> None:
     assert _get(cache, other) is not None
 
 
+@pytest.mark.parametrize("says", [FOUND, NXDOMAIN], ids=["found", "nxdomain"])
 @pytest.mark.parametrize("other", OTHER_QUESTION.values(), ids=OTHER_QUESTION)
-def test_another_question(other: Request) -> None:
+def test_another_question(other: Request, says: Says) -> None:
     cache = MessageCache()
-    _put(cache, request(), FOUND)
+    _put(cache, request(), says)
     assert _get(cache, other) is None
+    _put(cache, request(), FOUND)
     _put(cache, other, NXDOMAIN)
     found = _get(cache, request())
     assert found is not None
