@@ -22,6 +22,7 @@ from typing import Self
 from pyroute2 import IPRoute, NetlinkError
 
 from clusterdns.errors import ClusterDNSError, ConfigError, KernelUnsupported
+from clusterdns.listen.interfaces import open_netlink
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Interface:
         """
         done = []
         try:
-            with IPRoute(strict_check=True) as netlink:
+            with open_netlink() as netlink:
                 self._refuse_addresses_of_ipvs(netlink)
                 link = _find(netlink, self.name)
                 if link is None:
@@ -81,7 +82,7 @@ class Interface:
     def remove(self) -> bool:
         """Remove the link with its addresses; False if there is none. Raises as `ensure`."""
         try:
-            with IPRoute(strict_check=True) as netlink:
+            with open_netlink() as netlink:
                 link = _find(netlink, self.name)
                 if link is None:
                     return False

@@ -100,6 +100,20 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
 }
 
 
+def test_a_kernel_that_filters_no_dumps(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("netlink", "netlink.nlsocket"):
+        monkeypatch.setattr(f"pyroute2.{module}.NETLINK_GET_STRICT_CHK", 999)  # of a time to come
+    namespace.ip("link add pod1 type bridge", "link add pod2 type veth peer name other", "link set pod2 master pod1")
+    namespace.ip("addr add 10.96.0.10/32 dev pod1")
+    interface = Interface(NAME, ADDRESSES)
+    namespace.call(interface.ensure)
+    assert _state(namespace)[1] == {"169.254.20.10/32", "10.96.0.10/32", "fd00::10/128"}
+    assert namespace.call(interface.ensure) == ()
+    assert namespace.call(interface.remove)
+    namespace.ip("link add nodelocaldns type bridge")
+    assert namespace.call(interface.ensure) != (), "the ports are another bridge's"
+
+
 @pytest.mark.parametrize("kind", _FOREIGN)
 def test_a_foreign_link_is_left_alone(namespace: Namespace, kind: str) -> None:
     namespace.ip(*_FOREIGN[kind])
