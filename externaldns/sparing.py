@@ -5,7 +5,8 @@
     a target that can't be a record's       what is under its name, and what points back at it: values are added
                                             there, and none is taken away. A change of type is made, the name stays
     a name that can't be a record's         the records of the object that asks for it: nobody knows which it stands for
-    an object that can't be read            the records of that object, unless it could be read before
+    an object that can't be read, or of     the records of that object: values are added there, and none is taken
+    which one that its records are made     away. What could be read before counts as it was
     a source that can't be read             the records of its objects, and those of no known object, as they are
 
 The controller asks `spare` after the plan and before the delete guard, which counts what is really to go. No I/O, no
@@ -31,12 +32,14 @@ class Doubts:
     """Names that something is asked for which can't be a record."""
     objects: frozenset[str] = frozenset()
     """The resource labels, long and short, of objects that ask for a name which can't be one."""
+    unknown: frozenset[str] = frozenset()
+    """The same labels, of objects that ask for nobody knows what."""
     readable: frozenset[str] | None = None
     """The kinds of resource, as labels begin, whose sources can be read; None: all can."""
 
     @classmethod
-    def about(cls, invalid: Iterable[Endpoint], readable: frozenset[str] | None = None) -> Doubts:
-        """Return the doubts that endpoints which can't be records, and sources which can't be read, leave."""
+    def about(cls, invalid: Iterable[Endpoint]) -> Doubts:
+        """Return the doubts that endpoints which can't be records leave."""
         names: set[str] = set()
         objects: set[str] = set()
         for endpoint in invalid:
@@ -44,19 +47,15 @@ class Doubts:
                 names.add(endpoint.dns_name)
             else:
                 objects |= {endpoint.resource, digest(endpoint.resource)}
-        return cls(frozenset(names), frozenset(objects), readable)
+        return cls(frozenset(names), frozenset(objects))
 
     def beside(self, readable: frozenset[str] | None, unknown: Iterable[str]) -> Doubts:
         """Return these doubts, and those that sources, and objects (`unknown`, by label), which can't be read leave."""
-        objects = {label for resource in unknown for label in (resource, digest(resource))}
-        return (
-            replace(self, objects=self.objects | objects, readable=readable)
-            if objects or readable is not None
-            else self
-        )
+        labels = frozenset(label for resource in unknown for label in (resource, digest(resource)))
+        return replace(self, unknown=labels, readable=readable)
 
     def __bool__(self) -> bool:
-        return bool(self.names or self.objects or self.readable is not None)
+        return bool(self.names or self.objects or self.unknown or self.readable is not None)
 
     def unread(self, record: Endpoint) -> bool:
         """Tell whether `record` may be wanted by an object of a source that can't be read."""
@@ -64,7 +63,7 @@ class Doubts:
 
     def mistaken(self, record: Endpoint) -> bool:
         """Tell whether a mistake may be all that keeps `record` from being asked for."""
-        if record.dns_name in self.names or record.resource in self.objects:
+        if record.dns_name in self.names or record.resource in self.objects or record.resource in self.unknown:
             return True
         return record.record_type == "PTR" and any(normalize_target(each) in self.names for each in record.targets)
 
@@ -105,7 +104,7 @@ def spare(changes: Changes, doubts: Doubts) -> Spared:
         whole = new
         if doubts.unread(old):
             whole = old
-        elif old.dns_name in doubts.names and old.record_type != "CNAME":
+        elif (old.dns_name in doubts.names or old.resource in doubts.unknown) and old.record_type != "CNAME":
             whole = _with_values_of(old, new)
         if whole is not new:
             kept.append(old)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clusterdns.kube.label_selector import LabelSelector, read_label_selector
-from clusterdns.kube.objects import Gateway, Key, KubeObject, Listener, Namespace, ParentReference, Route
+from clusterdns.kube.objects import Gateway, Key, Listener, Namespace, ParentReference, Route
 from clusterdns.kube.store import Cluster, Store
 from externaldns.record import Endpoint, normalize_name
 from externaldns.sources.annotations import Annotations
@@ -53,12 +53,12 @@ class RouteSource(ObjectSource[Route]):
     def stores(self) -> tuple[Store[Any], ...]:
         return (self._primary, self._gateways, self._namespaces)
 
-    def _concerned_by_other(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
-        keys = {each.key for each in (old, new) if isinstance(each, Gateway)}
-        names = {each.name for each in (old, new) if isinstance(each, Namespace)}
-        for route in self._primary:
-            if route.namespace in names or any((each.namespace, each.name) in keys for each in route.parents):
-                yield route.key
+    def made_of(self, kind: str, key: Key) -> Iterable[Key]:
+        if kind == "Namespace":
+            return [route.key for route in self._primary if route.namespace == key[1]]
+        return [
+            route.key for route in self._primary if any((each.namespace, each.name) == key for each in route.parents)
+        ]
 
     def _make(self, asking: Route) -> Iterable[Endpoint]:
         annotations = self._selection.annotations(asking)

@@ -49,10 +49,15 @@ class ObjectSource(ABC, Generic[T]):
         return self._endpoints_of(found) if found is not None else []
 
     def concerned(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
-        if kind != self._primary.kind:
-            return self._concerned_by_other(kind, old, new)
-        found = new or old
-        return (found.key,) if found is not None else ()
+        changed = new or old
+        if changed is None:
+            return ()
+        if kind == self._primary.kind:
+            return (changed.key,)
+        return self._concerned_by_other(kind, changed.key, old, new)
+
+    def made_of(self, kind: str, key: Key) -> Iterable[Key]:
+        return [each.key for each in self._primary]
 
     def _endpoints_of(self, asking: T) -> list[Endpoint]:
         return list(self._make(asking)) if self._selection.admits(asking) else []
@@ -61,6 +66,6 @@ class ObjectSource(ABC, Generic[T]):
     def _make(self, asking: T) -> Iterable[Endpoint]:
         """Return what the object, which was admitted, asks for."""
 
-    def _concerned_by_other(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
-        """Like `concerned`, for the other stores: everything that asks, unless a source knows better."""
-        return [each.key for each in self._primary]
+    def _concerned_by_other(self, kind: str, key: Key, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
+        """Like `concerned`, for an object with that key in one of the other stores."""
+        return self.made_of(kind, key)

@@ -50,11 +50,11 @@ class PodSource(ObjectSource[Pod]):
     def stores(self) -> tuple[Store[Any], ...]:
         return (self._primary, self._nodes)
 
-    def _concerned_by_other(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
-        if not node_addresses.differ(old, new):
-            return ()
-        names = {each.name for each in (old, new) if each is not None}
-        return [pod.key for pod in self._primary if pod.node_name in names]
+    def _concerned_by_other(self, kind: str, key: Key, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
+        return self.made_of(kind, key) if node_addresses.differ(old, new) else ()
+
+    def made_of(self, kind: str, key: Key) -> Iterable[Key]:
+        return [pod.key for pod in self._primary if pod.node_name == key[1]]
 
     def _make(self, asking: Pod) -> Iterable[Endpoint]:
         options = self._options

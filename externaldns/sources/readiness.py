@@ -47,14 +47,16 @@ def readable_kinds(sources: Iterable[Source]) -> frozenset[str] | None:
 
 
 def unknown_objects(sources: Iterable[Source]) -> frozenset[str]:
-    """Return the `resource` labels of objects that ask for nobody knows what: not one state of theirs could be read."""
-    return frozenset(
-        label_of(source, key)
-        for source in sources
-        for store in source.stores[:1]
-        for key in store.unreadable
-        if key is not None and store.get(*key) is None
-    )
+    """Return the `resource` labels of objects that ask for nobody knows what: not one state of theirs could be read, or
+    of an object that their records are made of.
+    """
+    found: set[str] = set()
+    for source in sources:
+        for number, store in enumerate(source.stores):
+            unread = [key for key in store.unreadable if key is not None and store.get(*key) is None]
+            asking = (each for key in unread for each in source.made_of(store.kind, key)) if number else unread
+            found.update(label_of(source, key) for key in asking)
+    return frozenset(found)
 
 
 def label_of(source: Source, key: Key) -> str:

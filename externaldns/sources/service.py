@@ -73,22 +73,32 @@ class ServiceSource(ObjectSource[Service]):
         resolved = (cluster.host_addresses,) if self._options.resolve_hosts else ()
         return (cluster.services, cluster.endpoint_slices, cluster.pods, cluster.nodes, *resolved)
 
-    def _concerned_by_other(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
-        changed = new or old
-        if changed is None:
-            return ()
+    def _concerned_by_other(self, kind: str, key: Key, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
         match kind:
             case "EndpointSlice":
                 named = (each for each in (old, new) if isinstance(each, EndpointSlice))
                 return {(each.namespace, each.service) for each in named}
-            case "Pod":
-                return self._slices.services_of_pod(changed.key)
-            case "HostAddresses" if self._by_host is not None:
-                return self._by_host.services_of(changed.name)
-            case "Node" if node_addresses.differ(old, new):
-                return [each.key for each in self._primary if each.headless or each.type == "NodePort"]
-            case _:
+            case "HostAddresses":
+                return self._by_host.services_of(key[1]) if self._by_host is not None else ()
+            case "Node" if not node_addresses.differ(old, new):
                 return ()
+            case _:
+                return self.made_of(kind, key)
+
+    def made_of(self, kind: str, key: Key) -> Iterable[Key]:
+        match kind:
+            case "Pod":
+                return self._slices.services_of_pod(key)
+            case "Node":
+                return [each.key for each in self._primary if self._shows_nodes(each)]
+            case _:
+                # The name of an EndpointSlice need not say whose it is.
+                made = (each for each in self._primary if each.headless or each.type == "NodePort")
+                return [each.key for each in made if each.namespace == key[0]]
+
+    def _shows_nodes(self, asking: Service) -> bool:
+        kind = self._selection.annotations(asking).get("endpoints-type")
+        return asking.type == "NodePort" or (asking.headless and kind == "NodeExternalIP")
 
     def _make(self, asking: Service) -> Iterable[Endpoint]:
         types = self._options.service_types

@@ -50,6 +50,11 @@ class Source(Protocol):
         has changed, as a listener does; too many keys are no error, one too few is.
         """
 
+    def made_of(self, kind: str, key: Key) -> Iterable[Key]:
+        """Return the keys of the objects whose records may be made of the object of `kind` with that key, which is in
+        one of the other stores, and can't be read.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Collected:

@@ -36,6 +36,9 @@ class EmptySource:
     def concerned(self, kind: str, old: KubeObject | None, new: KubeObject | None) -> Iterable[Key]:
         return ()
 
+    def made_of(self, kind: str, key: Key) -> Iterable[Key]:
+        return ()
+
 
 class FakeSource(ObjectSource[Pod]):
     """Makes one endpoint of each type under each domain that its template gives."""

@@ -43,7 +43,8 @@ def shown(changes: Changes) -> str:
 
 BAD_TARGET = Doubts.about([record("web CNAME 192.0.2.x")])
 BAD_NAME = Doubts.about([record("we..b A 192.0.2.1")])
-UNREAD = Doubts.about([], frozenset({"ingress"}))
+UNREAD = Doubts(readable=frozenset({"ingress"}))
+UNKNOWN = Doubts().beside(None, [SHOP])
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,10 @@ UNREAD = Doubts.about([], frozenset({"ingress"}))
         # A name is wrong: the records of its object.
         (BAD_NAME, "- web A 1.1.1.1; - db AAAA ::1", ""),
         (BAD_NAME, "web A 1.1.1.1 > 2.2.2.2", "web A 1.1.1.1 > 2.2.2.2"),
+        # Nobody knows all that its object asks for: nothing of its records goes.
+        (UNKNOWN, "- web A 1.1.1.1; - 1.1.1.1.in-addr.arpa PTR web.ex.com", ""),
+        (UNKNOWN, "web A 1.1.1.1,2.2.2.2 > 2.2.2.2,3.3.3.3", "web A 1.1.1.1,2.2.2.2 > 2.2.2.2,3.3.3.3,1.1.1.1"),
+        (UNKNOWN, "web CNAME a.ex.net > b.ex.net", "web CNAME a.ex.net > b.ex.net"),
         # A source can't be read: all but what is made for objects of the others.
         (UNREAD, "- web A 1.1.1.1; + db A 1.1.1.1", "+ db A 1.1.1.1"),
         (UNREAD, "web A 1.1.1.1 > 2.2.2.2", ""),
@@ -81,6 +86,9 @@ def test_what_is_left_of_the_changes(doubts: Doubts, wished: str, made: str) -> 
         (BAD_NAME, SHOP, True),
         (BAD_NAME, digest(SHOP), True),
         (BAD_NAME, "service/shop/other", False),
+        (UNKNOWN, SHOP, True),
+        (UNKNOWN, digest(SHOP), True),
+        (UNKNOWN, "service/shop/other", False),
         (UNREAD, SHOP, True),
         (UNREAD, "ingress/shop/web", False),
         (UNREAD, "", True),
