@@ -206,12 +206,14 @@ async def _answer(loaded: Loaded, clusters: SharedClusters, sock: socket.socket,
     pages = {HEALTH: server.say_health, READY: server.say_ready, METRICS: server.say_metrics}
 
     async def listen() -> None:
-        while (frame := await channel.receive()) is not None:
-            if frame.kind == CHANGED:
-                clusters.forget()
-            else:
-                channel.send(frame.kind, msgspec.msgpack.encode(pages[frame.kind]()))
-        stop.set()
+        try:
+            while (frame := await channel.receive()) is not None:
+                if frame.kind == CHANGED:
+                    clusters.forget()
+                else:
+                    channel.send(frame.kind, msgspec.msgpack.encode(pages[frame.kind]()))
+        finally:
+            stop.set()  # also if a page can't be made: whoever hears of no change must not answer
 
     listening = asyncio.create_task(listen())
     try:

@@ -115,7 +115,11 @@ class _Store(NamedTuple):
 
     @property
     def synced(self) -> bool:
-        return self.table.get(self.key) == YES
+        """What can't be told for now is not: SERVFAIL, as for a name."""
+        try:
+            return self.table.get(self.key) == YES
+        except Unreadable:
+            return False
 
 
 class _Names(Container[Name]):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autopath.kubernetes import Kubernetes
 from autopath.shared_keys import IndexKeys
-from clusterdns.daemon.shared_table import SMALLEST, Unreadable
+from clusterdns.daemon.shared_table import SMALLEST, SharedTable, Unreadable
 from clusterdns.kube.objects import KubeObject, Namespace, Pod
 from clusterdns.kube.search_lists import SWITCH
 from clusterdns.wire.names import name_from_text
@@ -166,6 +166,16 @@ def test_a_first_whole_list_is_told_at_once() -> None:
             assert (slices.synced, len(told)) == (synced, 1)
             stores.endpoint_slices.synced = synced
             assert len(told) == 1
+
+
+def test_whether_a_kind_is_synced_is_not_told_while_its_entry_is_being_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(self: SharedTable, key: bytes) -> None:
+        raise Unreadable("an entry is being changed for too long")
+
+    with shared(cluster(WEB), config("")) as (_, there):
+        assert there.cluster.store("Service").synced
+        monkeypatch.setattr(SharedTable, "read", read)
+        assert not there.cluster.store("Service").synced
 
 
 def test_rows_are_decoded_once_until_they_change(monkeypatch: pytest.MonkeyPatch) -> None:
