@@ -123,6 +123,7 @@ class Processes:
         self._children: dict[int, Child] = {}
         self._tasks: dict[Child, asyncio.Task[None]] = {}
         self._handing_over: set[asyncio.Task[None]] = set()
+        self._is_starting = False
 
     @property
     def numbers(self) -> list[int]:
@@ -150,7 +151,7 @@ class Processes:
     @property
     def replacing(self) -> bool:
         """Whether some are about to be started, or to answer in the place of others."""
-        return bool(self._due or self._handing_over)
+        return bool(self._due or self._is_starting or self._handing_over)
 
     async def replaced(self) -> None:
         """Wait until those that were to be replaced are gone, or are about to be."""
@@ -164,6 +165,7 @@ class Processes:
             slot = await self._next_slot()
             if slot is None:
                 break
+            self._is_starting = True
             try:
                 self._open(Child(slot, *await self._start()))
             except OSError as error:
@@ -171,6 +173,8 @@ class Processes:
             except NoMoreProcesses as error:
                 _log.error("%s: all end, to be started anew", error)
                 code, self.stopping = 1, True
+            finally:
+                self._is_starting = False
         for child in self._tasks:
             child.kill(signal.SIGTERM)
         await asyncio.gather(*self._tasks.values(), *self._handing_over)
@@ -218,6 +222,9 @@ class Processes:
 
     def _open(self, child: Child) -> None:
         self._tasks[child] = asyncio.create_task(self._follow(child))
+        if child.slot >= self._count:  # fewer were wanted while it was started
+            child.kill(signal.SIGTERM)
+            return
         # It may have kept an answer from before a change that it was not told.
         child.remind(CHANGED)
         before, self._children[child.slot] = self._children.get(child.slot), child
@@ -242,7 +249,9 @@ class Processes:
         self._start_again(child.slot, f"process {child.number} ended")
 
     def _start_again(self, slot: int, reason: str) -> None:
-        """After a pause, which doubles."""
+        """After a pause, which doubles; not if fewer are wanted by now."""
+        if slot >= self._count:
+            return
         pause = self._pauses.get(slot, BACKGROUND_RESTART_SECONDS.minimum)
         _log.error("%s; another one starts in %g s", reason, pause)
         self._pauses[slot] = min(2 * pause, BACKGROUND_RESTART_SECONDS.maximum)

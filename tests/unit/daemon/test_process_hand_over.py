@@ -21,8 +21,8 @@ NOT_YET: Page = (503, "text/plain", b"not listening")
 class FakeChild:
     """A process that says what it is told to, and ends when it is told to, or when it is killed."""
 
-    def __init__(self, number: int, page: Page = READY) -> None:
-        self.slot, self.number, self.metrics, self.started_at = 0, number, "", 0.0
+    def __init__(self, number: int, page: Page = READY, slot: int = 0) -> None:
+        self.slot, self.number, self.metrics, self.started_at = slot, number, "", 0.0
         self.page = page
         self.killed: list[signal.Signals] = []
         self.ended = asyncio.Event()
@@ -112,3 +112,71 @@ def test_an_old_process_that_ends_meanwhile_is_not_kept() -> None:
         assert processes._due
 
     play(script)
+
+
+class Forks:
+    """Processes that start when the test lets them, the one that is asked for after the other."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.may_start = asyncio.Semaphore(0)
+        self.error: OSError | None = None
+        self.made: list[FakeChild] = []
+
+    async def start(self) -> tuple[int, socket.socket]:
+        self.asked += 1
+        await self.may_start.acquire()
+        if self.error is not None:
+            raise self.error
+        return self.asked, cast(socket.socket, None)
+
+    def child(self, slot: int, number: int, _sock: socket.socket) -> FakeChild:
+        """In the place of `Child`."""
+        self.made.append(FakeChild(number, slot=slot))
+        return self.made[-1]
+
+
+def play_starts(count: int, script: Callable[[Processes, Forks], Awaitable[None]]) -> None:
+    async def main() -> None:
+        forks = Forks()
+        processes = Processes(count, lambda: (200, "text/plain", b""), forks.start)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("clusterdns.daemon.processes.Child", forks.child)
+            running = asyncio.create_task(processes.run())
+            await asyncio.sleep(1)
+            await script(processes, forks)
+            processes.stop()
+            assert await running == 0
+
+    virtual_time.run(main())
+
+
+def test_a_process_that_is_being_started_has_not_replaced_another_yet() -> None:
+    async def script(processes: Processes, forks: Forks) -> None:
+        replaced = asyncio.create_task(processes.replaced())
+        await asyncio.sleep(1)
+        assert (forks.asked, processes.replacing, replaced.done()) == (1, True, False)
+        forks.may_start.release()
+        await replaced
+        assert processes.numbers == [1]
+
+    play_starts(1, script)
+
+
+@pytest.mark.parametrize("error", [None, OSError(11, "no more processes")], ids=["it starts", "it does not"])
+def test_a_process_that_is_not_wanted_any_more_when_it_has_started(error: OSError | None) -> None:
+    async def script(processes: Processes, forks: Forks) -> None:
+        forks.may_start.release()
+        await asyncio.sleep(1)
+        processes.replace(1)  # while the second one is being started
+        forks.error = error
+        forks.may_start.release()
+        await asyncio.sleep(0.1)
+        forks.error = None
+        forks.may_start.release()
+        await asyncio.sleep(60)
+        assert [child.slot for child in forks.made if not child.killed] == [0]
+        assert processes.numbers == [3]
+        assert (forks.asked, processes.replacing) == (3, False)
+
+    play_starts(2, script)
