@@ -62,7 +62,7 @@ class PublishedSource:
         """The view of each index, by its number."""
         self._source = source
         self._changed = changed
-        self._is_told = False
+        self._is_incomplete = False
         for kind in KINDS:
             source.cluster.store(kind).subscribe_synced(partial(self._write_synced, SYNCED + kind.encode()))
         source.cluster.pod_claims.subscribe(self._claim_changed)
@@ -80,13 +80,19 @@ class PublishedSource:
         """Write an entry; None takes it away."""
         if self.table.delete(key) if value is None else self.table.put(key, value):
             self._changed()
-        if self.table.is_incomplete and not self._is_told:
-            self._is_told = True
+        if self.table.is_incomplete is not self._is_incomplete:
+            self._is_incomplete = not self._is_incomplete
+            self._say_whether_complete()
+
+    def _say_whether_complete(self) -> None:
+        if self._is_incomplete:
             _log.error(
                 "a cluster takes more than %d bytes of shared memory: names that had no room are SERVFAIL, and so are "
                 "those that do not exist. Leave objects out (`labels`, `namespaces`), or serve without multisocket",
                 self.table.used,
             )
+        else:
+            _log.info("all of the cluster has room in shared memory again")
 
     def _write_synced(self, place: bytes, synced: bool) -> None:
         self.put(place, YES if synced else NO)

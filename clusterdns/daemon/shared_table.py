@@ -106,12 +106,14 @@ class SharedTable:
                 _fence()
                 try:
                     found = self._find(key, bucket)
+                    # Before the number: what finds room is there first, and then the table complete.
+                    may_exist = found is None and words[_INCOMPLETE]
                 except _Torn:
                     pass
                 else:
                     _fence()
                     if words[stripe] == before:
-                        if found is None and words[_INCOMPLETE]:
+                        if may_exist:
                             raise Unreadable("it is full: what is not in it may exist")
                         return found, (stripe, before)
             time.sleep(_PAUSE_SECONDS)
@@ -158,6 +160,8 @@ class TableWriter(SharedTable):
         self._end = _FIRST_ENTRY
         self._free: dict[int, int] = {}
         """The first of the free blocks of each size, which lead to one another; all in units."""
+        self._left_out: dict[bytes, bytes] = {}
+        """What has no room: whoever adds to a list must have all of it."""
 
     @property
     def used(self) -> int:
@@ -166,32 +170,36 @@ class TableWriter(SharedTable):
 
     @property
     def is_incomplete(self) -> bool:
-        """True once something had no room: readers are then told nothing of keys that are not there."""
-        return bool(self._words[_INCOMPLETE])
+        """True while something has no room: readers are then told nothing of keys that are not there."""
+        return bool(self._left_out)
 
     def get(self, key: bytes) -> bytes | None:
-        """What stands there."""
-        return self._look_up(key)[1]
+        """What was put last, though it may have no room."""
+        found = self._look_up(key)[1]
+        return self._left_out.get(key) if found is None else found
 
     def put(self, key: bytes, value: bytes) -> bool:
         """Give `key` this value; whether that is another one than before.
 
-        A value that has no room is not there, and the table is incomplete from then on.
+        A value that has no room is not there for readers, and the table incomplete, until `key` has another value that
+        has room, or none.
         """
         link, found = self._look_up(key)
-        if found == value:
+        if value == (self._left_out.get(key) if found is None else found):
             return False
         block = self._words[link]
         data = key + value
-        needed = _units(_HEAD.size + len(data))
-        old = _units(_HEAD.size + len(key) + len(found)) if found is not None else 0
+        needed = _block(key, value)
+        old = _block(key, found) if found is not None else 0
         if len(key) > _LONGEST_KEY or len(value) > _LONGEST_VALUE:
             new = 0
         else:
             new = block if old == needed else self._take(needed)
         if not new:
             self._words[_INCOMPLETE] = 1
-            self.delete(key)
+            self._left_out[key] = value
+            if found is not None:
+                self._remove(key, link, found)
             return True
         stripe = self._begin(key)
         try:
@@ -203,20 +211,31 @@ class TableWriter(SharedTable):
             self._words[link] = new
         finally:
             self._finish(stripe)
+        self._forget_left_out(key)
         if old and new != block:
             self._give_back(block, old)
         return True
 
     def delete(self, key: bytes) -> bool:
-        """Take `key` out; whether it was there."""
+        """Take `key` out; whether it had a value."""
         link, found = self._look_up(key)
         if found is None:
-            return False
+            return self._forget_left_out(key)
+        self._remove(key, link, found)
+        return True
+
+    def _remove(self, key: bytes, link: int, found: bytes) -> None:
         block = self._words[link]
         stripe = self._begin(key)
         self._words[link] = self._words[block * _WORDS]
         self._finish(stripe)
-        self._give_back(block, _units(_HEAD.size + len(key) + len(found)))
+        self._give_back(block, _block(key, found))
+
+    def _forget_left_out(self, key: bytes) -> bool:
+        """Whether `key` had a value that had no room."""
+        if self._left_out.pop(key, None) is None:
+            return False
+        self._words[_INCOMPLETE] = bool(self._left_out)
         return True
 
     def close(self) -> None:
@@ -261,6 +280,11 @@ class TableWriter(SharedTable):
     def _give_back(self, block: int, units: int) -> None:
         self._words[block * _WORDS] = self._free.get(units, 0)
         self._free[units] = block
+
+
+def _block(key: bytes, value: bytes) -> int:
+    """The size of an entry's block, in units."""
+    return _units(_HEAD.size + len(key) + len(value))
 
 
 def _units(size: int) -> int:

@@ -217,6 +217,26 @@ def test_a_full_table_is_servfail_for_what_may_exist(caplog: pytest.LogCaptureFi
         assert there.cluster.store("Service").synced
 
 
+def test_a_full_table_forgets_no_owner_of_an_address() -> None:
+    """A list that had no room is whole, or not told, when it has come to have room."""
+    stores = cluster()
+    with shared(stores, config(""), size=SMALLEST + (1 << 14)) as (_, there):
+        owners = there.index_for(config("")).services_at
+        for number in range(500):
+            stores.services.put(service(f"shop/s-{number}", f"10.96.0.{number % 50}"))
+        for number in range(40, 500):
+            stores.services.delete(("shop", f"s-{number}"))
+        told = 0
+        for number in range(40):
+            try:
+                (row,) = owners.at(f"10.96.0.{number}")
+            except Unreadable:
+                continue
+            assert row.key.startswith(b"%cs-%d" % (2 + len(str(number)), number))
+            told += 1
+        assert told
+
+
 def test_reloads_may_ask_for_ever_more_indexes() -> None:
     kinds = [vars(IndexKeys(number)) for number in (0, 1, 256, 257)]
     keys = [key for each in kinds for key in each.values()]

@@ -109,10 +109,11 @@ def test_a_full_table_says_so_to_those_who_look_for_what_is_not_there() -> None:
     writer = TableWriter(SMALLEST + 4096)
     reader = SharedTable(writer.descriptor)
     writer.put(b"small", b"1")
-    last = _fill(writer)
+    last = b"%d" % _fill(writer)
     assert reader.get(b"0") == b"x" * 100
-    assert writer.get(b"%d" % last) is None
-    for key in (b"%d" % last, b"never there"):
+    assert writer.get(last) == b"x" * 100, "who writes knows it all the same"
+    assert not writer.put(last, b"x" * 100), "nothing has changed"
+    for key in (last, b"never there"):
         with pytest.raises(Unreadable, match="full"):
             reader.get(key)
     writer.put(b"small", b"2")
@@ -120,9 +121,39 @@ def test_a_full_table_says_so_to_those_who_look_for_what_is_not_there() -> None:
     writer.put(b"0", b"y" * 3000)
     with pytest.raises(Unreadable):
         reader.get(b"0")
-    writer.delete(b"1")
-    writer.put(b"%d" % last, b"x" * 100)
-    assert reader.get(b"%d" % last) == b"x" * 100, "freed room is used"
+    assert writer.put(last, b"z" * 100)
+    assert reader.get(last) == b"z" * 100, "freed room is used"
+    writer.delete(b"0")
+    assert not writer.is_incomplete
+    assert reader.get(b"0") is None
+    reader.close()
+    writer.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(KEYS), st.none() | st.sampled_from([b"", b"x" * 3, b"x" * 700])), max_size=40)
+)
+def test_a_reader_of_a_full_table_is_told_the_truth_or_nothing(steps: list[tuple[bytes, bytes | None]]) -> None:
+    writer = TableWriter(SMALLEST + 1600)
+    reader = SharedTable(writer.descriptor)
+    expected: dict[bytes, bytes] = {}
+    for key, value in steps:
+        if value is None:
+            assert writer.delete(key) is (expected.pop(key, None) is not None)
+        else:
+            assert writer.put(key, value) is (expected.get(key) != value)
+            expected[key] = value
+        assert {key: writer.get(key) for key in KEYS} == {key: expected.get(key) for key in KEYS}
+        for key in KEYS:
+            try:
+                assert reader.get(key) == expected.get(key)
+            except Unreadable:
+                assert writer.is_incomplete
+    for key in KEYS:
+        writer.delete(key)
+    assert not writer.is_incomplete
+    assert reader.get(b"a") is None
     reader.close()
     writer.close()
 
