@@ -14,7 +14,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from autopath import processes
 from autopath.clusters import Clusters
@@ -26,6 +25,7 @@ from clusterdns.daemon.dns_metrics import register_reload_metrics
 from clusterdns.daemon.dns_server import DnsServer
 from clusterdns.daemon.kube_metrics import register_kube_metrics
 from clusterdns.daemon.metrics import new_registry
+from clusterdns.daemon.pid_file import PidFile
 from clusterdns.daemon.reload import Reload
 from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config import k8s_external as k8s_external_config
@@ -38,7 +38,7 @@ from clusterdns.limits import PORT
 FLAGS = (
     flags.Flag("conf", "text", "Corefile", "the Corefile to load"),
     flags.Flag("dns.port", "integer", PORT.default_int, "port for server blocks that name none", PORT),
-    flags.Flag("pidfile", "text", "", "file to write the process's number to, once it serves"),
+    flags.Flag("pidfile", "text", "", "file to write the process's number to, while it serves"),
     flags.Flag("quiet", "switch", False, "say only what goes wrong"),
     flags.Flag("p", "integer", PORT.default_int, "the same as -dns.port", PORT),
     flags.Flag("log-level", "text", "info", "debug, info, warning or error"),
@@ -72,15 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         loaded = load()
-        pid_file = options.text("pidfile")
-        lifecycle.write_pid_file(pid_file, starting=True)
-        serving = partial(lifecycle.write_pid_file, pid_file)
-        if processes.count(loaded) > 1:
-            return processes.serve(loaded, load, serving)
+        pid_file = PidFile(options.text("pidfile"))
+        try:
+            if processes.count(loaded) > 1:
+                return processes.serve(loaded, load, pid_file.write)
+            return lifecycle.run(lambda stop: serve(loaded, load, pid_file.write, stop))
+        finally:
+            pid_file.remove()
     except ConfigError as error:
         sys.stderr.write(" ".join(str(error).split()) + "\n")
         return 1
-    return lifecycle.run(lambda stop: serve(loaded, load, serving, stop))
 
 
 async def serve(loaded: Loaded, load: Callable[[], Loaded], serving: Callable[[], None], stop: asyncio.Event) -> int:

@@ -79,7 +79,7 @@ FLAGS = (
     Flag("health-port", "integer", 8080, "port of the Corefile's health, for the rules of -setupiptables", PORT),
     Flag("metrics-listen-address", "text", "0.0.0.0:9353", "where /metrics is; empty: only where the Corefile says"),
     Flag("prometheus-listen-address", "text", ":9253", "a second place for /metrics; empty: none"),
-    Flag("pidfile", "text", "", "file to write the process id to, once it serves"),
+    Flag("pidfile", "text", "", "file to write the process's number to, while it serves"),
     Flag("log-level", "text", "info", "debug, info, warning or error"),
     Flag("log-format", "text", "text", "text or json"),
     *REFUSED,

@@ -31,6 +31,7 @@ from clusterdns.daemon.dns_metrics import register_reload_metrics
 from clusterdns.daemon.dns_server import DnsServer
 from clusterdns.daemon.kube_metrics import register_kube_metrics
 from clusterdns.daemon.metrics import exposition, new_registry
+from clusterdns.daemon.pid_file import PidFile
 from clusterdns.daemon.reload import Reload
 from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config.server import STANDARD
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def serve(options: Options, stop: asyncio.Event) -> int:
     """Serve the Corefile, and whatever it changes to, until `stop` is set. Raises ConfigError."""
-    lifecycle.write_pid_file(options.pidfile, starting=True)
+    pid_file = PidFile(options.pidfile)
     cluster_dns = ClusterDns(options.cluster_dns, os.environ, kubeconfig=options.kubeconfig)
     sync = ConfigSync(options, cluster_dns, lambda path: _load(path, options))
     errors = SetupErrors()
@@ -86,12 +87,13 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
             return 0
         await interception.start()
         try:
-            await _answer(options, sync, errors, pods, interception, stop)
+            await _answer(options, sync, errors, pods, interception, pid_file, stop)
         finally:
             await interception.stop(_TEARDOWN_SECONDS)
     finally:
         await pods.close()
         await cluster_dns.close()
+        pid_file.remove()
     return 0
 
 
@@ -101,6 +103,7 @@ async def _answer(
     errors: SetupErrors,
     pods: NodePods,
     interception: Interception,
+    pid_file: PidFile,
     stop: asyncio.Event,
 ) -> None:
     """Answer the node's packets until `stop` is set. Raises ConfigError."""
@@ -108,8 +111,7 @@ async def _answer(
     background.append(lifecycle.eternal("interception", interception.keep))
 
     async def serve_there() -> None:
-        taken = partial(lifecycle.write_pid_file, options.pidfile)
-        await interception.serve(server.addresses, server.take_over, taken)
+        await interception.serve(server.addresses, server.take_over, pid_file.write)
 
     try:
         # Whoever has our port may be about to go: a nodelocal of an earlier version does not share it.

@@ -15,7 +15,6 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from clusterdns.errors import ConfigError
@@ -83,20 +82,6 @@ async def _run_forever(name: str, make: Callable[[], Coroutine[Any, Any, None]])
         logger.error("%s starts again in %g s", name, pause)
         await asyncio.sleep(pause)
         pause = min(2 * pause, longest)
-
-
-def write_pid_file(path: str, *, starting: bool = False) -> None:
-    """Write this process's number to `path`, as supervisors expect of `-pidfile`; nothing for an empty path.
-
-    While a program is `starting`, the file is empty: what another process has left there means nothing any more.
-    Raises ConfigError if it can't be written.
-    """
-    if not path:
-        return
-    try:
-        Path(path).write_text("" if starting else f"{os.getpid()}\n")
-    except OSError as error:
-        raise ConfigError(f"the process's number can't be written: {error.strerror}", source=path) from error
 
 
 def settle_memory() -> None:

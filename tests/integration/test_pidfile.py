@@ -1,4 +1,4 @@
-"""-pidfile of a running autopath: empty until it listens, as CoreDNS writes it then; from then on its number."""
+"""-pidfile of a running autopath: empty until it listens, as CoreDNS writes it then, and gone at the end, as there."""
 
 from __future__ import annotations
 
@@ -36,5 +36,6 @@ def test_it_is_written_when_autopath_listens(tmp_path: Path, more: str) -> None:
             assert pid_file.read_text() == f"{autopath.pid}\n"
         finally:
             await autopath.stop()
+        assert not pid_file.exists()
 
     asyncio.run(main())
