@@ -190,9 +190,9 @@ class _KindWatch:
         body = await self.server.get(self._path, query)
         turn = Turn(asyncio.get_running_loop().time)
         self.heard_at = turn.go_on()
-        # A page is in memory as a whole: of objects that are large, the next one has fewer.
-        self._page_size = max(1, min(self._page_size, self._page_size * KUBE_PAGE_BYTES.default_int // len(body)))
         page = decode_page(self.kind.name, body, log.warning, self._trim)
+        # It is in memory as a whole: of objects that are large, the next one has fewer.
+        self._page_size = max(1, min(self._page_size, self._page_size * KUBE_PAGE_BYTES.default_int // len(body)))
         for each in page.objects:
             if isinstance(each, Unreadable):
                 self._say_once(each)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from clusterdns.kube.api import ApiServer
 from tests.support.apiserver import ApiServerDouble, Request
 from tests.unit.kube.scene import Scene, many, names, play, until
 
@@ -179,6 +180,25 @@ def test_expired_continue_token(tmp_path: Path) -> None:
         server.before_answer = before_answer
 
     play(tmp_path, script, prepare=expire_once)
+
+
+def test_pages_without_a_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something in between says 200, and nothing else: that is no list, and none of the other kinds' business."""
+    nothing, get = [b""] * 2, ApiServer.get
+
+    async def get_nothing_twice(self: ApiServer, path: str, query: Mapping[str, str]) -> bytes:
+        return nothing.pop() if nothing and path.endswith("/services") else await get(self, path, query)
+
+    async def script(scene: Scene) -> None:
+        await scene.services("db", "web")
+        await scene.watched("Service")
+        assert nothing == []
+
+    def page(server: ApiServerDouble) -> None:
+        server.streams = False
+
+    monkeypatch.setattr(ApiServer, "get", get_nothing_twice)
+    play(tmp_path, script, prepare=page)
 
 
 REFUSALS = [401, 403, 429, 500, 503]
