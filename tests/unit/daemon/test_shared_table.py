@@ -60,24 +60,34 @@ def test_a_mark_holds_until_the_value_changes(writer: TableWriter, reader: Share
         assert not reader.is_current(mark)
 
 
+Steps = list[tuple[bytes, bytes | None]]
+"""Keys and what each is given: a value, or none."""
+
+
+def _carry_out(steps: Steps, writer: TableWriter) -> Iterator[dict[bytes, bytes]]:
+    """What the table should have after each step; who writes sees it."""
+    expected: dict[bytes, bytes] = {}
+    for key, value in steps:
+        if value is None:
+            assert writer.delete(key) is (expected.pop(key, None) is not None)
+        else:
+            assert writer.put(key, value) is (expected.get(key) != value)
+            expected[key] = value
+        assert {key: writer.get(key) for key in KEYS} == {key: expected.get(key) for key in KEYS}
+        yield expected
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(KEYS), st.none() | VALUES), max_size=40), st.sampled_from([1, 2, 4096]))
-def test_it_is_a_dictionary(steps: list[tuple[bytes, bytes | None]], buckets: int) -> None:
+def test_it_is_a_dictionary(steps: Steps, buckets: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         # With one bucket, all keys are in one chain.
         patch.setattr(shared_table, "_BUCKETS", buckets)
         patch.setattr(shared_table, "_STRIPES", min(buckets, 16))
         writer = TableWriter(2 * MB)
         reader = SharedTable(writer.descriptor)
-        expected: dict[bytes, bytes] = {}
-        for key, value in steps:
-            if value is None:
-                assert writer.delete(key) is (expected.pop(key, None) is not None)
-            else:
-                assert writer.put(key, value) is (expected.get(key) != value)
-                expected[key] = value
+        for expected in _carry_out(steps, writer):
             assert {key: reader.get(key) for key in KEYS} == {key: expected.get(key) for key in KEYS}
-            assert {key: writer.get(key) for key in KEYS} == {key: expected.get(key) for key in KEYS}
         reader.close()
         writer.close()
 
@@ -134,17 +144,10 @@ def test_a_full_table_says_so_to_those_who_look_for_what_is_not_there() -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(KEYS), st.none() | st.sampled_from([b"", b"x" * 3, b"x" * 700])), max_size=40)
 )
-def test_a_reader_of_a_full_table_is_told_the_truth_or_nothing(steps: list[tuple[bytes, bytes | None]]) -> None:
+def test_a_reader_of_a_full_table_is_told_the_truth_or_nothing(steps: Steps) -> None:
     writer = TableWriter(SMALLEST + 1600)
     reader = SharedTable(writer.descriptor)
-    expected: dict[bytes, bytes] = {}
-    for key, value in steps:
-        if value is None:
-            assert writer.delete(key) is (expected.pop(key, None) is not None)
-        else:
-            assert writer.put(key, value) is (expected.get(key) != value)
-            expected[key] = value
-        assert {key: writer.get(key) for key in KEYS} == {key: expected.get(key) for key in KEYS}
+    for expected in _carry_out(steps, writer):
         for key in KEYS:
             try:
                 assert reader.get(key) == expected.get(key)
