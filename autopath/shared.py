@@ -221,8 +221,10 @@ class SharedServices:
     def get(self, key: bytes) -> IndexedService | None:
         """The row of a Service by its wire key."""
         row = self._rows.get(key)
-        if row is not None and self.table.is_current(row.mark):
-            return row
+        if row is not None:
+            self._rows.move_to_end(key)
+            if self.table.is_current(row.mark):
+                return row
         found, mark = self.table.read(self.keys.row + key)
         if found is None:
             self._rows.pop(key, None)

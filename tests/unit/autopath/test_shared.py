@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from autopath.shared_keys import IndexKeys
 from clusterdns.daemon.shared_table import SMALLEST, SharedTable, Unreadable
 from clusterdns.kube.objects import KubeObject, Namespace, Pod
 from clusterdns.kube.search_lists import SWITCH
+from clusterdns.limits import SHARED_ROWS
 from clusterdns.wire.names import name_from_text
 from clusterdns.wire.records import Record
 from tests.support import coredns_answers
@@ -200,6 +202,18 @@ def test_rows_are_decoded_once_until_they_change(monkeypatch: pytest.MonkeyPatch
         stores.endpoint_slices.delete(("data", "db-b"))
         stores.services.delete(("data", "db"))
         assert index.services.get(b"\x02db\x04data") is None
+
+
+def test_rows_that_are_asked_for_stay_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autopath.shared.SHARED_ROWS", replace(SHARED_ROWS, default=2))
+    stores = cluster(*(service(f"shop/{name}", "10.96.0.1") for name in "abc"))
+    with shared(stores, config("")) as (_, there):
+        services = there.index_for(config("")).services
+        a, b, again, c = (services.get(b"\x01%c\x04shop" % name) for name in b"abac")
+        assert None not in (a, b, c)
+        assert again is a
+        assert services.get(b"\x01a\x04shop") is a
+        assert services.get(b"\x01b\x04shop") is not b
 
 
 def test_a_full_table_is_servfail_for_what_may_exist(caplog: pytest.LogCaptureFixture) -> None:
