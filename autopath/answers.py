@@ -69,11 +69,6 @@ def srv_set(name: bytes, ttl: int, target: bytes, ports: Sequence[Port], found: 
     return Decision(True, services, additional)
 
 
-def matches(port: Port, name: str, protocol: str) -> bool:
-    """Whether a port has this name and protocol, both folded."""
-    return port.name.lower() == name and port.protocol.lower() == protocol
-
-
 def start_behind(name: bytes, skip: int) -> int:
     """Where the labels behind the first `skip` of a name start."""
     start = 0

@@ -20,7 +20,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from autopath.addresses import from_dashed
-from autopath.answers import Port, Target, address_set, addresses, matches, srv, srv_set, start_behind
+from autopath.answers import Port, Target, address_set, addresses, srv, srv_set, start_behind
 from autopath.apex import Apex, Servers, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
 from autopath.index import CLUSTER_IP, EXTERNAL_NAME, HEADLESS, IndexedService, IndexedSlice
@@ -93,14 +93,14 @@ class ClusterZone:
 
     def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """The decision on a name at or below the zone; `name` is in the client's spelling."""
-        row = self._index.services.get(folded.removesuffix(self.services))
-        if row is not None:
-            return self._service(row, name, qtype)
-        if folded[1:2] == b"_" and not self._clusterset:
+        if qtype == numbers.SRV and folded[1:2] == b"_" and not self._clusterset:
             # A port, nearly always; what is not there as one may yet be something else.
             found = self._port(name, folded, qtype)
             if found.exists:
                 return found
+        row = self._index.services.get(folded.removesuffix(self.services))
+        if row is not None:
+            return self._service(row, name, qtype)
         parts = labels(folded[: len(folded) - len(self.name)] + numbers.ROOT)
         match [b"svc", *parts[::-1]] if self._bare else parts[::-1]:
             case [b"svc", _, _]:
@@ -226,10 +226,10 @@ class ClusterZone:
         row = self._row_at(folded[start:])
         if row is None:
             return NXDOMAIN
-        port = folded[1:second].removeprefix(b"_").decode("utf-8", "replace")
-        protocol = folded[second + 1 : start].removeprefix(b"_").decode("utf-8", "replace")
-        ports = [each for each in ports_of(row) if matches(each, port, protocol)] if port and protocol else ()
-        if not ports:
+        text = folded[:start].decode("latin-1")
+        port, protocol = text[1:second].removeprefix("_"), text[second + 1 :].removeprefix("_")
+        ports = [each for each in ports_of(row) if each.name.lower() == port and each.protocol.lower() == protocol]
+        if not (ports and port and protocol):
             return NXDOMAIN
         return self._srv(row, name, name[start:], ports) if qtype == numbers.SRV else NODATA
 

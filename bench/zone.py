@@ -36,15 +36,14 @@ def bench_zone(folder: Path, rounds: int) -> None:
     with running() as servers:
         upstream = servers.add(start_upstream(folder))
         ours = servers.add(start_autopath(folder, upstream.port, cluster=_objects()))
-        rows = []
-        for kind, questions in kinds.items():
-            data = folder / "questions"
-            costs = []
-            for number in range(rounds):
-                spellings = range(number * _TIMES, (number + 1) * _TIMES)
+        data = folder / "questions"
+        costs: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for number in range(rounds):
+            spellings = range(number * _TIMES, (number + 1) * _TIMES)
+            for kind, questions in kinds.items():
                 data.write_text("".join(_spelled(each, spelling) for spelling in spellings for each in questions))
-                costs.append(measure(ours, Load(data)).microseconds)
-            rows.append((kind, f"{statistics.median(costs):.1f} µs", f"{min(costs):.1f} µs"))
+                costs[kind].append(measure(ours, Load(data)).microseconds)
+        rows = [(kind, f"{statistics.median(seen):.1f} µs", f"{min(seen):.1f} µs") for kind, seen in costs.items()]
     print_table(
         f"first questions of the cluster's zone: {rounds} rounds, dnsperf -c 4 -q 64, server CPU per query",
         ("", "median", "least"),
