@@ -39,6 +39,7 @@ from clusterdns.daemon.reload import ReloadCounters
 from clusterdns.daemon.self_check import SelfCheck
 from clusterdns.directives.assemble import Assembly
 from clusterdns.directives.parts import Parts
+from clusterdns.limit import Limit
 from externaldns.providers.privatezone.calls import Calls
 
 FOLDER = Path(__file__).parent
@@ -70,7 +71,7 @@ def limits_page() -> str:
     rows = [
         (each.name, _number(each.default), _number(each.minimum), _number(each.maximum), each.unit, each.source)
         for each in vars(limits).values()
-        if isinstance(each, limits.Limit)
+        if isinstance(each, Limit)
     ]
     return _page(
         "# Limits",

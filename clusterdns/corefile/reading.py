@@ -16,7 +16,8 @@ from clusterdns.corefile import zones as zone_names
 from clusterdns.corefile.lexer import Token
 from clusterdns.corefile.tree import Directive
 from clusterdns.errors import ConfigError
-from clusterdns.limits import PORT, Limit
+from clusterdns.limit import Limit
+from clusterdns.limits import PORT
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 

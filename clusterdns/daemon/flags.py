@@ -13,7 +13,7 @@ from typing import Literal
 
 from clusterdns import duration
 from clusterdns.errors import ConfigError
-from clusterdns.limits import Limit
+from clusterdns.limit import Limit
 
 Kind = Literal["text", "integer", "switch", "seconds"]
 

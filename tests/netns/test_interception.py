@@ -12,7 +12,7 @@ import pytest
 
 from clusterdns.errors import ConfigError
 from clusterdns.forward.upstreams import Upstream
-from clusterdns.limits import Limit
+from clusterdns.limit import Limit
 from nodelocal.interception import Interception
 from nodelocal.nftables import TABLE
 from nodelocal.setup_errors import SetupErrors

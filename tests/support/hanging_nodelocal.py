@@ -14,7 +14,7 @@ from types import FrameType
 from unittest import mock
 
 from clusterdns.directives.dispatch import Dispatcher
-from clusterdns.limits import Limit
+from clusterdns.limit import Limit
 from nodelocal.service import main
 
 

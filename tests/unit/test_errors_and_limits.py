@@ -13,7 +13,7 @@ from clusterdns.errors import (
     MalformedMessage,
     UpstreamFailure,
 )
-from clusterdns.limits import Limit
+from clusterdns.limit import Limit
 
 TABLE = {name: value for name, value in vars(limits).items() if isinstance(value, Limit)}
 

@@ -10,6 +10,7 @@ from clusterdns.cache.lifetime import DENIAL, SUCCESS, Bounds
 from clusterdns.corefile import reading
 from clusterdns.corefile.lexer import Token
 from clusterdns.corefile.tree import Directive
+from clusterdns.limit import Limit
 from clusterdns.limits import (
     CACHE_CLIENT_RESPONSE_SECONDS,
     CACHE_DENIAL_SECONDS,
@@ -23,7 +24,6 @@ from clusterdns.limits import (
     CACHE_STALE_SECONDS,
     CACHE_STALE_TTL_SECONDS,
     CACHE_SUCCESS_SECONDS,
-    Limit,
 )
 
 _OPTIONS = (

@@ -11,7 +11,7 @@ from clusterdns.corefile.lexer import Position, Token
 from clusterdns.corefile.parse import parse
 from clusterdns.corefile.tree import Directive
 from clusterdns.errors import ConfigError
-from clusterdns.limits import Limit
+from clusterdns.limit import Limit
 
 LIMIT = Limit("wait", 5, 1, 3600, "seconds", "test")
 Read = Callable[[Token], object]

@@ -6,7 +6,7 @@ import pytest
 
 from clusterdns.daemon.flags import Flag, parse
 from clusterdns.errors import ConfigError
-from clusterdns.limits import Limit
+from clusterdns.limit import Limit
 
 TABLE = (
     Flag("conf", "text", "/etc/Corefile", "the Corefile"),

@@ -20,7 +20,7 @@ from clusterdns.errors import ConfigError, KubeApiError
 from clusterdns.kube import api
 from clusterdns.kube.access import Access
 from clusterdns.kube.api import ApiServer
-from clusterdns.limits import Limit
+from clusterdns.limit import Limit
 from tests.support import recording, virtual_time
 from tests.support.apiserver import ApiServerDouble
 

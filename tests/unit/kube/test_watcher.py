@@ -13,7 +13,7 @@ from clusterdns.kube.access import Access
 from clusterdns.kube.objects import KubeObject
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
-from clusterdns.limits import Limit
+from clusterdns.limit import Limit
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
 from tests.unit.kube.scene import ALL, PODS, SERVICES, Scene, many, names, play, until

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from clusterdns.limits import PRIVATEZONE_PAGE_NUMBER, PRIVATEZONE_PAGE_SIZE, Limit
+from clusterdns.limit import Limit
+from clusterdns.limits import PRIVATEZONE_PAGE_NUMBER, PRIVATEZONE_PAGE_SIZE
 from externaldns.providers.privatezone.emulator.failure import PARAMETER_INVALID, PARAMETER_MISSING, ApiFailure
 
 SearchMode = Literal["LIKE", "EXACT"]

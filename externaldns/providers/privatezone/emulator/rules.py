@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
+from clusterdns.limit import Limit
 from clusterdns.limits import (
     LABEL_BYTES,
     NAME_BYTES,
@@ -21,7 +22,6 @@ from clusterdns.limits import (
     PRIVATEZONE_ZONE_RECORDS,
     PRIVATEZONE_ZONE_VPCS,
     PRIVATEZONE_ZONES,
-    Limit,
 )
 from externaldns.providers.privatezone.emulator.failure import (
     PARAMETER_INVALID,
