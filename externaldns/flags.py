@@ -3,8 +3,8 @@
     command line, then EXTERNAL_DNS_* environment, then default  ->  `parse`  ->  config.Config
 
 `--flag=value`, `--flag value`, `--switch` and `--no-switch`; a list flag is repeated, or its values separated by commas
-(by newlines in the environment, too). A flag of ExternalDNS's that is not here is refused, in the environment as well:
-running without what it asks for could delete records.
+(by newlines in the environment, too). A flag of ExternalDNS's that is not here is refused, in the environment as well,
+unless it is switched off: running without what it asks for could delete records.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from externaldns.safety_flags import (
 from externaldns.source_flags import configure_sources
 
 _BY_NAME = {flag.name: flag for flag in FLAGS}
+_OFF = ("", "false", "0")
+"""What a flag that is refused may have: it asks for nothing then."""
 # Those of Go's strconv.ParseBool, in any case of letters.
 _SWITCH_WORDS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
@@ -55,7 +57,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], *, webhook: 
             given[flag.name] = _read(flag, text.replace("\n", ","), flag.environment)
     for name, instead in REFUSED_FLAGS.items():
         variable = environment_variable(name)
-        if environment.get(variable, "").lower() not in ("", "false", "0"):
+        if environment.get(variable, "").lower() not in _OFF:
             raise ConfigError(_not_here(instead), source=variable)
     given |= _read_arguments(arguments)
     webhook = webhook or given.get("webhook-server") is True
@@ -90,6 +92,10 @@ def _read_arguments(arguments: Sequence[str]) -> dict[str, Value]:
         if not argument.startswith("--"):
             raise ConfigError(f"unexpected argument {argument!r}: there are only flags, written --flag=value")
         name, has_value, text = argument[2:].partition("=")
+        if name.removeprefix("no-") in REFUSED_FLAGS and (
+            text.lower() in _OFF if has_value else name.startswith("no-")
+        ):
+            continue
         flag = _find(name)
         where = f"--{name}"
         if flag.kind == "switch":

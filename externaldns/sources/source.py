@@ -60,11 +60,10 @@ class Source(Protocol):
 class Collected:
     """The endpoints of all sources, sorted by key.
 
-    `invalid` could not be DNS records, and `duplicates` say nothing that another does not, both as (source, endpoint).
+    `duplicates` say nothing that another does not, as (source, endpoint).
     """
 
     endpoints: tuple[Endpoint, ...]
-    invalid: tuple[tuple[str, Endpoint], ...] = ()
     duplicates: tuple[tuple[str, Endpoint], ...] = ()
 
 
@@ -77,24 +76,18 @@ class Merged:
 
 
 def collect(sources: Iterable[Source], shaping: Shaping | None = None) -> Collected:
-    """Return what all `sources` ask for now."""
+    """Return what all `sources` ask for now; the log tells what can't be a DNS record."""
     endpoints: list[Endpoint] = []
-    invalid: list[tuple[str, Endpoint]] = []
     duplicates: list[tuple[str, Endpoint]] = []
     for source in sources:
-        valid: list[Endpoint] = []
-        for endpoint in (shaping or Shaping()).shape(source.endpoints()):
-            if told_fault(endpoint):
-                invalid.append((source.name, endpoint))
-            else:
-                valid.append(endpoint)
-        merged = merge(valid)
+        shaped = (shaping or Shaping()).shape(source.endpoints())
+        merged = merge(endpoint for endpoint in shaped if not _told_fault(endpoint))
         endpoints += merged.endpoints
         duplicates += ((source.name, endpoint) for endpoint in merged.duplicates)
-    return Collected(tuple(sorted(endpoints, key=order)), tuple(invalid), tuple(duplicates))
+    return Collected(tuple(sorted(endpoints, key=order)), tuple(duplicates))
 
 
-def told_fault(endpoint: Endpoint) -> bool:
+def _told_fault(endpoint: Endpoint) -> bool:
     """Log why `endpoint` can't be a DNS record and return True; False if it can."""
     fault = find_fault(endpoint)
     if fault is not None:

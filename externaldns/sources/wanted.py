@@ -97,8 +97,7 @@ class WantedRecords:
         duplicates = [
             (self._sources[number].name, each) for number, found in merged.items() for each in found.duplicates
         ]
-        invalid = [(name, each) for name, each in self.invalid() if chosen is None or each.dns_name in chosen]
-        return Collected(tuple(endpoints), tuple(invalid), tuple(duplicates))
+        return Collected(tuple(endpoints), tuple(duplicates))
 
     def _follow(self, number: int, source: Source, store: Store[KubeObject]) -> None:
         def changed(old: KubeObject | None, new: KubeObject | None) -> None:

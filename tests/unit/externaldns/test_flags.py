@@ -152,7 +152,10 @@ def test_every_flag_has_an_environment_variable_and_the_command_line_counts_more
         (["--alibaba-cloud-zone-type=public"], "'public' is not supported here; write one of private"),
         (["--registry=dynamodb"], "'dynamodb' is not supported here"),
         (["--compatibility=mate"], "--compatibility: this flag of ExternalDNS's is not supported here; annotate"),
-        (["--no-gateway-listener-sets"], "--no-gateway-listener-sets: this flag of ExternalDNS's is not supported"),
+        (
+            ["--gateway-listener-sets"],
+            "--gateway-listener-sets: this flag of ExternalDNS's is not supported here; attach",
+        ),
         (["--server=a", "--kubeconfig=b"], "--server: and --kubeconfig exclude each other: a kubeconfig names"),
         (["--nat64-networks=64:ff9b::/64"], "--nat64-networks: '64:ff9b::/64' is no /96: write the network"),
         (["--nat64-networks=10.0.0.0/8"], "--nat64-networks: "),
@@ -202,6 +205,11 @@ def test_mistakes_are_named(arguments: list[str], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(*arguments)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("off", ["--no-gateway-listener-sets", "--gateway-listener-sets=false", "--compatibility="])
+def test_what_is_refused_may_be_switched_off(off: str) -> None:
+    assert parse(off) == parse()
 
 
 @pytest.mark.parametrize("missing", ["source", "provider", "policy"])

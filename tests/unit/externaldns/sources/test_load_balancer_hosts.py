@@ -17,7 +17,6 @@ from externaldns import flags
 from externaldns import service as program
 from externaldns.sources.load_balancer_hosts import LoadBalancerHosts, hosts_of
 from externaldns.sources.service import ServiceOptions, ServiceSource
-from externaldns.sources.source import collect
 from externaldns.sources.wanted import WantedRecords
 from tests.support import virtual_time
 from tests.support.background import in_background
@@ -264,9 +263,10 @@ def test_without_the_flag_a_host_is_a_cname_and_nothing_waits_for_dns() -> None:
 def test_a_host_that_is_not_known_leaves_its_name_in_doubt() -> None:
     cluster = Cluster()
     cluster.services.replace([service("web", LB, "192.0.2.9")])
-    collected = collect([resolving(cluster)])
-    assert shown(collected.endpoints) == {f"{NAME} A 192.0.2.9"}
-    assert [(source, each.dns_name) for source, each in collected.invalid] == [("service", NAME)]
+    wanted = WantedRecords([resolving(cluster)])
+    wanted.take_dirty()
+    assert shown(wanted.endpoints().endpoints) == {f"{NAME} A 192.0.2.9"}
+    assert [(source, each.dns_name) for source, each in wanted.invalid()] == [("service", NAME)]
 
 
 def test_new_addresses_make_the_names_of_its_services_dirty() -> None:

@@ -26,6 +26,7 @@ from clusterdns.kube.objects import (
     ServicePort,
 )
 from clusterdns.kube.store import Cluster
+from externaldns.record import find_fault
 from externaldns.sources.build import build_sources
 from externaldns.sources.shaping import Shaping
 from externaldns.sources.source import Source, collect
@@ -130,6 +131,8 @@ def test_any_history_of_changes_gives_what_a_walk_gives(seed: int) -> None:
         dirty = wanted.take_dirty()
         expected = collect(sources, SHAPING)
         assert wanted.endpoints() == expected
+        asked = [(source.name, each) for source in sources for each in SHAPING.shape(source.endpoints())]
+        assert sorted(map(str, wanted.invalid())) == sorted(str(each) for each in asked if find_fault(each[1]))
         assert wanted.endpoints(dirty).endpoints == tuple(each for each in expected.endpoints if each.dns_name in dirty)
         changed = {each.dns_name for each in (*before.endpoints, *expected.endpoints)
                    if (each in before.endpoints) != (each in expected.endpoints)}  # fmt: skip
