@@ -74,6 +74,7 @@ class _Parent:
         self._is_changed = False
         self._applying = asyncio.Lock()
         self._tried = asyncio.Event()
+        self._endpoints = HttpEndpoints()
         self._background: list[asyncio.Task[None]] = []
 
     async def begin(self, fork_server: ForkServer) -> Processes:
@@ -88,7 +89,6 @@ class _Parent:
         register_notify_metrics(registry, notifier.results)
         self._processes = Processes(count(self._loaded), lambda: exposition(registry), self._start)
         self._transfers = await self._try(self._loaded)
-        self._endpoints = HttpEndpoints()
         await self._endpoints.follow(pages_of(self._loaded.servers, self._processes))
         await self._follow()
         self._background = [
@@ -105,8 +105,7 @@ class _Parent:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        if self._background:
-            await self._endpoints.close()
+        await self._endpoints.close()
         await self._clusters.close()
 
     async def _apply(self, changed: Loaded) -> None:

@@ -111,9 +111,9 @@ async def serve(loaded: Loaded, load: Callable[[], Loaded], serving: Callable[[]
     register_kube_metrics(registry, clusters.watches.values, clusters.programming_durations)
     reloading = lifecycle.eternal("reload", reload.run)
     try:
-        await clusters.start()
+        await lifecycle.unless_stopped(stop, clusters.start())
         # Whoever has our port may be about to go; waiting beats a crash loop.
-        if await server.start(math.inf, stop):
+        if not stop.is_set() and await server.start(math.inf, stop):
             serving()
             lifecycle.settle_memory()
             await server.serve_until(stop)

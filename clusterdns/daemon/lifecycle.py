@@ -15,12 +15,14 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from clusterdns.errors import ConfigError
 from clusterdns.limits import BACKGROUND_RESTART_SECONDS
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
@@ -52,6 +54,18 @@ async def _with_signals(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
     return await main(stop)
+
+
+async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` returns; or None, as soon as `stop` is set: then `work` is cancelled."""
+    tasks = working, _ = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def eternal(name: str, make: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:

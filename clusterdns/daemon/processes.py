@@ -17,13 +17,15 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import msgspec
 
 from clusterdns.daemon.channel import Channel, Frame
 from clusterdns.daemon.fork_server import ForkServer, NoMoreProcesses, Work
 from clusterdns.daemon.http import Page
+from clusterdns.daemon.lifecycle import unless_stopped
 from clusterdns.daemon.merged_metrics import MergedMetrics
 from clusterdns.limits import BACKGROUND_RESTART_SECONDS, PROCESS_ANSWER_SECONDS, PROCESS_START_SECONDS
 
@@ -276,7 +278,7 @@ class Processes:
 
 
 def run(
-    begin: Callable[[ForkServer], Awaitable[Processes]],
+    begin: Callable[[ForkServer], Coroutine[Any, Any, Processes]],
     end: Callable[[], Awaitable[None]],
     work: Work,
 ) -> int:
@@ -294,7 +296,9 @@ def run(
 
 
 async def _run(
-    begin: Callable[[ForkServer], Awaitable[Processes]], end: Callable[[], Awaitable[None]], server: ForkServer
+    begin: Callable[[ForkServer], Coroutine[Any, Any, Processes]],
+    end: Callable[[], Awaitable[None]],
+    server: ForkServer,
 ) -> int:
     processes: Processes | None = None
     stopped = asyncio.Event()
@@ -310,7 +314,9 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     try:
-        processes = await begin(server)
+        processes = await unless_stopped(stopped, begin(server))
+        if processes is None:
+            return 0
         if stopped.is_set():
             processes.stop()
         return await processes.run()

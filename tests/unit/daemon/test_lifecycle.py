@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from clusterdns.daemon.lifecycle import eternal, run
+from clusterdns.daemon.lifecycle import eternal, run, unless_stopped
 from clusterdns.errors import ConfigError
 from tests.support import virtual_time
 
@@ -116,3 +116,39 @@ def test_cancelling_a_background_task_is_no_bug(caplog: pytest.LogCaptureFixture
 
     virtual_time.run(main())
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("works", "stops", "result", "ended"),
+    [(1.0, 2.0, "done", True), (2.0, 1.0, None, False), (1.0, None, "done", True), (9.0, 0.0, None, False)],
+)
+def test_work_is_cancelled_when_it_is_to_stop(
+    works: float, stops: float | None, result: str | None, ended: bool
+) -> None:
+    done: list[bool] = []
+
+    async def work() -> str:
+        await asyncio.sleep(works)
+        done.append(True)
+        return "done"
+
+    async def main() -> str | None:
+        stop = asyncio.Event()
+        if stops is not None:
+            asyncio.get_running_loop().call_later(stops, stop.set)
+        found = await unless_stopped(stop, work())
+        await asyncio.sleep(20)
+        return found
+
+    assert (virtual_time.run(main()), bool(done)) == (result, ended)
+
+
+def test_what_work_raises_is_raised() -> None:
+    async def work() -> None:
+        raise ConfigError("no manifests")
+
+    async def main() -> None:
+        await unless_stopped(asyncio.Event(), work())
+
+    with pytest.raises(ConfigError, match="no manifests"):
+        virtual_time.run(main())
