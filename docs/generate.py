@@ -34,13 +34,15 @@ from clusterdns.daemon.dns_metrics import (
 )
 from clusterdns.daemon.flags import Flag
 from clusterdns.daemon.kube_metrics import register_kube_metrics
-from clusterdns.daemon.metrics import new_registry
+from clusterdns.daemon.metrics import new_registry, register
 from clusterdns.daemon.reload import ReloadCounters
 from clusterdns.daemon.self_check import SelfCheck
 from clusterdns.directives.assemble import Assembly
 from clusterdns.directives.parts import Parts
 from clusterdns.limit import Limit
 from externaldns.providers.privatezone.calls import Calls
+from nodelocal.setup_errors import SetupErrors
+from nodelocal.setup_metrics import setup_source
 
 FOLDER = Path(__file__).parent
 _NOTE = "<!-- Made by `make docs`; do not edit. -->\n"
@@ -122,18 +124,16 @@ def metrics_page() -> str:
         sections.setdefault(programs, []).append(family)
     parts = []
     for programs, known in sorted(sections.items(), key=lambda section: len(section[0])):
-        parts.append("## " + " and ".join(", ".join(programs).rsplit(", ", 1)))
-        rows = [
-            (f"`{each.name}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.help)
-            for each in sorted(known)
-        ]
-        parts.append(_table(("Name", "Type", "Labels", "Meaning"), rows))
+        parts += ["## " + " and ".join(", ".join(programs).rsplit(", ", 1)), _metrics(known)]
     return _page(
         "# Metrics",
-        "What `/metrics` says: in nodelocal and autopath where the Corefile has `prometheus`, in externaldns at\n"
-        "`--metrics-address`. Names with `coredns_` and `external_dns_` are those of the programs that ours stand in\n"
-        "for; `clusterdns_` is what only we count.",
+        "What `/metrics` says: in nodelocal and autopath where the Corefile has `prometheus`, in nodelocal also at\n"
+        "`-prometheus-listen-address`, in externaldns at `--metrics-address`. Names with `coredns_` and\n"
+        "`external_dns_` are those of the programs that ours stand in for; `clusterdns_` is what only we count.",
         *parts,
+        "## nodelocal, at `-metrics-listen-address`",
+        "Whatever the Corefile says; beside it are the metrics of the section above.",
+        _metrics(setup_families()),
     )
 
 
@@ -153,6 +153,21 @@ def families() -> dict[str, tuple[Family, ...]]:
     externaldns.quota_metrics.export_requests(registries["externaldns"], [])
     externaldns.quota_metrics.export_propagation(registries["externaldns"], None, None)
     return {program: tuple(_families(registry)) for program, registry in registries.items()}
+
+
+def setup_families() -> Iterable[Family]:
+    """Those of the page that nodelocal has besides."""
+    registry = CollectorRegistry()
+    register(registry, setup_source(SetupErrors(), int))
+    return _families(registry)
+
+
+def _metrics(known: Iterable[Family]) -> str:
+    rows = [
+        (f"`{each.name}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.help)
+        for each in sorted(known)
+    ]
+    return _table(("Name", "Type", "Labels", "Meaning"), rows)
 
 
 def _families(registry: CollectorRegistry) -> Iterator[Family]:

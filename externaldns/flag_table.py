@@ -164,7 +164,7 @@ FLAGS = (
     Flag("request-timeout", "seconds", 30.0, "time for a request to the API server", no_effect="each has its own time"),
     Flag("interval", "seconds", 60.0, "time between two runs"),
     Flag("events", "switch", False, "run as soon as an object changes, too"),
-    Flag("min-event-sync-interval", "seconds", 5.0, "least time between two runs that changes cause"),
+    Flag("min-event-sync-interval", "seconds", 5.0, "least time between two changes of a name that events cause"),
     Flag("max-delete", "integer", 0, "most records of a zone to delete in ten minutes; 0 for no such limit"),
     Flag("max-delete-percent", "integer", 30, "the same in percent of the zone's records that are ours"),
     Flag("delete-grace-loops", "integer", 0, "full runs for which a record outlives its object"),

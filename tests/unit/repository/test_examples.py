@@ -13,11 +13,12 @@ import autopath.service
 import nodelocal.service
 from clusterdns.corefile.parse import parse
 from clusterdns.demo.suite import Suite
+from clusterdns.directives.config import kubernetes
 from clusterdns.directives.config.server import ServerConfig, load
 from clusterdns.errors import ConfigError
 from clusterdns.kube.manifests import ManifestFolder
 from clusterdns.kube.store import Cluster
-from tests.unit.repository import tree
+from tests.unit.repository import markdown, tree
 
 COREFILES = {
     "autopath": ("examples/autopath.Corefile", autopath.service.DIRECTIVES),
@@ -51,6 +52,14 @@ def test_corefile(program: str, tmp_path: Path) -> None:
 def test_a_corefile_needs_its_environment(program: str) -> None:
     with pytest.raises(ConfigError):
         load_for(program, {})
+
+
+def test_the_corefile_of_readme() -> None:
+    (example,) = markdown.fenced(tree.text("README.md"), "corefile")
+    (server,) = load(parse(example, "README.md", environ={}), autopath.service.DIRECTIVES)
+    config = server.one(kubernetes.Config)
+    assert config is not None
+    assert config.manifests == "examples/cluster"
 
 
 def test_there_is_no_other_corefile() -> None:

@@ -66,7 +66,11 @@ def test_the_pages_are_not_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "family"), [(program, family) for program, known in FAMILIES.items() for family in known]
+    ("program", "family"),
+    [
+        *((program, family) for program, known in FAMILIES.items() for family in known),
+        *(("nodelocal", family) for family in generate.setup_families()),
+    ],
 )
 def test_metric_names(program: str, family: Family) -> None:
     assert problems(family) == ([FOREIGN[family.name]] if family.name in FOREIGN else [])
