@@ -48,4 +48,5 @@ def shared(request: Request, made: Reply, *used: Reply) -> Reply:
         fresh_until=min(reply.fresh_until for reply in used),
         cacheable=all(reply.cacheable for reply in used),
         watched=any(reply.watched for reply in used),
+        forget_at=min(reply.forget_at for reply in used),
     )

@@ -248,7 +248,7 @@ def test_an_interface_without_addresses(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("name", STANDARD)
 def test_equal_lines_are_equal_configs(name: str) -> None:
-    words = {  # a reload compares old and new by these
+    words = {
         "bind": "bind ::1",
         "autopath": "autopath @kubernetes",
         "forward": "forward . ::1",
