@@ -18,6 +18,7 @@ from clusterdns.kube.kinds import KINDS
 from clusterdns.limits import EXTERNALDNS_REMEMBERED_ERRORS
 from externaldns import ownership_value
 from externaldns.changes import ChangeResult, RecordChange
+from externaldns.mistakes import NoRecord
 from externaldns.record import Endpoint
 
 REASONS = ("RecordReady", "RecordDeleted", "RecordError", "RecordAnswered")
@@ -33,8 +34,8 @@ class Announcer:
     def __init__(self, reasons: Iterable[str], post: Callable[[Event], None]) -> None:
         self._reasons = frozenset(reasons)
         self._post = post
-        self._errors: OrderedDict[str, dict[str, str]] = OrderedDict()
-        """The last error told, by name and resource; the names that failed last at the end."""
+        self._errors: OrderedDict[tuple[str, str], str] = OrderedDict()
+        """The last error told, by name and resource; those that failed last at the end."""
 
     def applied(self, results: Sequence[ChangeResult], changed_at: Mapping[str, float]) -> None:
         """Tell what became of a batch of changes."""
@@ -43,8 +44,8 @@ class Announcer:
             if result.error is not None:
                 self._failed(result, steps)
                 continue
-            self._errors.pop(result.change.name, None)
             for step in steps:
+                self._errors.pop((result.change.name, step.endpoint.resource), None)
                 reason = "RecordDeleted" if step.new is None else "RecordReady"
                 self._tell(step.endpoint, reason, f"{step} by externaldns")
 
@@ -55,14 +56,14 @@ class Announcer:
 
     def _failed(self, result: ChangeResult, steps: Sequence[RecordChange]) -> None:
         name, error = result.change.name, str(result.error)
-        told = self._errors.setdefault(name, {})
-        self._errors.move_to_end(name)
         for resource, endpoint in {step.endpoint.resource: step.endpoint for step in steps}.items():
-            if told.get(resource) != error:
-                told[resource] = error
+            # Of a mistake one is told only when it is new (`externaldns.mistakes`): its object may have been mended.
+            if isinstance(result.error, NoRecord) or self._errors.get((name, resource)) != error:
                 self._tell(endpoint, "RecordError", f"{name}: {error}" if name else error, warning=True)
+            self._errors[name, resource] = error
+            self._errors.move_to_end((name, resource))
         # A name that nobody asks for any more never succeeds.
-        if len(self._errors) > EXTERNALDNS_REMEMBERED_ERRORS.default:
+        while len(self._errors) > EXTERNALDNS_REMEMBERED_ERRORS.default:
             self._errors.popitem(last=False)
 
     def _tell(self, endpoint: Endpoint, reason: str, message: str, *, warning: bool = False) -> None:

@@ -62,6 +62,8 @@ class ControlLoop:
         self._news = asyncio.Event()
         self._first = True
         self._at_rest = at_rest
+        self._told: dict[str, str] = {}
+        """What was told of names that have failed and not succeeded since."""
         self._whole = False
         """Whether the last full run saw to all names, or has left them in the queue."""
         self.beat = clock()
@@ -172,7 +174,7 @@ class ControlLoop:
             return
         for name in changed_at:
             if name not in outcome.failed:
-                self._queue.done(name, self._clock())
+                self._done(name)
         self._settle(outcome)
         if outcome.failed:
             self._controller.measured.consecutive_errors += 1
@@ -210,16 +212,22 @@ class ControlLoop:
             self._news.set()
 
     def _settle(self, outcome: Outcome) -> None:
-        now = self._clock()
         for name in outcome.changed:
-            self._queue.done(name, now)
+            self._done(name)
+        now = self._clock()
         pauses = {name: self._queue.failed(name, now) for name in outcome.failed}
+        news = {name: str(error) for name, error in outcome.failed.items() if self._told.get(name) != str(error)}
         # A zone that refuses everything fails all its names: those after the first few have nothing new to say.
         told = EXTERNALDNS_TOLD_NAMES.default_int
-        for name, pause in itertools.islice(pauses.items(), told):
-            logger.error("%s: %s; it is tried again in %.0f s", name, outcome.failed[name], pause)
-        if len(pauses) > told:
-            logger.error("%d more names could not be changed, and are tried again as well", len(pauses) - told)
+        for name, words in itertools.islice(news.items(), told):
+            logger.error("%s: %s; it is tried again in %.0f s", name, words, pauses[name])
+        if len(news) > told:
+            logger.error("%d more names could not be changed, and are tried again as well", len(news) - told)
+        self._told |= news
+
+    def _done(self, name: str) -> None:
+        self._queue.done(name, self._clock())
+        self._told.pop(name, None)
 
     def _tell_failed(self, error: Exception) -> None:
         measured = self._controller.measured

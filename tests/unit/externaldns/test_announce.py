@@ -15,6 +15,7 @@ from clusterdns.kube.events import Event, EventRecorder, ObjectReference
 from clusterdns.limits import EXTERNALDNS_REMEMBERED_ERRORS
 from externaldns.announce import REASONS, Announcer, reference
 from externaldns.changes import ChangeResult, NameChange, RecordChange
+from externaldns.mistakes import NoRecord
 from externaldns.record import RESOURCE_LABEL, Endpoint
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
@@ -69,6 +70,19 @@ def test_each_object_is_told_of_the_error_that_its_name_has() -> None:
     other = replace(WEB, labels={RESOURCE_LABEL: "service/shop/other"})
     results = [result(RecordChange(None, each), error="no address") for each in (WEB, other, WEB, other)]
     assert [event.about.name for event in told(*results)] == ["web", "other"]
+
+
+def test_a_mistake_that_is_made_again_is_told_again() -> None:
+    mistake = ChangeResult(NameChange("", (RecordChange(None, WEB),)), NoRecord("the template can't be made"))
+    message = "the template can't be made"
+    assert [(event.about, event.message) for event in told(mistake, mistake)] == [(ABOUT, message)] * 2
+
+
+def test_objects_that_come_and_go_under_a_name_that_fails_are_not_all_remembered() -> None:
+    most = EXTERNALDNS_REMEMBERED_ERRORS.default_int
+    steps = [RecordChange(None, replace(WEB, labels={RESOURCE_LABEL: f"pod/shop/p{n}"})) for n in range(most + 1)]
+    failed = [result(step, error="refused") for step in steps]
+    assert len(told(*failed, failed[1], failed[0])) == most + 2, "all but the oldest are remembered"
 
 
 def test_no_more_errors_are_remembered_than_the_limit_says() -> None:

@@ -288,6 +288,18 @@ def test_a_lease_that_is_lost_before_a_short_run_keeps_the_change_for_the_next_t
     assert scene.measured.registry_errors == 0
 
 
+def test_the_same_failure_of_a_name_is_told_once_until_it_changes_or_heals(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene(cluster_of(service("web")))
+    refuses = scene.provider.refuses
+    refuses.add("web.ex.com")
+    scene.play(
+        [(400, refuses.clear), (800, lambda: refuses.add("web.ex.com")), (801, put(scene.cluster, "web", "192.0.2.2"))],
+        until=1200,
+    )
+    said = [message for message in caplog.messages if message.startswith("web.ex.com: ")]
+    assert said == ["web.ex.com: refused; it is tried again in 1 s"] * 2
+
+
 def test_rest_is_told_after_runs_not_at_each_change_that_is_gathered() -> None:
     cluster, rests = cluster_of(), list[float]()
     marks = [(10 + number / 100, put(cluster, f"web-{number}")) for number in range(1, 9)]
