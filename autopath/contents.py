@@ -7,6 +7,7 @@ addresses, and those of topology zones. Services are sorted by their names.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 
 from autopath.index import EXTERNAL_NAME, IndexedService
@@ -23,13 +24,17 @@ _ADDRESSES = (numbers.A, numbers.AAAA)
 def contents_of(zone: ClusterZone, now: float) -> Contents:
     """The zone as it is at Unix time `now`."""
     serial = zone.serial(now)
+    return Contents(zone.apex.authority(zone.name, serial), serial, partial(_records, zone))
+
+
+def _records(zone: ClusterZone) -> Iterator[Record]:
     frozen, index = zone.as_of_now()
     own = (
         record
         for stem, qtypes in ((b"", (numbers.NS,)), (b"\x0bdns-version", (numbers.TXT,)), (b"\x02ns\x03dns", _ADDRESSES))
         for record in _answers(frozen, stem + frozen.name, *qtypes)
     )
-    return Contents(frozen.apex.authority(zone.name, serial), serial, chain(own, service_records(frozen, index)))
+    return chain(own, service_records(frozen, index))
 
 
 def service_records(zone: ClusterZone, index: WholeIndex) -> Iterator[Record]:

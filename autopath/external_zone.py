@@ -11,6 +11,7 @@ a load balancer that has only a host name makes it an ExternalName. Pure. Names 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain
 
 from autopath import answers
@@ -126,9 +127,12 @@ class ExternalZone:
     def contents(self, now: float) -> Contents:
         """The whole zone as it is at Unix time `now`."""
         serial = self.serial(now)
+        return Contents(self.apex.authority(self.name, serial), serial, self._records)
+
+    def _records(self) -> Iterator[Record]:
         frozen, index = self._services.as_of_now()
         own = [
             Record(self.name, numbers.NS, self._ttl, self.apex.server),
             *(address_record(self.apex.server, address, self._ttl) for address in self.apex.addresses()),
         ]
-        return Contents(self.apex.authority(self.name, serial), serial, chain(own, service_records(frozen, index)))
+        return chain(own, service_records(frozen, index))

@@ -10,7 +10,7 @@ is all there is to tell, or the whole zone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import chain
@@ -29,11 +29,15 @@ SOURCE = "transfer"
 
 
 class Contents(NamedTuple):
-    """One version of a zone. `records` are all others, made as they are asked for."""
+    """One version of a zone.
+
+    `records` gives all others, made as they are asked for, but as they are when it is called. That may take its time:
+    who only wants to know whether there is a newer version is not to cost it.
+    """
 
     soa: Record
     serial: int
-    records: Iterable[Record]
+    records: Callable[[], Iterable[Record]]
 
 
 class Transferable(Protocol):
@@ -123,7 +127,7 @@ class Transfer:
         reply = reply_with(request, SOURCE, flags=numbers.AA, answer=(contents.soa,), cacheable=False)
         # "the server should include only its current SOA" where UDP is too small (RFC 1995 section 2).
         if not over_udp and not (query.qtype == numbers.IXFR and is_current(query.serial, contents.serial)):
-            records = chain(contents.records, (contents.soa,))
+            records = chain(contents.records(), (contents.soa,))
             reply.more = compose_many(records, flags=numbers.AA, size=TRANSFER_MESSAGE_BYTES.default_int)
         return reply
 

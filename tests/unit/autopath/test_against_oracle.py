@@ -263,7 +263,7 @@ def test_a_transfer_holds_the_records_of_the_oracle(
     oracle = Oracle(objects, chosen, own, OUTSIDE)
     handler = directive(filled(objects), chosen.lines(), f"{ZONE} {SET} {' '.join(REVERSE)}", own=own)
     for zone in (ZONE, SET):
-        records = list(handler.contents(name_from_text(zone)).records)
+        records = list(handler.contents(name_from_text(zone)).records())
         got = sorted((name_to_text(each.owner), numbers.type_name(each.rtype)) for each in records)
         wanted = sorted((owner, rtype) for owner, rtype, _ in oracle.records if owner.endswith(zone))
         assert got == wanted

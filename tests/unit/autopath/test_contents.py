@@ -99,7 +99,7 @@ def handler(objects: Cluster) -> Kubernetes:
 
 
 def contents(made: Kubernetes, zone: str = "cluster.local") -> list[Record]:
-    return list(made.contents(name_from_text(zone)).records)
+    return list(made.contents(name_from_text(zone)).records())
 
 
 def test_the_whole_zone_sorted_by_service() -> None:
@@ -130,7 +130,7 @@ def test_a_transfer_under_way_sees_no_change() -> None:
     objects = stores()
     made = handler(objects)
     under_way = made.contents(name_from_text("cluster.local"))
-    records = iter(under_way.records)
+    records = iter(under_way.records())
     found = [next(records)]
     objects.services.put(service("shop/web", "10.96.9.9"))
     objects.services.delete(("shop", "out"))

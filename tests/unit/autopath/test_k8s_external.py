@@ -206,7 +206,7 @@ def test_transfer() -> None:
     made = handler("headless")
     assert name_from_text("example.org") in made.whole_zones
     assert name_from_text("in-addr.arpa") not in made.whole_zones
-    records = list(made.contents(name_from_text("example.org")).records)
+    records = list(made.contents(name_from_text("example.org")).records())
     owners = [name_to_text(record.owner) for record in records if record.rtype in (numbers.A, numbers.CNAME)]
     assert owners == [
         "ns1.dns.example.org.",

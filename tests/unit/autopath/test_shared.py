@@ -47,7 +47,7 @@ def step(objects: list[KubeObject], wanted: list[KubeObject], seed: int) -> list
 
 def transferred(handler: Kubernetes, zone: str) -> tuple[Record, int, list[Record]]:
     found = handler.contents(name_from_text(zone))
-    return found.soa, found.serial, list(found.records)
+    return found.soa, found.serial, list(found.records())
 
 
 @settings(max_examples=15, deadline=None)

@@ -26,11 +26,11 @@ TO_ALL = "transfer a.example {\n to *\n}"
 
 
 class Source:
-    """A directive with the zone `a.example.`; `read` is how many of its records have been asked for."""
+    """A directive with the zone `a.example.`: how often all of it was wanted, and how many records have been read."""
 
     def __init__(self, names: int = 3, synced: bool = True) -> None:
         self.synced = synced
-        self.read = 0
+        self.wanted = self.read = 0
         self._names = names
 
     @property
@@ -41,7 +41,11 @@ class Source:
         return SERIAL
 
     def contents(self, zone: bytes) -> Contents:
-        return Contents(SOA, SERIAL, self._records())
+        return Contents(SOA, SERIAL, self._whole)
+
+    def _whole(self) -> Iterator[Record]:
+        self.wanted += 1
+        return self._records()
 
     def _records(self) -> Iterator[Record]:
         for number in range(self._names):
@@ -107,8 +111,10 @@ ROWS: list[tuple[str, str, bytes, str, str, str]] = [
 )
 def test_who_gets_what(lines: str, message: bytes, client: str, transport: str, expected: str) -> None:
     behind = FakeHandler(otherwise=FOUND)
-    handle = handler(lines, behind.handle, zones=("a.example",), transferable=[Source()])
+    source = Source()
+    handle = handler(lines, behind.handle, zones=("a.example",), transferable=[source])
     assert outcome(answer(handle(asked(message, client, transport)))) == expected
+    assert source.wanted == (expected == "whole"), "who has the zone costs nothing"
     assert bool(behind.asked) is (expected == "passed")
 
 
