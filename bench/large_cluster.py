@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bench.processes import Server
 from bench.synthetic_cluster import Size, SyntheticCluster
+from tests.support.kubeconfig import write_kubeconfig
 
 QUERIES_PER_SECOND = 1000
 SETTLE_SECONDS = 3.0
@@ -89,24 +90,6 @@ def write_corefile(folder: Path, api: int, dns: int, ready: int) -> str:
         "        pods verified\n        ttl 30\n    }\n    autopath @kubernetes\n}\n"
     )
     return str(corefile)
-
-
-def write_kubeconfig(folder: Path, api: int) -> str:
-    """A kubeconfig that leads to the API server at that port; its path."""
-    kubeconfig = folder / "kubeconfig.json"
-    kubeconfig.write_text(
-        json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "scale",
-                "contexts": [{"name": "scale", "context": {"cluster": "scale", "user": "scale"}}],
-                "clusters": [{"name": "scale", "cluster": {"server": f"http://127.0.0.1:{api}"}}],
-                "users": [{"name": "scale", "user": {"token": "none"}}],
-            }
-        )
-    )
-    return str(kubeconfig)
 
 
 def wait_for(port: int) -> None:

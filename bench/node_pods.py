@@ -9,11 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-from bench.large_cluster import ask, ask_for_changes, running, wait_for, write_kubeconfig
+from bench.large_cluster import ask, ask_for_changes, running, wait_for
 from bench.processes import start
 from bench.synthetic_cluster import Size, SyntheticCluster
 from bench.table import print_table
 from clusterdns.demo.processes import free_ports
+from tests.support.kubeconfig import write_kubeconfig
 
 _NODES = (100, 5000)
 _PODS_PER_NODE = 30

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from autopath.index import ClusterIndex
-from bench.large_cluster import ask_for_changes, list_again, render_changes, render_lists, running_api, write_kubeconfig
+from bench.large_cluster import ask_for_changes, list_again, render_changes, render_lists, running_api
 from bench.latency import percentile
 from bench.synthetic_cluster import Size
 from clusterdns.daemon.lifecycle import settle_memory
@@ -24,6 +24,7 @@ from clusterdns.kube.access import Access
 from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import ClusterWatch
+from tests.support.kubeconfig import write_kubeconfig
 
 _KINDS = frozenset({"Namespace", "Service", "EndpointSlice", "Pod"})
 _CHANGES_PER_SECOND = 500

@@ -19,6 +19,7 @@ from pathlib import Path
 from aiohttp import web
 
 from clusterdns.kube.kinds import KINDS, Kind
+from tests.support.kubeconfig import write_kubeconfig
 from tests.support.object_history import Object, ObjectHistory, Watch, line
 from tests.support.written_objects import WrittenObjects
 
@@ -118,20 +119,7 @@ class ApiServerDouble(ObjectHistory):
 
     def kubeconfig(self, folder: Path) -> str:
         """Write a kubeconfig that leads here, with the token that holds now; its path."""
-        path = folder / "kubeconfig.json"
-        path.write_text(
-            json.dumps(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Config",
-                    "current-context": "double",
-                    "contexts": [{"name": "double", "context": {"cluster": "double", "user": "tester"}}],
-                    "clusters": [{"name": "double", "cluster": {"server": f"http://127.0.0.1:{self._port}"}}],
-                    "users": [{"name": "tester", "user": {"token": self.token}}],
-                }
-            )
-        )
-        return str(path)
+        return write_kubeconfig(folder, self._port, self.token)
 
     def uninstall(self, kind: str) -> None:
         """Delete the definition of a custom resource: a server deletes the objects first, then it has no such API."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_network
+from typing import Any
 
 from clusterdns.cache.watched import Watched
 from clusterdns.directives.autopath import Autopath
-from clusterdns.directives.chain import Handler
+from clusterdns.directives.chain import Handler, Reply
 from clusterdns.errors import UpstreamFailure
+from clusterdns.flight import Flight, start
 from clusterdns.search.lists import SearchList
 from clusterdns.wire.names import name_from_text
-from tests.support.chain import FakeHandler, Says
+from tests.support.chain import FakeHandler, Says, request
 
 ZONE = name_from_text("cluster.local")
 POD = "10.0.0.7"
@@ -27,6 +29,7 @@ WALK = [FIRST, SECOND, THIRD, BARE]
 FAILS = Says(error=UpstreamFailure("192.0.2.53:53", "no answer"))
 SERVFAIL = Says(rcode="SERVFAIL")
 REFUSED = Says(rcode="REFUSED")
+FOUND_V6 = Says(answer=("@ 60 IN AAAA fd00::1",))
 
 
 def search_list(namespace: str) -> SearchList:
@@ -78,3 +81,38 @@ def autopath(
         asks_ahead=asks_ahead,
         watched=watched,
     )
+
+
+class Scene:
+    """An autopath whose clock, cluster and pods a test moves."""
+
+    def __init__(
+        self,
+        answers: Mapping[str, Says] | None = None,
+        *,
+        can_exist: Callable[[bytes], bool] = lambda folded: True,
+        asks_ahead: bool = False,
+    ) -> None:
+        self.now = 100.0
+        self.behind = FakeHandler(answers)
+        self.lists = FakeSearchLists()
+        self.watched = Watched()
+        self.autopath: Autopath = autopath(
+            self.behind,
+            lists=self.lists,
+            clock=lambda: self.now,
+            can_exist=can_exist,
+            asks_ahead=asks_ahead,
+            watched=self.watched,
+        )
+
+    def begin(self, qtype: str = "A", name: str = FIRST, client: str = POD, **query: Any) -> Flight[Reply]:
+        """Ask; `behind.asked` is what that asks for. `query` goes to `tests.support.messages.query`."""
+        self.behind.asked.clear()
+        return start(self.autopath.handle(request(name, qtype, client=client, now=self.now, **query)))
+
+    def ask(self, qtype: str = "A", name: str = FIRST, client: str = POD, **query: Any) -> Reply:
+        """The answer, which must have nothing to wait for."""
+        flight = self.begin(qtype, name, client, **query)
+        assert flight.done, "the handler waits"
+        return flight.result()

@@ -7,10 +7,8 @@ from typing import Any
 import dns.rcode
 import pytest
 
-from clusterdns.directives.autopath import Autopath
-from clusterdns.directives.chain import Reply
 from clusterdns.limits import AUTOPATH_DECISION_SECONDS
-from tests.support.chain import FOUND, NODATA, NXDOMAIN, FakeHandler, Says, answer, read, request
+from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says, read
 from tests.unit.directives.searching import (
     BARE,
     FAILS,
@@ -21,8 +19,7 @@ from tests.unit.directives.searching import (
     SECOND,
     THIRD,
     WALK,
-    FakeSearchLists,
-    autopath,
+    Scene,
     search_list,
 )
 
@@ -32,27 +29,13 @@ BOUND = AUTOPATH_DECISION_SECONDS.default
 BY_WATCH = NXDOMAIN.replying(cacheable=False)
 
 
-class Scene:
-    """An autopath with a clock that a test moves."""
-
-    def __init__(self, answers: dict[str, Says] | None = None) -> None:
-        self.now = 100.0
-        self.behind = FakeHandler(answers)
-        self.lists = FakeSearchLists()
-        self.autopath: Autopath = autopath(self.behind, lists=self.lists, clock=lambda: self.now)
-
-    def ask(self, name: str = FIRST, qtype: str = "A", client: str = POD, **query: Any) -> Reply:
-        self.behind.asked.clear()
-        return answer(self.autopath.handle(request(name, qtype, client=client, now=self.now, **query)))
-
-
 @pytest.mark.parametrize("qtype", ["A", "AAAA", "TXT"])
 @pytest.mark.parametrize("name", [SECOND, THIRD, BARE, "AliYun.COM.svc.cluster.LOCAL."])
 def test_the_client_s_next_steps_are_answered_from_memory(name: str, qtype: str) -> None:
     scene = Scene()
     scene.ask()
     scene.now += 0.5
-    reply = scene.ask(name, qtype)
+    reply = scene.ask(qtype, name)
     assert (scene.behind.asked, scene.autopath.counters.remembered) == ([], 1)
     assert (dns.rcode.to_text(read(reply).rcode()), reply.response.ttl) == ("NXDOMAIN", 1)
     assert (reply.source, reply.view, reply.fresh_until) == ("autopath", b"shop", 100.0 + BOUND)
@@ -81,7 +64,7 @@ def test_what_is_remembered(answers: dict[str, Says], seconds: float, name: str,
     scene = Scene(answers)
     scene.ask()
     scene.now += seconds
-    scene.ask(name)
+    scene.ask(name=name)
     assert scene.behind.asked == ([] if is_remembered else [name])
 
 
@@ -95,16 +78,16 @@ def test_for_whom(client: str, namespace: str, is_remembered: bool) -> None:
     scene.lists.known.pop(client)
     if namespace:
         scene.lists.known[client] = search_list(namespace)
-    scene.ask(BARE, client=client)
+    scene.ask(name=BARE, client=client)
     assert scene.behind.asked == ([] if is_remembered else [BARE])
 
 
 def test_what_holds_for_one_client_is_remembered_for_that_one() -> None:
     scene = Scene({SECOND: NXDOMAIN.replying(view=POD.encode())})
     scene.ask()
-    scene.ask(BARE, client=POD_V6)
+    scene.ask(name=BARE, client=POD_V6)
     assert scene.behind.asked == [BARE]
-    assert scene.ask(BARE).view == POD.encode()
+    assert scene.ask(name=BARE).view == POD.encode()
     assert scene.behind.asked == []
 
 
@@ -112,11 +95,11 @@ def test_what_holds_for_one_client_is_remembered_for_that_one() -> None:
 def test_who_wants_proofs_is_not_answered_from_memory(query: dict[str, Any]) -> None:
     scene = Scene()
     scene.ask()
-    scene.ask(BARE, **query)
+    scene.ask(name=BARE, **query)
     assert scene.behind.asked == [BARE]
     scene = Scene()
     scene.ask(**query)
-    scene.ask(BARE)
+    scene.ask(name=BARE)
     assert scene.behind.asked == [BARE]
 
 
@@ -125,7 +108,7 @@ def test_a_search_that_comes_by_a_remembered_name_skips_it() -> None:
     scene = Scene(dict.fromkeys(others, BY_WATCH))
     scene.ask()
     assert scene.behind.asked == WALK
-    scene.ask(others[0])
+    scene.ask(name=others[0])
     assert scene.behind.asked == others  # between the last two is the second name of the walk before
 
 
@@ -150,5 +133,5 @@ def test_what_came_to_exist_is_found_as_soon_as_the_decision_ends() -> None:
 def test_the_view_of_a_remembered_denial_below_the_zones() -> None:
     scene = Scene()
     scene.ask()
-    assert scene.ask(SECOND).view == b"shop"
-    assert scene.ask(SECOND, client=OTHER_POD).view == b"blog"
+    assert scene.ask(name=SECOND).view == b"shop"
+    assert scene.ask(name=SECOND, client=OTHER_POD).view == b"blog"

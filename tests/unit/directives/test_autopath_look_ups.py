@@ -5,16 +5,16 @@ from __future__ import annotations
 import dns.rcode
 import pytest
 
-from clusterdns.directives.autopath import Autopath
 from clusterdns.directives.chain import Reply
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight, start
 from clusterdns.search.lists import OFF
-from tests.support.chain import FOUND, NODATA, NXDOMAIN, FakeHandler, Says, answer, read, records, request
+from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says, answer, read, records, request
 from tests.unit.directives.searching import (
     BARE,
     FAILS,
     FIRST,
+    FOUND_V6,
     OTHER_POD,
     POD,
     POD_V6,
@@ -22,27 +22,11 @@ from tests.unit.directives.searching import (
     SERVFAIL,
     THIRD,
     WALK,
-    FakeSearchLists,
-    autopath,
+    Scene,
     search_list,
 )
 
-FOUND_V6 = Says(answer=("@ 60 IN AAAA fd00::1",))
 AT_BARE = [f"{FIRST} 60 IN CNAME {BARE}", f"{BARE} 60 IN A 10.0.0.1"]
-
-
-class Scene:
-    """An autopath whose clock, cluster and pods a test moves."""
-
-    def __init__(self, answers: dict[str, Says] | None = None) -> None:
-        self.now = 100.0
-        self.behind = FakeHandler(answers)
-        self.lists = FakeSearchLists()
-        self.autopath: Autopath = autopath(self.behind, lists=self.lists, clock=lambda: self.now)
-
-    def ask(self, qtype: str = "A", name: str = FIRST, client: str = POD) -> Reply:
-        self.behind.asked.clear()
-        return answer(self.autopath.handle(request(name, qtype, client=client, now=self.now)))
 
 
 def _rcode(reply: Reply) -> str:

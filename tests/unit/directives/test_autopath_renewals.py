@@ -5,7 +5,7 @@ changed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import dns.rcode
@@ -13,68 +13,46 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clusterdns.cache.watched import Watched
-from clusterdns.directives.autopath import Autopath
 from clusterdns.directives.chain import Reply
 from clusterdns.errors import UpstreamFailure
-from clusterdns.flight import Flight, start
+from clusterdns.flight import Flight
 from clusterdns.limits import AUTOPATH_DECISION_SECONDS, AUTOPATH_LATER_SECONDS
 from clusterdns.wire.names import name_to_text
-from tests.support.chain import FOUND, NODATA, NXDOMAIN, FakeHandler, Says, read, records, request
+from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says, read, records
 from tests.unit.directives.searching import (
     BARE,
     FAILS,
     FIRST,
+    FOUND_V6,
     POD,
     POD_V6,
     SECOND,
     SERVFAIL,
     THIRD,
     WALK,
-    FakeSearchLists,
-    autopath,
+    Scene,
 )
 
 LIFE = AUTOPATH_DECISION_SECONDS.default
 REPEATED = LIFE - AUTOPATH_LATER_SECONDS.default
 """So long after a decision a packet cache repeats what the search came to."""
 LASTING = FOUND.replying(fresh_until=1000.0)
-V6 = Says(answer=("@ 60 IN AAAA fd00::1",))
 
 
-class Scene:
-    """An autopath whose clock and cluster a test moves; a search for `FIRST` has ended at `BARE` at 100 s."""
+class Renewing(Scene):
+    """A search for `FIRST` has ended at `BARE` at 100 s; questions come so many seconds later."""
 
-    def __init__(
-        self,
-        *,
-        asks_ahead: bool = False,
-        denied: Mapping[str, Says] | None = None,
-        can_exist: Callable[[bytes], bool] = lambda folded: True,
-    ) -> None:
-        self.now = 100.0
-        self.behind = FakeHandler({**(denied or {}), BARE: LASTING})
-        self.watched = Watched()
-        self.autopath: Autopath = autopath(
-            self.behind,
-            lists=FakeSearchLists(),
-            clock=lambda: self.now,
-            asks_ahead=asks_ahead,
-            can_exist=can_exist,
-            watched=self.watched,
-        )
-        self.ask(0)
+    def __init__(self, *, denied: Mapping[str, Says] | None = None, **choices: Any) -> None:
+        super().__init__({**(denied or {}), BARE: LASTING}, **choices)
+        self.ask_at(0)
 
-    def begin(self, seconds: float, qtype: str = "A", client: str = POD) -> Flight[Reply]:
-        """Ask so many seconds after the first question."""
+    def begin_at(self, seconds: float) -> Flight[Reply]:
         self.now = 100.0 + seconds
-        self.behind.asked.clear()
-        return start(self.autopath.handle(request(FIRST, qtype, client=client, now=self.now)))
+        return self.begin()
 
-    def ask(self, seconds: float, qtype: str = "A", client: str = POD) -> Reply:
-        flight = self.begin(seconds, qtype, client)
-        assert flight.done
-        return flight.result()
+    def ask_at(self, seconds: float, qtype: str = "A", client: str = POD) -> Reply:
+        self.now = 100.0 + seconds
+        return self.ask(qtype, client=client)
 
 
 def found_at(reply: Reply) -> str:
@@ -98,19 +76,19 @@ TIMES: dict[str, tuple[list[tuple[float, str]], list[str]]] = {
 
 @pytest.mark.parametrize(("questions", "asked"), TIMES.values(), ids=TIMES)
 def test_when_the_search_is_done_again(questions: list[tuple[float, str]], asked: list[str]) -> None:
-    scene = Scene()
+    scene = Renewing()
     for seconds, qtype in questions:
-        assert found_at(scene.ask(seconds, qtype)) == BARE
+        assert found_at(scene.ask_at(seconds, qtype)) == BARE
     assert scene.behind.asked == asked
 
 
 @pytest.mark.parametrize("asks_ahead", [False, True])
 def test_what_is_found_again_may_be_repeated_again(asks_ahead: bool) -> None:
-    scene = Scene(asks_ahead=asks_ahead)
-    reply = scene.ask(REPEATED)
+    scene = Renewing(asks_ahead=asks_ahead)
+    reply = scene.ask_at(REPEATED)
     assert (found_at(reply), reply.forget_at, reply.view) == (BARE, 100.0 + 2 * REPEATED, b"shop")
     assert (scene.behind.asked, scene.autopath.counters.walks) == (WALK, 2)
-    assert scene.ask(REPEATED + 0.1, client=POD_V6).forget_at == 100.0 + 2 * REPEATED
+    assert scene.ask_at(REPEATED + 0.1, client=POD_V6).forget_at == 100.0 + 2 * REPEATED
 
 
 # What the names say when the search is done again; where the search after that ends.
@@ -128,69 +106,69 @@ CHANGES: dict[str, tuple[dict[str, Says], str]] = {
 
 @pytest.mark.parametrize(("says", "then"), CHANGES.values(), ids=CHANGES)
 def test_a_search_that_ends_elsewhere_waits_for_the_end_of_the_decision(says: dict[str, Says], then: str) -> None:
-    scene = Scene()
+    scene = Renewing()
     scene.behind.answers = says
-    reply = scene.ask(REPEATED)
+    reply = scene.ask_at(REPEATED)
     # Nobody repeats it; and nobody tries again.
     assert (found_at(reply), reply.forget_at) == (BARE, 100.0 + REPEATED)
-    assert found_at(scene.ask(LIFE - 0.01)) == BARE
+    assert found_at(scene.ask_at(LIFE - 0.01)) == BARE
     assert scene.behind.asked == [BARE]
-    assert found_at(scene.ask(LIFE)) == then
+    assert found_at(scene.ask_at(LIFE)) == then
 
 
 def test_the_first_name_fails_while_the_search_is_done_again() -> None:
-    scene = Scene()
+    scene = Renewing()
     scene.behind.answers = {FIRST: FAILS, BARE: LASTING}
-    assert found_at(scene.ask(REPEATED)) == BARE
+    assert found_at(scene.ask_at(REPEATED)) == BARE
 
 
 def test_the_name_that_was_found_is_gone() -> None:
-    scene = Scene()
+    scene = Renewing()
     scene.behind.answers = {}
-    reply = scene.ask(REPEATED)
+    reply = scene.ask_at(REPEATED)
     assert (read(reply).rcode(), records(reply)) == (dns.rcode.NOERROR, [])
 
 
 @pytest.mark.parametrize("answers", [{}, {FIRST: LASTING}, {SECOND: SERVFAIL, BARE: LASTING}])
 def test_a_search_that_found_nothing_ends_with_its_decision(answers: dict[str, Says]) -> None:
-    scene = Scene()
+    scene = Renewing()
     scene.now += LIFE
     scene.behind.answers = answers
-    scene.ask(LIFE)
-    scene.ask(LIFE + REPEATED)
+    scene.ask_at(LIFE)
+    scene.ask_at(LIFE + REPEATED)
     assert scene.behind.asked == [FIRST]
 
 
 def test_whoever_asks_meanwhile_gets_what_was_decided() -> None:
-    scene = Scene()
+    scene = Renewing()
     arrives: Flight[None] = Flight()
     scene.behind.answers = {SECOND: Says(answer=FOUND.answer, waits_for=arrives), BARE: LASTING}
-    again = scene.begin(REPEATED)
-    assert found_at(scene.ask(REPEATED + 0.1, client=POD_V6)) == BARE
+    again = scene.begin_at(REPEATED)
+    assert found_at(scene.ask_at(REPEATED + 0.1, client=POD_V6)) == BARE
     arrives.land(None)
     assert found_at(again.result()) == BARE
 
 
 def test_a_search_that_is_over_too_late_renews_nothing() -> None:
-    scene = Scene()
+    scene = Renewing()
     arrives: Flight[None] = Flight()
     scene.behind.answers = {SECOND: Says(rcode="NXDOMAIN", waits_for=arrives), BARE: LASTING}
-    again = scene.begin(REPEATED)
+    again = scene.begin_at(REPEATED)
     # Its decision has ended, and another search is the one that counts.
     scene.behind.answers = {THIRD: LASTING}
-    assert found_at(scene.ask(LIFE)) == THIRD
-    scene.behind.answers = {BARE: LASTING, THIRD: V6}
+    assert found_at(scene.ask_at(LIFE)) == THIRD
+    scene.behind.answers = {BARE: LASTING, THIRD: FOUND_V6}
     arrives.land(None)
     reply = again.result()
     assert (found_at(reply), reply.forget_at) == (BARE, 100.0 + REPEATED)
-    assert found_at(scene.ask(LIFE + 0.1, "AAAA")) == THIRD
+    assert found_at(scene.ask_at(LIFE + 0.1, "AAAA")) == THIRD
 
 
 def test_what_is_current_by_watch_now() -> None:
-    scene = Scene()
+    scene = Renewing()
     scene.behind.answers = {FIRST: NXDOMAIN.replying(cacheable=False), BARE: LASTING}
-    assert not scene.ask(REPEATED - 0.1).watched
-    assert scene.ask(REPEATED).watched
+    assert not scene.ask_at(REPEATED - 0.1).watched
+    assert scene.ask_at(REPEATED).watched
 
 
 # As the cluster's own zone says it, and as others say it.
@@ -211,45 +189,45 @@ SOURCES: dict[str, tuple[dict[str, Says], list[str]]] = {
 def test_what_is_denied_as_long_as_nothing_changes_is_not_asked_for_again(
     denied: dict[str, Says], asked: list[str]
 ) -> None:
-    scene = Scene(denied=denied)
+    scene = Renewing(denied=denied)
     for number in (1, 2):
-        reply = scene.ask(number * REPEATED)
+        reply = scene.ask_at(number * REPEATED)
         assert scene.behind.asked == asked
         assert (found_at(reply), reply.forget_at) == (BARE, 100.0 + (number + 1) * REPEATED)
     scene.watched.forget()
-    assert found_at(scene.ask(3 * REPEATED)) == BARE
+    assert found_at(scene.ask_at(3 * REPEATED)) == BARE
     assert scene.behind.asked == WALK
-    scene.ask(4 * REPEATED)
+    scene.ask_at(4 * REPEATED)
     assert scene.behind.asked == asked
 
 
 def test_a_change_before_the_search_is_over_counts() -> None:
-    scene = Scene(denied=DENIED)
+    scene = Renewing(denied=DENIED)
     arrives: Flight[None] = Flight()
     scene.behind.answers[BARE] = Says(answer=FOUND.answer, waits_for=arrives)
-    scene.begin(LIFE)
+    scene.begin_at(LIFE)
     scene.watched.forget()
     arrives.land(None)
-    scene.ask(LIFE + REPEATED)
+    scene.ask_at(LIFE + REPEATED)
     assert scene.behind.asked == WALK
 
 
 def test_a_name_that_could_not_exist_may_exist_now() -> None:
     impossible = {THIRD}
-    scene = Scene(denied=DENIED, can_exist=lambda folded: name_to_text(folded) not in impossible)
+    scene = Renewing(denied=DENIED, can_exist=lambda folded: name_to_text(folded) not in impossible)
     scene.behind.answers[THIRD] = LASTING
     impossible.clear()
-    assert found_at(scene.ask(REPEATED)) == BARE
-    assert found_at(scene.ask(LIFE)) == THIRD
+    assert found_at(scene.ask_at(REPEATED)) == BARE
+    assert found_at(scene.ask_at(LIFE)) == THIRD
 
 
 @pytest.mark.parametrize("says", [NXDOMAIN, SERVFAIL, Says(answer=("@ 60 IN A 10.0.0.1",))])
 def test_the_name_itself_is_asked_for_again(says: Says) -> None:
-    scene = Scene(denied=DENIED)
+    scene = Renewing(denied=DENIED)
     scene.behind.answers[BARE] = says
-    scene.ask(REPEATED)
+    scene.ask_at(REPEATED)
     assert (scene.autopath.counters.walks, scene.behind.asked[0]) == (2, BARE)
-    scene.ask(LIFE)
+    scene.ask_at(LIFE)
     assert scene.behind.asked == ([BARE] if says.rcode == "NOERROR" else WALK)
 
 
@@ -270,7 +248,7 @@ def test_a_look_up_that_began_with_a_repeat_ends_where_it_began(
     steps: list[tuple[Any, ...]], delay: int, first: str
 ) -> None:
     """Behind a packet cache: what it repeats and what is asked a moment later lead to one name."""
-    scene = Scene()
+    scene = Renewing()
     kept: dict[str, Reply] = {}
 
     def look_up(qtype: str) -> tuple[str, bool]:
@@ -279,7 +257,7 @@ def test_a_look_up_that_began_with_a_repeat_ends_where_it_began(
         is_repeat = reply is not None and scene.now < min(reply.fresh_until, reply.forget_at)
         if reply is None or not is_repeat:
             try:
-                reply = kept[qtype] = scene.ask(scene.now - 100.0, qtype)
+                reply = kept[qtype] = scene.ask(qtype)
             except UpstreamFailure:
                 return "SERVFAIL", False
         return found_at(reply) or dns.rcode.to_text(read(reply).rcode()), is_repeat
