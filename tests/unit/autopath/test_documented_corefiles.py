@@ -17,7 +17,8 @@ from tests.unit.directives.config.test_published_corefiles import KUBEADM
 
 
 def loaded(text: str) -> tuple[ServerConfig, ...]:
-    return load(parse(text, "Corefile", environ={}), DIRECTIVES)
+    """`text`, where no file is that it could import."""
+    return load(parse(text, "Corefile", environ={}, read_files=lambda pattern: []), DIRECTIVES)
 
 
 def test_the_kubeadm_corefile() -> None:
@@ -27,8 +28,42 @@ def test_the_kubeadm_corefile() -> None:
     )
 
 
+# What hosted clusters add to kubeadm's: files that need not be there, denied domains, the cluster's own hosts.
+HOSTED = (
+    KUBEADM.rstrip().removesuffix("}")
+    + """
+    import custom/*.override
+    hosts /etc/coredns/NodeHosts {
+        ttl 60
+        reload 15s
+        fallthrough
+    }
+    template ANY ANY internal.cloud.example {
+        match "^(?:[^.]+\\.){4,}internal\\.cloud\\.example\\.$"
+        rcode NXDOMAIN
+        fallthrough
+    }
+    template ANY ANY lan.example {
+        rcode NXDOMAIN
+    }
+    template IN AAAA .
+    log . {
+        class error
+    }
+    rewrite stop {
+        name regex (.*)\\.my\\.domain {1}.svc.cluster.local
+        answer name (.*)\\.svc\\.cluster\\.local {1}.my.domain
+    }
+    autopath @kubernetes
+    bufsize 1232
+}
+import custom/*.server
+"""
+)
+
 # Whole Corefiles, and single directives, which get a block of their own.
 LOADED = [
+    HOSTED,
     # kubernetes
     "10.0.0.0/17 cluster.local {\n kubernetes {\n  pods verified\n }\n}",
     "kubernetes cluster.local {\n namespaces test staging\n}",
