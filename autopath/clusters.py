@@ -25,6 +25,7 @@ from clusterdns.daemon.lifecycle import eternal, settle_memory
 from clusterdns.directives.config.kubernetes import Config
 from clusterdns.histogram import Histogram
 from clusterdns.kube.access import Access
+from clusterdns.kube.api import check_access
 from clusterdns.kube.kinds import KINDS
 from clusterdns.kube.label_selector import read_label_selector
 from clusterdns.kube.manifests import ManifestFolder
@@ -149,6 +150,7 @@ class Clusters:
         self._sources: dict[Origin, Source] = {}
         self._named: dict[Origin, set[str]] = {}
         self._started = False
+        self._filling = asyncio.Lock()
         self._tasks: dict[Origin, tuple[frozenset[str], asyncio.Task[None]]] = {}
         """Which kinds of each cluster are being filled, and by whom."""
         self.watches: dict[Origin, ClusterWatch] = {}
@@ -185,21 +187,15 @@ class Clusters:
         """Begin to fill what is named and not being filled yet, and wait until it is full, or for the longest
         startup_timeout.
 
-        Raises ConfigError for manifests that can't be read; an API server that does not answer is waited for later.
+        Raises ConfigError for manifests that can't be read, and for no usable configuration of an API server; one that
+        does not answer is waited for later.
         """
-        named = {origin: self._sources[origin] for origin in self._named}
-        for origin, source in named.items():
-            # A folder has all kinds.
-            needed = frozenset(KINDS if origin.manifests else self._named[origin])
-            if origin in self._tasks:
-                filled, task = self._tasks[origin]
-                if filled >= needed:
-                    continue
-                task.cancel()  # a directive needs more of this cluster than the one before it
-                needed |= filled
-            self._tasks[origin] = needed, self._fill(origin, source.cluster, needed)
-        stores = [source.cluster.store(kind) for origin, source in named.items() for kind in self._named[origin]]
-        patience = max((source.startup_seconds for source in named.values()), default=0.0)
+        named = [(origin, self._sources[origin], frozenset(kinds)) for origin, kinds in self._named.items()]
+        async with self._filling:
+            for origin, source, kinds in named:
+                await self._fill(origin, source.cluster, kinds)
+        stores = [source.cluster.store(kind) for _, source, kinds in named for kind in kinds]
+        patience = max((source.startup_seconds for _, source, _ in named), default=0.0)
         try:
             async with asyncio.timeout(patience):
                 for store in stores:
@@ -238,22 +234,32 @@ class Clusters:
         """Stop filling."""
         await _end([task for _, task in self._tasks.values()])
 
-    def _fill(self, origin: Origin, cluster: Cluster, kinds: frozenset[str]) -> asyncio.Task[None]:
+    async def _fill(self, origin: Origin, cluster: Cluster, kinds: frozenset[str]) -> None:
+        """Begin to fill these kinds, if that has not begun yet. Raises ConfigError, and leaves all as it is."""
+        filled, before = self._tasks.get(origin, (frozenset[str](), None))
+        if filled >= kinds:
+            return
         if origin.manifests:
             selectors = {kind: read_label_selector(text) for kind, text in origin.selectors.items()}
             folder = ManifestFolder(Path(origin.manifests), cluster, selectors=selectors)
             folder.load()
-            return eternal(f"manifests {origin.manifests}", folder.watch)
-        watch = ClusterWatch(
-            cluster,
-            origin.access,
-            kinds,
-            field_selectors={"Pod": UNFINISHED_PODS},
-            label_selectors=origin.selectors,
-            on_list=self._settle,
-        )
-        self.watches[origin] = watch
-        return eternal("kubernetes watch", watch.run)
+            kinds = frozenset(KINDS)  # whatever is needed of them
+            filling = eternal(f"manifests {origin.manifests}", folder.watch)
+        else:
+            await check_access(origin.access)
+            kinds |= filled
+            watch = self.watches[origin] = ClusterWatch(
+                cluster,
+                origin.access,
+                kinds,
+                field_selectors={"Pod": UNFINISHED_PODS},
+                label_selectors=origin.selectors,
+                on_list=self._settle,
+            )
+            filling = eternal("kubernetes watch", watch.run)
+        if before is not None:
+            before.cancel()  # a directive needs more of this cluster than the one before it
+        self._tasks[origin] = kinds, filling
 
     def _settle(self) -> None:
         """A whole list is in. Until the first ones are, questions wait, and whoever starts us does this after that."""

@@ -24,7 +24,7 @@ from clusterdns.daemon.lifecycle import eternal
 from clusterdns.errors import ConfigError
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.kube.access import Access
-from clusterdns.kube.api import ApiServer
+from clusterdns.kube.api import check_access
 from clusterdns.kube.objects import EndpointPort, EndpointSlice, Service, ServicePort
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import ClusterWatch
@@ -186,14 +186,11 @@ class ClusterDns:
             self._why_not_watched = _NO_API_SERVER
             return
         access = Access(self._kubeconfig or "")
-        server = ApiServer(access)
         try:
-            await server.connect()
+            await check_access(access)
         except ConfigError as error:
             self._why_not_watched = str(error) if self._kubeconfig else _NO_API_SERVER
             return
-        finally:
-            await server.close()
         for store in (self._cluster.services, self._cluster.endpoint_slices):
             store.subscribe(lambda old, new: self._look())
         watch = ClusterWatch(

@@ -202,6 +202,15 @@ class ApiServer:
         raise KubeApiError(response.status, str(response.reason), refusal[:200].decode("utf-8", "replace").strip())
 
 
+async def check_access(access: Access) -> None:
+    """Raise ConfigError if this is no usable configuration. No request is made."""
+    server = ApiServer(access)
+    try:
+        await server.connect()
+    finally:
+        await server.close()
+
+
 def _no_answer(error: Exception) -> KubeApiError:
     """For connections that are refused, reset, time out or end in the middle. Some of these errors have no text."""
     if isinstance(error, asyncio.TimeoutError):

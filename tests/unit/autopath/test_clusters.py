@@ -244,6 +244,25 @@ def test_a_configuration_that_failed_leaves_no_mark_on_those_after_it(tmp_path: 
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [("kubeconfig /nowhere/config", "/nowhere/config: no such kubeconfig"), ("", "not in a cluster")],
+)
+def test_what_is_no_configuration_of_an_api_server_is_a_mistake(
+    options: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    async def main() -> None:
+        clusters = Clusters()
+        clusters.source_for(config(options))
+        with pytest.raises(ConfigError, match=why):
+            await clusters.start()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+
+
 def test_what_a_failed_configuration_needed_more_is_not_watched(tmp_path: Path) -> None:
     async def main() -> None:
         async with ApiServerDouble() as server:
