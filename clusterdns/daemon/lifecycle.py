@@ -71,10 +71,11 @@ async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T
 def eternal(name: str, make: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
     """Run `make()` as a background task for as long as the program lives; keep the task, cancel it to stop.
 
-    Such a task handles the failures that it expects itself, so its end is always a bug: it is logged, with its
-    traceback, and the task is made again after a pause that doubles (BACKGROUND_RESTART_SECONDS) and starts anew when a
-    run outlived the longest pause. Restarting beats exiting: one object of the cluster that trips the watch would
-    otherwise take every replica of the cluster's DNS down with it, and old data still answers.
+    Such a task handles the failures that it expects itself, so its end is a bug, unless a ConfigError says whose
+    mistake it is. It is logged, a bug with its traceback, and the task is made again after a pause that doubles
+    (BACKGROUND_RESTART_SECONDS) and starts anew when a run outlived the longest pause. Restarting beats exiting: one
+    object of the cluster that trips the watch would otherwise take every replica of the cluster's DNS down with it, and
+    old data still answers.
     """
     return asyncio.create_task(_run_forever(name, make), name=name)
 
@@ -87,6 +88,8 @@ async def _run_forever(name: str, make: Callable[[], Coroutine[Any, Any, None]])
         started = loop.time()
         try:
             await make()
+        except ConfigError as error:
+            logger.error("%s failed: %s", name, error)
         except Exception:
             logger.exception("bug: %s failed", name)
         else:

@@ -105,6 +105,23 @@ def test_a_failing_background_task_is_logged_and_started_again_with_growing_paus
     assert "RuntimeError: poison" in caplog.text
 
 
+def test_a_mistake_of_the_configuration_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        raise ConfigError("no such kubeconfig file", source="/nowhere")
+
+    async def main() -> None:
+        task = eternal("watch", work)
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    virtual_time.run(main())
+    texts = [record.getMessage() for record in caplog.records]
+    assert texts == ["watch failed: /nowhere: no such kubeconfig file", "watch starts again in 1 s"]
+    assert "Traceback" not in caplog.text
+
+
 def test_cancelling_a_background_task_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         task = eternal("watch", asyncio.Event().wait)  # type: ignore[arg-type]
