@@ -82,10 +82,12 @@ def write_names(folder: Path, size: Size) -> Path:
     return names
 
 
-def write_corefile(folder: Path, api: int, dns: int, ready: int) -> str:
+def write_corefile(folder: Path, api: int, dns: int, ready: int, processes: int = 1) -> str:
+    """That of an autopath with `pods verified` in front of the API server at port `api`; its path."""
+    several = f"    multisocket {processes}\n" if processes > 1 else ""
     corefile = folder / "Corefile"
     corefile.write_text(
-        f".:{dns} {{\n    bind 127.0.0.1\n    errors\n    ready 127.0.0.1:{ready}\n    cache 30\n"
+        f".:{dns} {{\n    bind 127.0.0.1\n{several}    errors\n    ready 127.0.0.1:{ready}\n    cache 30\n"
         f"    kubernetes cluster.local in-addr.arpa ip6.arpa {{\n        kubeconfig {write_kubeconfig(folder, api)}\n"
         "        pods verified\n        ttl 30\n    }\n    autopath @kubernetes\n}\n"
     )

@@ -85,14 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(folder: Path, size: Size, count: int, seconds: int) -> Measured:
     api, dns, ready = free_ports(3)
     names = write_names(folder, size).read_text().split()
-    corefile = Path(write_corefile(folder, api, dns, ready))
-    several = f"    multisocket {count}\n" if count > 1 else ""
-    corefile.write_text(corefile.read_text().replace("    errors\n", f"    errors\n{several}"))
+    corefile = write_corefile(folder, api, dns, ready, count)
     found = Measured()
     with running_api(folder, api, size):
         render_lists(api)
         render_changes(api, 0, _RATE * seconds)
-        with running(folder, "autopath", "autopath.service", "-conf", str(corefile)) as process:
+        with running(folder, "autopath", "autopath.service", "-conf", corefile) as process:
             wait_until_ready(Server("autopath", dns, process), ready, folder / "autopath.log")
             time.sleep(_SETTLE_SECONDS)
             found.memory.append(_proportional_mb(process.pid))

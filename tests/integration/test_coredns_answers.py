@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from clusterdns.demo.internet import Internet
-from clusterdns.demo.processes import Program, free_ports
+from tests.integration.autopath_process import Autopath
 from tests.support import coredns_answers
 from tests.support.apiserver import ApiServerDouble
 from tests.support.asking import ask, lines
@@ -89,23 +89,16 @@ def test_from_an_api_server(tmp_path: Path, processes: int) -> None:
 @asynccontextmanager
 async def _autopath(folder: Path, objects: str, processes: int) -> AsyncIterator[int]:
     """A running autopath whose cluster is what the option `objects` says, and an upstream of its own; its port."""
-    port, ready, upstream_port = free_ports(3)
     zone = folder / "upstream.zone"
     zone.write_text(ZONE)
-    corefile = folder / "Corefile"
-    corefile.write_text(
-        COREFILE.format(port=port, ready=ready, objects=objects, processes=processes, upstream=upstream_port)
-    )
-    upstream = Internet(zone, "127.0.0.1", upstream_port)
-    autopath = Program(
-        "autopath", "autopath.service", ["-conf", str(corefile)], {}, folder, f"http://127.0.0.1:{ready}/ready"
-    )
+    autopath = Autopath(folder, ports=["upstream"])
+    autopath.write_corefile(COREFILE, objects=objects, processes=processes)
+    upstream = Internet(zone, "127.0.0.1", autopath.ports["upstream"])
     await upstream.start()
     try:
-        await autopath.start()
-        yield port
+        async with autopath:
+            yield autopath.port
     finally:
-        await autopath.stop()
         await upstream.close()
 
 

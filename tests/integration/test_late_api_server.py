@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from clusterdns.demo.processes import Program, fetch, free_ports
+from clusterdns.demo.processes import fetch
+from tests.integration.autopath_process import Autopath
 from tests.support.apiserver import ApiServerDouble
 from tests.support.asking import ask, lines, rcode
 from tests.support.until import until
@@ -40,27 +41,22 @@ PROCESSES = pytest.mark.parametrize("more", ["", "multisocket 2"], ids=["one pro
 @PROCESSES
 def test_it_is_ready_when_the_lists_are_in(tmp_path: Path, more: str) -> None:
     async def main() -> None:
-        port, ready = free_ports(2)
         async with ApiServerDouble() as server:
             server.put("Namespace", "shop")
             server.put("Service", "web", "shop", spec={"clusterIP": "10.96.1.10"})
             await server.stop()
-            corefile = tmp_path / "Corefile"
-            ports = {"port": port, "ready": ready, "more": more, "patience": "0s"}
-            corefile.write_text(COREFILE.format(kubeconfig=server.kubeconfig(tmp_path), **ports))
-            url = f"http://127.0.0.1:{ready}/ready"
-            autopath = Program("autopath", "autopath.service", ["-conf", str(corefile)], {}, tmp_path, url, 503)
-            await autopath.start()
-            try:
-                await until(partial(_says, url, (503, "kubernetes")))
+            autopath = Autopath(tmp_path, ready_status=503)
+            autopath.write_corefile(COREFILE, kubeconfig=server.kubeconfig(tmp_path), more=more, patience="0s")
+            async with autopath:
+                await until(partial(_says, autopath.ready, (503, "kubernetes")))
                 for question in (WEB, NO, FOREIGN):
-                    assert rcode(await ask(port, question)) == "SERVFAIL"
+                    assert rcode(await ask(autopath.port, question)) == "SERVFAIL"
                 await server.start()
-                await until(partial(_says, url, (200, "OK")), 40)
-                assert lines(await ask(port, WEB), "answer") == ["web.shop.svc.cluster.local. 5 IN A 10.96.1.10"]
-                assert [rcode(await ask(port, each)) for each in (NO, FOREIGN)] == ["NXDOMAIN", "NOERROR"]
-            finally:
-                await autopath.stop()
+                await until(partial(_says, autopath.ready, (200, "OK")), 40)
+                assert lines(await ask(autopath.port, WEB), "answer") == [
+                    "web.shop.svc.cluster.local. 5 IN A 10.96.1.10"
+                ]
+                assert [rcode(await ask(autopath.port, each)) for each in (NO, FOREIGN)] == ["NXDOMAIN", "NOERROR"]
 
     asyncio.run(main())
 
@@ -72,22 +68,20 @@ async def _says(url: str, page: tuple[int, str]) -> bool:
 @PROCESSES
 def test_it_ends_while_it_waits(tmp_path: Path, more: str) -> None:
     async def main() -> None:
-        port, ready = free_ports(2)
         async with ApiServerDouble() as server:
             asked = asyncio.Event()
             server.before_answer = lambda _: asked.set()
             server.slowness = 3600
-            corefile = tmp_path / "Corefile"
-            settings = {"port": port, "ready": ready, "more": more, "patience": "1h"}
-            corefile.write_text(COREFILE.format(kubeconfig=server.kubeconfig(tmp_path), **settings))
-            command = [sys.executable, "-m", "autopath.service", "-conf", str(corefile)]
-            autopath = await asyncio.create_subprocess_exec(*command)
+            autopath = Autopath(tmp_path)
+            autopath.write_corefile(COREFILE, kubeconfig=server.kubeconfig(tmp_path), more=more, patience="1h")
+            command = [sys.executable, "-m", "autopath.service", "-conf", str(autopath.corefile)]
+            process = await asyncio.create_subprocess_exec(*command)
             try:
                 await asyncio.wait_for(asked.wait(), 20)
-                autopath.send_signal(signal.SIGTERM)
-                assert await asyncio.wait_for(autopath.wait(), 20) == 0
+                process.send_signal(signal.SIGTERM)
+                assert await asyncio.wait_for(process.wait(), 20) == 0
             finally:
-                if autopath.returncode is None:
-                    autopath.kill()
+                if process.returncode is None:
+                    process.kill()
 
     asyncio.run(main())

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +12,7 @@ import dns.asyncquery
 import dns.message
 from prometheus_client.parser import text_string_to_metric_families
 
-from clusterdns.demo.processes import Program, free_ports
+from tests.integration.autopath_process import Autopath
 from tests.support.until import until
 
 COREFILE = """
@@ -44,24 +42,19 @@ NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
 _PORTS = 60
 
 
-class Server:
-    """A running one; what it is asked comes from a new port each time, and the kernel chooses a process by that."""
+class Server(Autopath):
+    """What it is asked comes from a new port each time, and the kernel chooses a process by that."""
 
     def __init__(self, folder: Path) -> None:
-        self.port, self.health, self.ready, self.metrics = free_ports(4)
-        self.folder = folder
+        super().__init__(folder, ports=["health", "metrics"])
         self.manifests = folder / "cluster"
         self.manifests.mkdir()
         (self.manifests / "namespace.yaml").write_text(NAMESPACE)
         self.add_service("web", "10.96.0.1")
-        self.corefile = folder / "Corefile"
-        self.write_corefile(3, 5)
-        url = f"http://127.0.0.1:{self.ready}/ready"
-        self.program = Program("autopath", "autopath.service", ["-conf", str(self.corefile)], {}, folder, url)
+        self.configure(3, 5)
 
-    def write_corefile(self, count: int, ttl: int) -> None:
-        ports = {"port": self.port, "health": self.health, "ready": self.ready, "metrics": self.metrics}
-        self.corefile.write_text(COREFILE.format(count=count, ttl=ttl, manifests=self.manifests, **ports))
+    def configure(self, count: int, ttl: int) -> None:
+        self.write_corefile(COREFILE, count=count, ttl=ttl, manifests=self.manifests)
 
     def add_service(self, name: str, address: str) -> None:
         (self.manifests / f"{name}.yaml").write_text(SERVICE.format(name=name, address=address))
@@ -83,24 +76,15 @@ class Server:
     async def everyone_says(self, name: str, patience: float = 5.0) -> set[str]:
         return set(await asyncio.gather(*(self.ask(name, patience) for _ in range(_PORTS))))
 
-    async def page(self, port: int, path: str) -> tuple[int, str]:
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as response:
+    async def page(self, name: str) -> tuple[int, str]:
+        url = f"http://127.0.0.1:{self.ports[name]}/{name}"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
             return response.status, await response.text()
 
     async def counted(self, metric: str) -> float:
-        _, text = await self.page(self.metrics, "/metrics")
+        _, text = await self.page("metrics")
         families = text_string_to_metric_families(text)
         return sum(sample.value for family in families for sample in family.samples if sample.name == metric)
-
-
-@asynccontextmanager
-async def _running(folder: Path) -> AsyncIterator[Server]:
-    server = Server(folder)
-    await server.program.start()
-    try:
-        yield server
-    finally:
-        await server.program.stop()
 
 
 def test_several_processes_answer_as_one(tmp_path: Path) -> None:
@@ -108,7 +92,7 @@ def test_several_processes_answer_as_one(tmp_path: Path) -> None:
 
 
 async def _answer_as_one(folder: Path) -> None:
-    async with _running(folder) as server:
+    async with Server(folder) as server:
         assert len(server.children()) == 3
         assert await server.everyone_says("web") == {"web.shop.svc.cluster.local. 5 IN A 10.96.0.1"}
         assert await server.counted("coredns_dns_requests_total") == _PORTS
@@ -118,7 +102,7 @@ async def _answer_as_one(folder: Path) -> None:
             os.kill(child, signal.SIGCONT)
             assert said == {"", "web.shop.svc.cluster.local. 5 IN A 10.96.0.1"}, "each has its share"
         assert await server.counted("coredns_build_info") == 1
-        assert await server.page(server.health, "/health") == (200, "OK")
+        assert await server.page("health") == (200, "OK")
         # What changes in the cluster reaches all of them.
         server.add_service("db", "10.96.0.2")
         await until(lambda: _is(server, "db", "db.shop.svc.cluster.local. 5 IN A 10.96.0.2"))
@@ -135,7 +119,7 @@ def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
 
 
 async def _start_again(folder: Path) -> None:
-    async with _running(folder) as server:
+    async with Server(folder) as server:
         await server.everyone_says("web")
         before = await server.counted("coredns_dns_requests_total")
         server.add_service("late", "10.96.0.3")
@@ -150,15 +134,15 @@ async def _start_again(folder: Path) -> None:
         assert await server.counted("coredns_dns_requests_total") >= before + _PORTS
         # One that hangs is not ready, and not healthy: the server is to be started anew.
         os.kill(others[0], signal.SIGSTOP)
-        status, text = await server.page(server.health, "/health")
+        status, text = await server.page("health")
         assert (status, text) == (503, f"process {others[0]} does not answer")
-        assert (await server.page(server.ready, "/ready"))[0] == 503
+        assert (await server.page("ready"))[0] == 503
         os.kill(others[0], signal.SIGCONT)
         await until(lambda: _ready(server))
 
 
 async def _ready(server: Server) -> bool:
-    return (await server.page(server.ready, "/ready"))[0] == 200
+    return (await server.page("ready"))[0] == 200
 
 
 def test_a_changed_corefile_has_new_processes(tmp_path: Path) -> None:
@@ -166,13 +150,13 @@ def test_a_changed_corefile_has_new_processes(tmp_path: Path) -> None:
 
 
 async def _change(folder: Path) -> None:
-    async with _running(folder) as server:
+    async with Server(folder) as server:
         before = server.children()
         server.corefile.write_text("wrong {")
         os.kill(server.program.pid, signal.SIGUSR1)
         await until(lambda: _failed(server))
         assert server.children() == before
-        server.write_corefile(2, 7)
+        server.configure(2, 7)
         os.kill(server.program.pid, signal.SIGUSR1)
         await until(lambda: _is(server, "web", "web.shop.svc.cluster.local. 7 IN A 10.96.0.1"))
         await until(lambda: len(server.children()) == 2 and not server.children() & before)
@@ -188,7 +172,7 @@ def test_all_end_with_the_one_above(tmp_path: Path) -> None:
 
 
 async def _end(folder: Path) -> None:
-    async with _running(folder) as server:
+    async with Server(folder) as server:
         children = server.children()
         await server.program.stop()
         assert not [number for number in children if _lives(number)]

@@ -6,8 +6,6 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import dns.asyncquery
@@ -15,7 +13,7 @@ import dns.exception
 import dns.message
 import yaml
 
-from clusterdns.demo.processes import Program, free_ports
+from tests.integration.autopath_process import Autopath
 from tests.support.apiserver import ApiServerDouble
 from tests.support.asking import lines, rcode
 from tests.support.until import until
@@ -39,21 +37,14 @@ _PATIENCE = 20.0
 _QUESTIONS = 28
 
 
-class Server:
-    """A running one."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port, self.ready = free_ports(2)
-        self.corefile = folder / "Corefile"
-        url = f"http://127.0.0.1:{self.ready}/ready"
-        self.program = Program("autopath", "autopath.service", ["-conf", str(self.corefile)], {}, folder, url)
+class Server(Autopath):
+    """Two processes that answer."""
 
     def answer_from(self, objects: str) -> None:
-        """Write the Corefile."""
-        self.corefile.write_text(COREFILE.format(port=self.port, ready=self.ready, objects=objects))
+        self.write_corefile(COREFILE, objects=objects)
 
     async def everyone_says(self, question: str) -> set[str]:
-        """What all processes answer: records without their TTLs, or the rcode."""
+        """What all processes answer: records, or the rcode."""
         return set(await asyncio.gather(*(self._say(question) for _ in range(_QUESTIONS))))
 
     async def _say(self, question: str) -> str:
@@ -82,25 +73,15 @@ class Server:
         return {number: tables for number, tables in found.items() if tables}
 
 
-@asynccontextmanager
-async def _running(server: Server, ready_status: int = 200) -> AsyncIterator[None]:
-    server.program._ready_status = ready_status
-    await server.program.start()
-    try:
-        yield
-    finally:
-        await server.program.stop()
-
-
 def test_an_api_server_that_comes_late_and_goes_again(tmp_path: Path) -> None:
     async def main() -> None:
-        server = Server(tmp_path)
+        server = Server(tmp_path, ready_status=503)
         async with ApiServerDouble() as api:
             api.put("Namespace", "shop")
             api.put("Service", "web", "shop", spec={"clusterIP": "10.96.0.1"})
             server.answer_from(f"kubeconfig {api.kubeconfig(tmp_path)}")
             await api.stop()
-            async with _running(server, 503):
+            async with server:
                 await server.until_all_say(WEB, "SERVFAIL")
                 await api.start()
                 await server.until_all_say(WEB, _web("10.96.0.1"))
@@ -144,7 +125,7 @@ def test_a_cluster_that_a_reload_drops_leaves_the_memory_of_all(tmp_path: Path) 
     async def main() -> None:
         server = Server(tmp_path)
         server.answer_from(f"manifests {first}")
-        async with _running(server):
+        async with server:
             before = server.tables()
             assert len(before) == 3
             assert len(set.union(*before.values())) == 1

@@ -11,7 +11,7 @@ import dns.query
 import dns.zone
 import pytest
 
-from clusterdns.demo.processes import Program, free_ports
+from tests.integration.autopath_process import Autopath
 from tests.support import messages
 from tests.support.upstream import Asked, Upstream
 
@@ -54,28 +54,21 @@ def take(port: int, zone: dns.zone.Zone) -> None:
 @pytest.mark.parametrize("more", ["", "multisocket 2"], ids=["one process", "two"])
 def test_a_secondary_has_each_change(tmp_path: Path, more: str) -> None:
     async def main() -> None:
-        port, ready = free_ports(2)
         folder = tmp_path / "cluster"
         folder.mkdir()
         (folder / "web.yaml").write_text(SERVICE.format(name="web", address="10.96.0.1"))
         async with Upstream(acknowledge) as first, Upstream(acknowledge, host="::1") as second:
-            corefile = tmp_path / "Corefile"
-            ports = {"port": port, "ready": ready, "first": first.port, "second": second.port}
-            corefile.write_text(COREFILE.format(manifests=folder, more=more, **ports))
-            url = f"http://127.0.0.1:{ready}/ready"
-            autopath = Program("autopath", "autopath.service", ["-conf", str(corefile)], {}, tmp_path, url)
+            autopath = Autopath(tmp_path)
+            autopath.write_corefile(COREFILE, manifests=folder, more=more, first=first.port, second=second.port)
             zone = dns.zone.Zone("cluster.local.", relativize=False)
-            await autopath.start()
-            try:
+            async with autopath:
                 for number in (1, 2):
                     async with asyncio.timeout(30):
                         await first.wait_for(number)
                         await second.wait_for(number)
-                    await asyncio.to_thread(take, port, zone)
+                    await asyncio.to_thread(take, autopath.port, zone)
                     assert (zone.get_node("db.shop.svc.cluster.local.") is None) is (number == 1)
                     (folder / "db.yaml").write_text(SERVICE.format(name="db", address="10.96.0.2"))
                 assert [len(each.asked) for each in (first, second)] == [2, 2]
-            finally:
-                await autopath.stop()
 
     asyncio.run(main())

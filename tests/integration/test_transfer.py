@@ -15,7 +15,7 @@ import dns.zone
 import pytest
 import yaml
 
-from clusterdns.demo.processes import Program, free_ports
+from tests.integration.autopath_process import Autopath
 from tests.support import coredns_answers, messages
 from tests.support.asking import ask, rcode
 
@@ -90,17 +90,13 @@ def check(port: int, address: str) -> None:
 @pytest.mark.parametrize("processes", [1, 2])
 def test_transfers(tmp_path: Path, processes: int) -> None:
     async def main() -> None:
-        port, ready = free_ports(2)
         folder = tmp_path / "cluster"
         folder.mkdir()
         (folder / "cluster.yaml").write_text(manifests())
-        corefile = tmp_path / "Corefile"
-        corefile.write_text(COREFILE.format(port=port, ready=ready, manifests=folder, processes=processes))
-        autopath = Program(
-            "autopath", "autopath.service", ["-conf", str(corefile)], {}, tmp_path, f"http://127.0.0.1:{ready}/ready"
-        )
-        try:
-            await autopath.start()
+        autopath = Autopath(tmp_path)
+        autopath.write_corefile(COREFILE, manifests=folder, processes=processes)
+        async with autopath:
+            port = autopath.port
             looked_up = await ask(port, "service-17.many.svc.cluster.local A")
             address = looked_up.answer[0].to_text().split()[-1]
             await asyncio.to_thread(check, port, address)
@@ -113,7 +109,5 @@ def test_transfers(tmp_path: Path, processes: int) -> None:
                 refused = await ask(port, question, source=source, tcp=True)
                 assert (question, rcode(refused), refused.answer) == (question, "REFUSED", [])
             assert rcode(await ask(port, "cluster.local AXFR")) == "REFUSED"
-        finally:
-            await autopath.stop()
 
     asyncio.run(main())
