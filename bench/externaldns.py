@@ -122,10 +122,10 @@ async def measure(folder: Path, workload: Workload) -> Measured:
         before = await scene.calls()
         for number in range(workload.changes):
             measured.single.append(await scene.change(number))
-        measured.single_calls = await scene.calls() - before
+        measured.single_calls = await _calls_since(before, scene, workload.changes)
         before = await scene.calls()
         measured.steady = await _change_at_rate(scene, workload)
-        measured.steady_calls = await scene.calls() - before
+        measured.steady_calls = await _calls_since(before, scene, workload.steady_changes)
         measured.memory_mb = scene.program.memory_bytes() / 1e6
     return measured
 
@@ -143,8 +143,18 @@ async def _first_sync(scene: Scene, workload: Workload, measured: Measured) -> N
     measured.sync_cpu_seconds = scene.program.cpu_seconds() - cpu
     measured.sync_cpu_seconds *= workload.rows / max(1, workload.rows - seen)
     measured.sync_seconds = await scene.writing_seconds()
-    measured.sync_calls = await scene.calls()
+    measured.sync_calls = await _calls_since(Counter(), scene, workload.rows)
     measured.sync_failures = (await scene.metrics())["clusterdns_externaldns_failed_names_total"]
+
+
+async def _calls_since(before: Counter[str], scene: Scene, writes: int) -> Counter[str]:
+    """The calls since then, once so many writes are counted: DNS has a change before its call has ended."""
+
+    async def counted() -> bool:
+        return (await scene.calls())["write ok"] >= before["write ok"] + writes
+
+    await until(counted, _PATIENCE_SECONDS, _POLL_SECONDS)
+    return await scene.calls() - before
 
 
 async def _change_at_rate(scene: Scene, workload: Workload) -> list[float]:
