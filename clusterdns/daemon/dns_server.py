@@ -144,7 +144,7 @@ class DnsServer:
     @property
     def addresses(self) -> list[Place]:
         """The (address, port) pairs that answer over UDP and TCP."""
-        return [udp.address for udp, _ in self._listeners.values()]
+        return [(place[0], udp.address[1]) for place, (udp, _) in self._listeners.items()]
 
     def take_over(self) -> None:
         """Take what so far goes to another process that listens here: it is about to end, and we answer."""

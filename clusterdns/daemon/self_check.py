@@ -19,6 +19,7 @@ from ipaddress import ip_address
 from clusterdns.daemon.logs import StateLog
 from clusterdns.histogram import SLIM_SECONDS, Histogram
 from clusterdns.limits import HEALTH_CHECK_SECONDS, HEALTH_FAILED_CHECKS
+from clusterdns.socket_address import socket_address
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class SelfCheck:
         try:
             with _socket(address) as sock:
                 async with asyncio.timeout(self._interval):
-                    await loop.sock_connect(sock, (address, place[1]))
+                    await loop.sock_connect(sock, socket_address(address, place[1]))
                     await loop.sock_sendall(sock, message)
                     # Another ID: late, for a check that had this port before.
                     while (await loop.sock_recv(sock, 512))[:2] != message[:2]:
@@ -94,10 +95,14 @@ class SelfCheck:
 
 
 def _socket(address: str) -> socket.socket:
-    """A socket that asks from loopback: nodelocal's rules let nothing come between it and itself for such questions."""
+    """A socket that asks from loopback: nodelocal's rules let nothing come between it and itself for such questions.
+
+    Whoever listens on an address of one link answers nobody elsewhere: that one is asked from itself.
+    """
     version = ip_address(address).version
     sock = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)
-    with suppress(OSError):  # loopback without an address of this family
-        sock.bind((_LOOPBACK["::" if version == 6 else "0.0.0.0"], 0))
+    if "%" not in address:
+        with suppress(OSError):  # loopback without an address of this family
+            sock.bind((_LOOPBACK["::" if version == 6 else "0.0.0.0"], 0))
     return sock

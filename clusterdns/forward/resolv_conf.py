@@ -15,6 +15,7 @@ from pathlib import Path
 from clusterdns.errors import ConfigError
 from clusterdns.forward.upstreams import Upstream
 from clusterdns.limits import PORT
+from clusterdns.socket_address import socket_address
 
 SYSTEMD = Path("/run/systemd/resolve/resolv.conf")
 """What systemd-resolved itself asks (systemd-resolved(8), /run/systemd/resolve/resolv.conf)."""
@@ -77,7 +78,7 @@ def _is_on_this_node(server: Upstream) -> bool:
     family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect((server.address, server.port))
+            sock.connect(socket_address(server.address, server.port))
             return str(sock.getsockname()[0]) == server.address.partition("%")[0]
     except OSError:  # no way there, or a kernel without IPv6
         return False

@@ -23,6 +23,7 @@ from clusterdns.limits import (
     FORWARD_UDP_SOCKETS,
     UDP_BATCH,
 )
+from clusterdns.socket_address import socket_address
 from clusterdns.wire.query import HEADER_BYTES
 
 _ANSWER_BYTES = FORWARD_UDP_ANSWER_BYTES.default_int
@@ -212,8 +213,8 @@ class UdpSockets:
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             if self._source:
-                sock.bind((self._source, 0))
-            sock.connect((self._upstream.address, self._upstream.port))
+                sock.bind(socket_address(self._source, 0))
+            sock.connect(socket_address(self._upstream.address, self._upstream.port))
         except OSError:
             sock.close()
             raise

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 
 from clusterdns.errors import ConfigError
 from clusterdns.listen.steering import hold
+from clusterdns.socket_address import socket_address
 
 # What a socket buffers for us while we are busy; the kernel halves or caps it as it sees fit.
 _BUFFER_BYTES = 4 * 1024 * 1024
@@ -46,7 +47,7 @@ def open_udp(address: str, port: int, *, spreads: bool = False) -> socket.socket
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
             else:
                 sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-        sock.bind((address, port))
+        sock.bind(socket_address(address, port))
         if not spreads:
             hold(sock)
     except OSError as error:
@@ -70,7 +71,7 @@ def open_tcp(address: str, port: int, *, spreads: bool = False) -> socket.socket
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((address, port))
+        sock.bind(socket_address(address, port))
         sock.listen(BACKLOG)
         if not spreads:
             hold(sock)
