@@ -91,6 +91,8 @@ def test_no_more_errors_are_remembered_than_the_limit_says() -> None:
     failed = [ChangeResult(NameChange(f"h{number}", (step,)), ClusterDNSError("no")) for number in range(most + 1)]
     assert len(told(*failed, *failed[1:])) == most + 1, "all but the oldest are remembered"
     assert len(told(*failed, failed[0])) == most + 2
+    again = (failed[0], *failed[:-1], failed[0], failed[-1], failed[0])
+    assert len(told(*again)) == most + 1, "what failed a moment ago is not the oldest"
 
 
 def test_only_what_was_asked_for_is_told() -> None:

@@ -171,3 +171,12 @@ def test_what_other_objects_do_not_ask_for_any_more_goes() -> None:
     other = Service(namespace="shop", name="other", annotations=annotated(hostname="other.ex.com", target="192.0.2.9"))
     Process(case, provider, None, other)
     assert Process(case, provider, case.unread).targets() == case.all
+
+
+def test_what_could_be_read_before_counts_as_it_was_and_what_has_no_name_for_nobody() -> None:
+    case = CASES["a pod of a headless Service"]
+    process = Process(case, MemoryProvider(), None)
+    process.cluster.pods.unreadable |= {PODS[0].key, None}
+    process.cluster.endpoint_slices.put(part("x", PODS[0]))
+    virtual_time.run(process.controller.run_once())
+    assert (process.targets(), process.controller.measured.kept) == ("10.0.0.1", 0)

@@ -10,7 +10,9 @@ import pytest
 
 from clusterdns.kube.events import Event
 from externaldns.announce import REASONS, Announcer
+from externaldns.decision import Rules
 from externaldns.ownership import Registry, TxtRegistry
+from externaldns.policy import upsert_only
 from externaldns.providers.privatezone.emulator.rows import Record
 from externaldns.remark_registry import RemarkRegistry
 from tests.unit.externaldns.baton import Baton
@@ -169,6 +171,23 @@ def test_the_zone_ends_as_it_is_wanted(what: str, registry: Registry) -> None:
             assert (scene.api.writes, state(scene)) == (writes, expected)
             assert others(scene) == foreign
             assert not process.ended
+
+    scene.run(body())
+
+
+@pytest.mark.parametrize("registry", BOTH, ids=["txt", "remark"])
+def test_a_policy_that_deletes_nothing_leaves_what_was_moved(registry: Registry) -> None:
+    scene = Scene()
+
+    async def body() -> None:
+        scene.want(**WANTED)
+        async with scene.process(registry=registry, rules=Rules(upsert_only)):
+            await scene.until(lambda: state(scene) == wanted(scene, registry), 600)
+            remark = state(scene)["web A 60 192.0.2.1"]
+            await asyncio.sleep(130)
+            write("web", "elsewhere")(scene)
+            await asyncio.sleep(300)
+            assert state(scene) == {**wanted(scene, registry), "elsewhere A 60 192.0.2.1": remark}
 
     scene.run(body())
 

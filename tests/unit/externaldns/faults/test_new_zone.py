@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from externaldns.decision import Rules
 from externaldns.ownership import Registry, TxtRegistry
+from externaldns.policy import upsert_only
 from externaldns.providers.privatezone.failure import UNREACHABLE, PrivateZoneError
 from externaldns.remark_registry import RemarkRegistry
 from tests.unit.externaldns.faults.emulated_api import EmulatedApi
@@ -112,6 +114,23 @@ def test_what_no_object_wants_any_more_goes_through_the_guard(leave: Callable[[S
             assert ("h1 A 60 192.0.2.1" in scene.api.rows(BELOW)) is not stay
             assert (process.measured.deletions_waiting > 20) is stay
             assert "a-prod" in [row.split()[0] for row in scene.rows()], "whether the record is above or below"
+
+    scene.run(body())
+
+
+@pytest.mark.parametrize("registry", [TXT, REMARK], ids=["txt", "remark"])
+def test_a_policy_that_deletes_nothing_leaves_what_is_hidden(registry: Registry) -> None:
+    scene = Scene()
+
+    async def body() -> None:
+        scene.want(**WANTED, **MOVING)
+        async with scene.process(registry=registry, rules=Rules(upsert_only)):
+            await scene.until(lambda: len(data(scene.rows())) == 26, 600)
+            held = scene.rows()
+            scene.api.add(BELOW)
+            await scene.until(lambda: "web A 60 192.0.2.1" in scene.api.rows(BELOW), 300)
+            await asyncio.sleep(300)
+            assert scene.rows() == held
 
     scene.run(body())
 
