@@ -163,6 +163,8 @@ def _local_addresses(text: str) -> tuple[str, ...]:
         if not reading.is_address(word):
             advice = ": it is to be replaced when the manifest is deployed" if "__PILLAR__" in word else ""
             raise ConfigError(f'"{word}" is not an IP address{advice}', source="-localip")
+        if "%" in word:
+            raise ConfigError(f'"{word}" is on a link already: write an address for a link of ours', source="-localip")
         addresses.append(reading.address(_token(word, "localip")))
     return tuple(dict.fromkeys(addresses))
 

@@ -57,7 +57,6 @@ def test_arguments_of_the_published_manifest(deployment: Any) -> None:
 # What is written, the field that says so, and its value. `-localip` is always there: see `options_with_address`.
 VALUES: list[tuple[list[str], str, Any]] = [
     (["-localip=10.0.0.1, FD00::1 ,10.0.0.1"], "local_addresses", ("10.0.0.1", "fd00::1")),
-    (["-localip", "fe80:0::1%eth0"], "local_addresses", ("fe80::1%eth0",)),
     (["-dns.port=1053"], "dns_port", 1053),
     (["-p=1053"], "dns_port", 1053),
     (["-conf", "/tmp/a"], "corefile", "/tmp/a"),
@@ -116,6 +115,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["-localip", "10.0.0.1,__PILLAR__DNS__SERVER__"],
      '-localip: "__PILLAR__DNS__SERVER__" is not an IP address: it is to be replaced when the manifest is deployed'),
     (["-localip=::1%a b"], '-localip: "::1%a b" is not an IP address'),
+    (["-localip=fe80::1%eth0"], '-localip: "fe80::1%eth0" is on a link already: write an address for a link of ours'),
     (["-localip", V4[0], "-setupebtables"],
      "-setupebtables: this program does not do that: write -setupebtables=false"),
     (["-localip", V4[0], "-tls-enabled"], "-tls-enabled: this program does not do that: write -tls-enabled=false"),
