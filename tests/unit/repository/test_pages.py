@@ -16,6 +16,7 @@ from clusterdns import __version__
 from clusterdns.daemon import flags
 from clusterdns.errors import ConfigError
 from externaldns.providers.privatezone.emulator.flags import parse_flags
+from externaldns.takeover_command import COMMANDS, read_request
 from tests.unit.repository import markdown, tree
 
 PAGES = [path for path in tree.files() if path.suffix == ".md"]
@@ -43,15 +44,17 @@ def broken_links(path: PurePosixPath, page: str, known: Iterable[str]) -> list[s
 def command_lines(page: str) -> list[list[str]]:
     """The command lines of our programs in indented code; what is optional is written out."""
     lines = "\n".join(markdown.indented(page)).replace("\\\n", " ").splitlines()
-    words = [shlex.split(re.sub(r"[\[\]]", "", line), comments=True) for line in lines if _is_command(line)]
-    return [line for line in words if len(line) > 1]
+    return [shlex.split(re.sub(r"[\[\]]", "", line), comments=True) for line in lines if _is_command(line)]
 
 
 def understand(line: list[str]) -> None:
     """Read a command line with the program's own flags; ConfigError if it would not start."""
     program, *arguments = line
     if program == "externaldns":
-        externaldns.flags.parse(arguments, {})
+        webhook = arguments[0] == "webhook"
+        if arguments[0] in COMMANDS:
+            _, arguments = read_request(arguments)
+        externaldns.flags.parse(arguments[webhook:], {}, webhook=webhook)
         return
     if program == "privatezone-emulator":
         parse_flags(arguments)
@@ -61,7 +64,7 @@ def understand(line: list[str]) -> None:
 
 
 def _is_command(line: str) -> bool:
-    return re.match(r"(\S+) +-", line) is not None and line.split()[0] in PROGRAMS
+    return re.match(rf"(?:{'|'.join(PROGRAMS)}) +(?:-|{'|'.join(COMMANDS)}|webhook )", line) is not None
 
 
 def _normal(path: PurePosixPath) -> PurePosixPath:
@@ -100,10 +103,13 @@ def test_links(path: PurePosixPath) -> None:
     assert broken_links(path, tree.text(path), known) == []
 
 
-def test_command_lines_of_readme() -> None:
-    lines = command_lines(tree.text("README.md"))
-    assert {line[0] for line in lines} == PROGRAMS - {"clusterdns"}
-    for line in lines:
+def test_readme_starts_every_program() -> None:
+    assert {line[0] for line in command_lines(tree.text("README.md"))} == PROGRAMS - {"clusterdns"}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=str)
+def test_command_lines(path: PurePosixPath) -> None:
+    for line in command_lines(tree.text(path)):
         understand(line)
 
 
