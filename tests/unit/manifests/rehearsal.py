@@ -121,6 +121,8 @@ def _replacements(program: str, done: Rehearsal) -> Iterator[contextlib.Abstract
         yield mock.patch("externaldns.assembly.StatusWriter", partial(_note_status, done))
         return
     daemon = "clusterdns.daemon.dns_server"
+    # The kubelet mounts the account's token.
+    yield mock.patch("autopath.clusters.check_access", mock.AsyncMock())
     yield mock.patch("autopath.clusters.ClusterWatch", partial(_Watch, done, synced=True))
     yield mock.patch("nodelocal.node_pods.ClusterWatch", partial(_Watch, done, synced=True))
     yield mock.patch("nodelocal.service.Interception", partial(_Interception, done))
