@@ -80,7 +80,9 @@ def test_nothing_runs_while_a_store_is_not_synced(missing: str) -> None:
     cluster.store(missing).synced = False
     with pytest.raises(NotSynced, match=missing):
         run_once(cluster, provider)
-    assert provider.read_at == []
+    with pytest.raises(NotSynced, match=missing):
+        virtual_time.run(controller_of(cluster, provider).run_names({"web.ex.com": 0.0}))
+    assert (provider.read_at, provider.looked) == ([], [])
 
 
 def test_names_out_of_the_filter_or_of_all_zones_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
@@ -168,6 +170,8 @@ def test_a_name_that_a_short_run_saw_to_is_left_out_of_the_full_run_that_it_over
     assert len(outcome.changed) == 29
     assert provider.records["h29.ex.com", "A", ""].targets == ("192.0.2.9",)
     assert provider.writes == 60
+    cluster.services.put(service("h29", target="192.0.2.10"))
+    assert virtual_time.run(controller.run_once(between)).changed == ("h29.ex.com",), "and of no other one"
 
 
 def test_an_ownership_record_that_a_short_run_needs_is_not_swept_by_the_full_run_that_it_overtook() -> None:

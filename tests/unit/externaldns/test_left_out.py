@@ -84,6 +84,8 @@ def test_the_others_go_on_and_its_own_records_stay(caplog: pytest.LogCaptureFixt
     kept = {"custom": "192.0.2.1", "both": "192.0.2.1"}
     assert targets(provider) == kept | {"web": "192.0.2.7", "new": "192.0.2.1"}
     assert caplog.messages == [f"source crd can't be read, and its records stay as they are: DNSEndpoint ({REFUSED})"]
+    assert not controller.settled("crd", lambda name: False)(("shop", "custom"))
+    assert controller.settled("service", lambda name: False)(("shop", "web"))
     registry = CollectorRegistry()
     export(registry, controller.measured)
     assert set(generate_latest(registry).decode().splitlines()) >= {

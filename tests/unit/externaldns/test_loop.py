@@ -298,6 +298,7 @@ def test_the_same_failure_of_a_name_is_told_once_until_it_changes_or_heals(caplo
     )
     said = [message for message in caplog.messages if message.startswith("web.ex.com: ")]
     assert said == ["web.ex.com: refused; it is tried again in 1 s"] * 2
+    assert scene.measured.consecutive_errors > 1, "short runs that fail are counted"
 
 
 def test_rest_is_told_after_runs_not_at_each_change_that_is_gathered() -> None:

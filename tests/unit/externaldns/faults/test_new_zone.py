@@ -12,7 +12,7 @@ from externaldns.ownership import Registry, TxtRegistry
 from externaldns.policy import upsert_only
 from externaldns.providers.privatezone.failure import UNREACHABLE, PrivateZoneError
 from externaldns.remark_registry import RemarkRegistry
-from tests.unit.externaldns.faults.emulated_api import EmulatedApi
+from tests.unit.externaldns.faults.emulated_api import EmulatedApi, Killed
 from tests.unit.externaldns.faults.scene import ZONE, Scene
 
 TXT, REMARK = TxtRegistry("me"), RemarkRegistry("me")
@@ -114,6 +114,49 @@ def test_what_no_object_wants_any_more_goes_through_the_guard(leave: Callable[[S
             assert ("h1 A 60 192.0.2.1" in scene.api.rows(BELOW)) is not stay
             assert (process.measured.deletions_waiting > 20) is stay
             assert "a-prod" in [row.split()[0] for row in scene.rows()], "whether the record is above or below"
+
+    scene.run(body())
+
+
+@pytest.mark.parametrize("registry", [TXT, REMARK], ids=["txt", "remark"])
+def test_a_process_that_dies_before_the_old_ones_go_leaves_them_to_the_next(registry: Registry) -> None:
+    scene = Scene()
+
+    def die(action: str) -> None:
+        if action == "DeleteZoneRecord":
+            raise Killed
+
+    async def body() -> None:
+        scene.want(**WANTED, **MOVING)
+        async with scene.process(registry=registry):
+            await scene.until(lambda: len(data(scene.rows())) == 26, 600)
+        scene.api.add(BELOW)
+        scene.api.before = die
+        async with scene.process(registry=registry) as process:
+            await scene.until(lambda: process.ended, 300)
+        scene.api.before = lambda action: None
+        async with scene.process(registry=registry):
+            await scene.until(lambda: len(data(scene.api.rows(BELOW))) == 4, 300)
+            await scene.until(lambda: not any(".prod" in row for row in data(scene.rows())), 300)
+
+    scene.run(body())
+
+
+@pytest.mark.parametrize("registry", [TXT, REMARK], ids=["txt", "remark"])
+def test_one_that_somebody_else_has_there_stays_above(registry: Registry) -> None:
+    scene = Scene()
+    remark = {"Remark": "externaldns,them,service,x,web"} if registry is REMARK else {}
+
+    async def body() -> None:
+        scene.want(**WANTED, **MOVING)
+        async with scene.process(registry=registry):
+            await scene.until(lambda: len(data(scene.rows())) == 26, 600)
+            scene.api.add(BELOW)
+            scene.api.by_hand("AddZoneRecord", BELOW, Rr="web", Type="A", Value="198.51.100.9", **remark)
+            await scene.until(lambda: "pair A 60 192.0.2.1" in scene.api.rows(BELOW), 300)
+            await asyncio.sleep(300)
+            assert [row for row in data(scene.rows()) if ".prod" in row] == ["web.prod A 60 192.0.2.1"]
+            assert [row for row in scene.api.rows(BELOW) if row.startswith("web ")] == ["web A 60 198.51.100.9"]
 
     scene.run(body())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -142,6 +142,26 @@ def test_portions_that_are_too_many_together_stop_across_a_restart(
                 return
             await scene.settled(1200)
             assert goes_at <= clock() - began <= goes_at + 120
+
+    scene.run(body())
+
+
+def test_portions_that_are_too_many_together_stop_when_a_standby_takes_over() -> None:
+    scene, api = Scene(), LeaseInMemory()
+
+    async def body() -> None:
+        scene.want(**{f"h{number}": "192.0.2.1" for number in range(200)})
+        async with AsyncExitStack() as until_the_end:
+            async with one_process(scene, api, "first", election=True):
+                await scene.settled(600)
+                standby = await until_the_end.enter_async_context(one_process(scene, api, "second", election=True))
+                await asyncio.sleep(660)
+                scene.want(**{f"h{number}": "" for number in range(40)})
+                await scene.settled(120)
+            scene.want(**{f"h{number}": "" for number in range(40, 80)})
+            await asyncio.sleep(330)
+            assert standby.measured.deletions_waiting == 40
+            assert "h79 A 60 192.0.2.1" in scene.rows()
 
     scene.run(body())
 

@@ -176,6 +176,20 @@ def test_one_pod_makes_only_its_services_names_dirty() -> None:
     assert wanted.endpoints({"two.ex.com"}).endpoints == ()
 
 
+def test_an_object_is_settled_when_it_was_asked_and_none_of_its_names_is_busy() -> None:
+    cluster = Cluster()
+    wanted = WantedRecords(sources_over(cluster))
+
+    def settled(*busy: str) -> bool:
+        return wanted.settled("service", ("shop", "a"), busy.__contains__)
+
+    cluster.services.put(Service(namespace="shop", name="a", annotations=annotated(hostname="a.ex.com", target="::1")))
+    assert not settled()
+    wanted.take_dirty()
+    assert settled("b.ex.com")
+    assert not settled("a.ex.com")
+
+
 def test_all_mistakes_are_gathered_anew_only_when_one_has_changed() -> None:
     cluster = Cluster()
 
