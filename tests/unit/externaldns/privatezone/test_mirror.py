@@ -154,6 +154,19 @@ def test_the_steps_before_the_one_that_failed_are_not_in_doubt() -> None:
     in_zone(api, body)
 
 
+def test_a_zone_with_a_name_in_doubt_may_have_changed() -> None:
+    api = MemoryApi("ex.com")
+
+    async def body(provider: PrivateZoneProvider) -> None:
+        api.before = fail("Record.Invalid.Value", "add web")
+        await provider.apply([create("web.ex.com", "1.1.1.1")])
+        assert await provider.changed()
+        await provider.look(["web.ex.com"])
+        assert not await provider.changed()
+
+    in_zone(api, body)
+
+
 def test_a_row_that_somebody_else_deleted_is_an_error_once() -> None:
     api = MemoryApi("ex.com")
     api.hold("ex.com", "web A 60 1.1.1.1")
