@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from autopath import subjects
 from autopath.index import ClusterIndex
 from autopath.k8s_external import external_index_over
 from autopath.kubernetes import imported_index_over, index_over
@@ -146,7 +147,7 @@ class Clusters:
         """`packed`: this process does not answer (`clusterdns.kube.packed`)."""
         self._packed = packed
         self.watched = Watched()
-        """The answers in packet caches that hold until something changes in any of the clusters."""
+        """The answers in packet caches that hold until something changes that they are about."""
         self._sources: dict[Origin, Source] = {}
         self._named: dict[Origin, set[str]] = {}
         self._started = False
@@ -177,8 +178,7 @@ class Clusters:
         if origin not in self._sources:
             cluster = Cluster(lean=True, pod_names=origin.pod_names, packed=self._packed)
             self._sources[origin] = Source(cluster)
-            for kind in KINDS:
-                cluster.store(kind).subscribe(self.watched.forget)
+            subjects.follow(self.watched, cluster)
         source = self._sources[origin]
         source.startup_seconds = max(source.startup_seconds, config.startup_timeout)
         return source

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from autopath.decision import Decision
+from clusterdns.cache.watched import Subjects
 from clusterdns.directives.chain import Handler, Reply, Request, reply_with
 from clusterdns.directives.follow import Followed, ask_on
 from clusterdns.limits import CNAME_CHAIN
@@ -41,6 +42,9 @@ class Zone(Protocol):
 
     def decide(self, name: bytes, folded: bytes, qtype: int) -> Decision:
         """The decision on a name at or below the zone."""
+
+    def subjects(self, folded: bytes) -> Subjects:
+        """What the decision is about, for any type."""
 
 
 class Chase:

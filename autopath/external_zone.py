@@ -23,6 +23,7 @@ from autopath.lookups import Index
 from autopath.name_servers import NameServers
 from autopath.serial import serial_handed_out
 from autopath.zone import ClusterZone
+from clusterdns.cache.watched import ANYTHING, Subjects
 from clusterdns.directives.transfer import Contents
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import Service
@@ -119,6 +120,12 @@ class ExternalZone:
         if folded == self.apex.server:
             return answers.addresses(name, qtype, self._ttl, self.apex.addresses())
         return self._services.decide(name, folded, qtype)
+
+    def subjects(self, folded: bytes) -> Subjects:
+        """What the decision is about: a Service, or for the zone's own names those in front of this server."""
+        if folded == self.name or folded.endswith(self._label + self.name):
+            return ANYTHING
+        return self._services.subjects(folded)
 
     def serial(self, now: float) -> int:
         """With which the zone is handed out at Unix time `now`."""

@@ -12,6 +12,7 @@ from autopath.apex import Apex, Servers, nobody
 from autopath.decision import NODATA, NXDOMAIN, Decision
 from autopath.index import EXTERNAL_NAME
 from autopath.lookups import Index
+from clusterdns.cache.watched import ANYTHING, Subjects
 from clusterdns.wire import numbers
 from clusterdns.wire.names import MAX_NAME, labels
 from clusterdns.wire.records import Record
@@ -46,6 +47,10 @@ class ReverseZone:
         if qtype != numbers.PTR:
             return NODATA
         return Decision(True, [Record(name, numbers.PTR, self._ttl, host) for host in hosts])
+
+    def subjects(self, folded: bytes) -> Subjects:
+        """What the decision is about: any Service may get the address, or lose it."""
+        return ANYTHING
 
     def _hosts_at(self, address: str) -> list[bytes]:
         services = [row.key for row in self._index.services_at.at(address) if self._index.exposes(row)]

@@ -26,6 +26,7 @@ from autopath.decision import NODATA, NXDOMAIN, Decision
 from autopath.index import CLUSTER_IP, EXTERNAL_NAME, HEADLESS, IndexedService, IndexedSlice
 from autopath.lookups import Index, WholeIndex
 from autopath.serial import serial_handed_out
+from clusterdns.cache.watched import ANYTHING, Subjects
 from clusterdns.directives.config.kubernetes import PodMode
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.objects import PodClaim
@@ -131,6 +132,22 @@ class ClusterZone:
             case [b"pod", namespace, label]:
                 return self._pod(label, namespace, name, qtype)
         return NXDOMAIN
+
+    def subjects(self, folded: bytes) -> Subjects:
+        """What the decision on a name at or below the zone is about, for any type; Services by their keys in the index.
+
+        That of a Service is asked for, or what is in front of it, whether there is one or not. Pods, and the zone's
+        servers, depend on more. What else there is stays for good, or until a namespace comes or goes.
+        """
+        front = folded.removesuffix(self.services)
+        if len(front) == len(folded):
+            front = folded[: len(folded) - len(self.name)]
+            return ANYTHING if not front or front.endswith((b"\x03pod", b"\x03dns")) else ()
+        service = namespace = offset = 0
+        while offset < len(front):
+            service, namespace = namespace, offset
+            offset += 1 + front[offset]
+        return (front[service:],) if namespace else ()
 
     def _service(self, row: IndexedService, name: bytes, qtype: int) -> Decision:
         if not self._is_served(row):

@@ -6,7 +6,7 @@
              next directive
 
 It stands behind the cache, and its answers pass that by: they are current by watch. The packet cache repeats them until
-the next change.
+something changes that they are about.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from clusterdns.directives.chain import Handler, Reply, Request, reply_with
 from clusterdns.directives.transfer import Contents
 from clusterdns.wire import numbers
 from clusterdns.wire.names import is_at_or_below, name_from_text
+from clusterdns.wire.query import Query
 from clusterdns.wire.records import compose_response
 from clusterdns.wire.response import Response
 
@@ -99,18 +100,20 @@ class Zones:
             return await self._chase.complete(request, zone, decision)
         if decision.answer:
             answer, additional = decision.answer, decision.additional
-            return self._until_a_change(compose_response(query, flags=numbers.AA, answer=answer, additional=additional))
+            response = compose_response(query, flags=numbers.AA, answer=answer, additional=additional)
+            return self._until_a_change(zone, query, response)
         # A reverse zone that falls through is shared: others have the records, of any type, that the cluster has not.
         denied = not decision.exists or isinstance(zone, ReverseZone)
         if denied and any(is_at_or_below(query.folded, name) for name in self._fallthrough):
             return await self._following(request)
         rcode = numbers.NOERROR if decision.exists else numbers.NXDOMAIN
         authority = (zone.apex.authority(query.name),)
-        return self._until_a_change(compose_response(query, rcode=rcode, flags=numbers.AA, authority=authority))
+        response = compose_response(query, rcode=rcode, flags=numbers.AA, authority=authority)
+        return self._until_a_change(zone, query, response)
 
-    def _until_a_change(self, response: Response) -> Reply:
-        """A reply that may be repeated until a store changes."""
-        return Reply(response, self._source, math.inf, cacheable=False, watched=True)
+    def _until_a_change(self, zone: Zone, query: Query, response: Response) -> Reply:
+        """A reply that may be repeated until something changes that it is about."""
+        return Reply(response, self._source, math.inf, cacheable=False, watched=zone.subjects(query.folded))
 
     def _zone_of(self, folded: bytes) -> Zone | None:
         for zone in self._zones:

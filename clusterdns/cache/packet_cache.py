@@ -15,7 +15,7 @@ from collections.abc import Hashable
 
 from clusterdns.cache.lifetime import remaining_ttl
 from clusterdns.cache.views import ViewAt, ViewedTable, ViewsOf, no_view_at, no_views
-from clusterdns.cache.watched import Watched
+from clusterdns.cache.watched import Subjects, Watched
 from clusterdns.limits import PACKET_CACHE_ENTRIES, PACKET_CACHE_SECONDS
 from clusterdns.wire.rotation import Run, address_runs, turn
 
@@ -124,6 +124,10 @@ class PacketCache:
         """How often what is watched has changed."""
         return 0 if self._watched is None else self._watched.changes
 
+    def holds(self, subjects: Subjects, as_of: int) -> bool:
+        """Whether what was true of them when there had been `as_of` changes still is."""
+        return self._watched is None or self._watched.holds(subjects, as_of)
+
     def get(self, key: bytes, client: str, now: float) -> bytes | None:
         """The answer behind its ID for `client`, its TTLs as of `now`, or None. `key` is the query behind its ID.
 
@@ -155,13 +159,13 @@ class PacketCache:
         forget_at: float = math.inf,
         rotates: bool = False,
         tally: Tally | None = None,
-        watched: bool = False,
+        watched: Subjects | None = None,
     ) -> None:
         """Keep `answer` (a whole message; `ttl_offsets` count from its start) until `expires`, monotonic seconds,
         or `forget_at`, if that is earlier; TTLs count down to the former.
 
-        With `rotates`, its addresses take turns. `tally` counts how often it is used. What is `watched` leaves when
-        something changes, too.
+        With `rotates`, its addresses take turns. `tally` counts how often it is used. It leaves when one of `watched`
+        changes, too.
         """
         leaves_at = min(expires, forget_at, now + PACKET_CACHE_SECONDS.default)
         if self._capacity <= 0 or leaves_at <= now:
@@ -171,8 +175,8 @@ class PacketCache:
             runs = tuple(run._replace(start=run.start - 2) for run in address_runs(answer, ttl_offsets))
         entry = Entry(answer[2:], tuple(offset - 2 for offset in ttl_offsets), expires, leaves_at, runs, tally)
         place = self._keep(key, client, view, entry)
-        if watched and self._watched is not None:
-            self._watched.add(self._entries, place)
+        if watched is not None and self._watched is not None:
+            self._watched.add(self._entries, place, watched)
 
     def was_asked(self, key: bytes) -> bool:
         """Whether `put_watched` is worth while: names of search lists, each asked once, would push out the rest."""
@@ -185,12 +189,13 @@ class PacketCache:
         view: bytes | None,
         answer: bytes,
         *,
+        watched: Subjects,
         until: float,
         now: float,
         forget_at: float = math.inf,
         tally: Tally | None = None,
     ) -> None:
-        """Keep `answer` as it is: until something changes, `until` or `forget_at` at most.
+        """Keep `answer` as it is: until one of `watched` changes, `until` or `forget_at` at most.
 
         Where `until` is finite, something in it lives for so many whole seconds: it is not kept for longer than one.
         """
@@ -201,7 +206,7 @@ class PacketCache:
             return
         entry = Entry(answer[2:], (), leaves_at, leaves_at, tally=tally)
         entry.ttls_hold_until = entry.renew_at = leaves_at
-        self._watched.add(self._entries, self._keep(key, client, view, entry))
+        self._watched.add(self._entries, self._keep(key, client, view, entry), watched)
 
     def _keep(self, key: bytes, client: str, view: bytes | None, entry: Entry) -> Hashable:
         place = self._table.put(key, client, view, entry)

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
-from clusterdns.cache.watched import Watched
+from clusterdns.cache.watched import ANYTHING, Watched, together
 from clusterdns.directives.chain import Handler, Reply, Request, client_view
 from clusterdns.errors import MalformedMessage, UpstreamFailure
 from clusterdns.flight import Flight, start
@@ -90,7 +90,7 @@ class Autopath:
         `clock` gives monotonic seconds. `elsewhere` gives the chain of another server block if that one is responsible
         for a folded name. With `flatten` no CNAME leads from the client's name to the one that was found.
         Names for which `can_exist` is False, folded, are not asked for on a walk, nor behind one that finds nothing.
-        `watched` counts the changes that end what is `Reply.watched`.
+        `watched` knows of the changes that end what is `Reply.watched`.
         With `asks_ahead` the names in the zones of this server block are asked for at once: one trip to an upstream
         instead of one for each.
         """
@@ -177,9 +177,9 @@ class Autopath:
         # For this client only: it takes no walk's place.
         other = Walk(known, request.query.qtype, request.now, client)
         other.as_of = self._watched.changes
-        if other.as_of == walk.as_of:
+        if walk.as_of is not None and self._watched.holds(walk.watched or (), walk.as_of):
             # Nobody has to ask again for what nobody has changed.
-            other.denied, other.view, other.is_watched = walk.step, walk.view, walk.is_watched
+            other.denied, other.view, other.watched = walk.step, walk.view, walk.watched
             ahead = {}
         else:
             ahead = self._ask_ahead(request, client, known, names)
@@ -259,7 +259,7 @@ class Autopath:
             return reply
         view = walk.view if walk.client in ("", client) else client_view(request.client)
         outcome = reply.within(_within(view, reply, request), walk.repeat_until)
-        outcome.watched = reply.watched or walk.is_watched
+        outcome.watched = together(reply.watched, walk.watched)
         return outcome
 
     def _ask_ahead(
@@ -305,8 +305,9 @@ class Autopath:
         What does not exist for this client may be found for one of another namespace: keep the answers apart. Denials
         are taken for true for as long as the decision that they led to.
         """
-        walk.is_watched |= not reply.cacheable
-        if not reply.watched or min(reply.fresh_until, reply.forget_at) < math.inf:
+        if not reply.cacheable:
+            walk.watched = together(walk.watched, ANYTHING if reply.watched is None else reply.watched)
+        if reply.watched is None or min(reply.fresh_until, reply.forget_at) < math.inf:
             walk.as_of = None
         view = _within(walk.view, reply, request)
         if view != walk.view:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from clusterdns.cache.watched import Subjects
 from clusterdns.wire import numbers
 from clusterdns.wire.edns import ExtendedError
 from clusterdns.wire.query import Query
@@ -64,8 +65,8 @@ class Reply:
     `scope` is the prefix length to answer an EDNS Client Subnet option with, None for no option. `cacheable` is False
     for answers that are current by watch, `synthesised` True for one that the search walk put together. `rotates`:
     whoever repeats it gives its addresses another order. `error` says to clients with EDNS why the answer is as it is;
-    no message cache keeps it. `watched` is True for those that may not be repeated any more once something has changed
-    in what is watched.
+    no message cache keeps it. `watched` are the subjects whose change ends it (`clusterdns.cache.watched`), None where
+    nobody watches.
     `more` are further messages without their ID (a zone transfer), which are made as the client reads them.
     """
 
@@ -79,7 +80,7 @@ class Reply:
     rotates: bool = False
     error: ExtendedError | None = None
     more: Iterator[bytes] | None = None
-    watched: bool = False
+    watched: Subjects | None = None
     forget_at: float = math.inf
 
     def synthesised_as(self, response: Response) -> Reply:

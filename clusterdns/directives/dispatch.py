@@ -17,8 +17,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from clusterdns.cache.packet_cache import PacketCache, Tally
+from clusterdns.cache.watched import ANYTHING
 from clusterdns.directives.acl import Dropped
-from clusterdns.directives.chain import Handler, Reply, Request
+from clusterdns.directives.chain import Handler, Reply, Request, client_view
 from clusterdns.directives.traffic import Traffic
 from clusterdns.errors import MalformedMessage, UpstreamFailure
 from clusterdns.flight import Flight, start
@@ -199,25 +200,30 @@ class Dispatcher:
         response = reply.response
         self._tally(request, response.rcode, reply.source, response.kind, len(answer)).answers += 1
         self.traffic.count_seconds(request.zone, now - request.now)
-        is_current = not reply.watched or as_of is None or as_of == self.packets.changes
+        is_current = reply.watched is None or as_of is None or self.packets.holds(reply.watched, as_of)
         if reply.fresh_until and is_current and _may_repeat(request, answer):
             self._keep(message[2:], request, reply, answer, now)
         return answer if reply.more is None else _several(answer, reply.more)
 
     def _keep(self, key: bytes, request: Request, reply: Reply, answer: bytes, now: float) -> None:
         """Let the packet cache have an answer."""
+        watched = reply.watched
+        if watched is not None and reply.view == client_view(request.client):
+            # It may be another pod's client the next time.
+            watched = ANYTHING
         # What a walk found has one TTL throughout, which counts down.
-        holds = reply.watched and not (reply.synthesised and reply.fresh_until < math.inf)
-        if holds and (reply.rotates or not self.packets.was_asked(key)):
+        stays = watched is not None and not (reply.synthesised and reply.fresh_until < math.inf)
+        if stays and (reply.rotates or not self.packets.was_asked(key)):
             return
         response = reply.response
         tally = self._tally(request, response.rcode, "cache", response.kind, len(answer))
-        if holds:
+        if stays and watched is not None:
             self.packets.put_watched(
                 key,
                 request.client,
                 reply.view,
                 answer,
+                watched=watched,
                 until=reply.fresh_until,
                 forget_at=reply.forget_at,
                 now=now,
@@ -235,7 +241,7 @@ class Dispatcher:
                 now=now,
                 rotates=reply.rotates,
                 tally=tally,
-                watched=reply.watched,
+                watched=watched,
             )
 
     def _refuse(self, message: bytes, request: Request, rcode: int) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
+from clusterdns.cache.watched import together
 from clusterdns.directives.chain import Handler, Reply, Request, client_view
 from clusterdns.errors import UpstreamFailure
 from clusterdns.limits import CNAME_CHAIN
@@ -47,6 +48,6 @@ def shared(request: Request, made: Reply, *used: Reply) -> Reply:
         view=views.pop() if len(views) == 1 else client_view(request.client) if views else None,
         fresh_until=min(reply.fresh_until for reply in used),
         cacheable=all(reply.cacheable for reply in used),
-        watched=any(reply.watched for reply in used),
+        watched=together(*(reply.watched for reply in used)),
         forget_at=min(reply.forget_at for reply in used),
     )

@@ -37,14 +37,15 @@ class Walk:
 
     `view` is whom the steps so far hold for; `client` is set as soon as that is one client only. A packet cache may
     repeat what the search came to until `repeat_until`. `search_list` is None for a client that was not known, or
-    wanted no search: it is answered as it asked, even if it is known a moment later. `is_watched`: a step is current by
-    watch only. `is_checked`: somebody has begun to see whether the search still ends there. `as_of`: how many changes
-    there had been, if each step before the last is denied for as long as nothing changes.
+    wanted no search: it is answered as it asked, even if it is known a moment later. `watched` are the subjects of the
+    steps that are current by watch only, None if there are none. `is_checked`: somebody has begun to see whether the
+    search still ends there. `as_of`: how many changes there had been, if each step before the last is denied for as
+    long as nothing of `watched` changes.
     """
 
     __slots__ = (
-        *("_balance", "_ends", "_pairs_until", "as_of", "client", "denied", "is_checked", "is_watched"),
-        *("repeat_until", "search_list", "step", "view"),
+        *("_balance", "_ends", "_pairs_until", "as_of", "client", "denied", "is_checked"),
+        *("repeat_until", "search_list", "step", "view", "watched"),
     )
 
     def __init__(self, search_list: SearchList | None, qtype: int, now: float, client: str = "") -> None:
@@ -54,7 +55,8 @@ class Walk:
         self.denied = 0
         self.step: int | None = None
         self.repeat_until = math.inf
-        self.is_watched = self.is_checked = False
+        self.watched: tuple[bytes, ...] | None = None
+        self.is_checked = False
         self.as_of: int | None = None
         self._balance = _SIDES.get(qtype, 0)
         self._ends = self._pairs_until = now + AUTOPATH_PAIR_SECONDS.default
@@ -83,7 +85,7 @@ class Walk:
         """Hold on, if `other`, which went the same way now, ended at the same name for the same clients."""
         if now >= self._ends or (other.step, other.view) != (self.step, self.view):
             return False
-        self.is_watched, self.as_of, self.is_checked = other.is_watched, other.as_of, False
+        self.watched, self.as_of, self.is_checked = other.watched, other.as_of, False
         self.repeat_until = math.inf
         self._balance = _SIDES.get(qtype, 0)
         self._hold(now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable, Set
+from collections.abc import Set
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from autopath.clusters import Clusters, Source, origin_of
 from autopath.kubernetes import Kubernetes
 from clusterdns.daemon.lifecycle import settle_memory
 from clusterdns.errors import ConfigError
-from clusterdns.kube.objects import Namespace, Pod
+from clusterdns.kube.objects import Namespace
 from clusterdns.kube.watcher import ClusterWatch
 from tests.support import virtual_time
 from tests.support.apiserver import ApiServerDouble
@@ -100,27 +100,6 @@ def test_a_namespace_that_loses_its_label_goes(tmp_path: Path) -> None:
     assert ask(handler, f"{ADDRESSES[0]} PTR").rcode == "NXDOMAIN"
     source.cluster.namespaces.put(Namespace(name="shop"))
     assert ask(handler, f"{WEB}.cluster.local A").rdata() == ["A 10.96.1.10"]
-
-
-def test_answers_are_repeated_until_any_object_behind_them_changes(tmp_path: Path) -> None:
-    (tmp_path / "cluster.yaml").write_text(MANIFESTS)
-    _, clusters = directive(tmp_path, "pods verified")
-    (source,) = clusters._sources.values()
-    stores = source.cluster
-    changes: dict[str, Callable[[], None]] = {
-        "a namespace comes": lambda: stores.namespaces.put(Namespace(name="new")),
-        "a Service goes": lambda: stores.services.delete(("shop", "web")),
-        "endpoints go": lambda: stores.endpoint_slices.delete(("data", "db-a")),
-        "a pod comes": lambda: stores.pod_claims.put(Pod(namespace="shop", name="web-0", ips=("10.244.1.2",))),
-    }
-    for change in changes.values():
-        kept = {"place": "entry"}
-        clusters.watched.add(kept, "place")
-        # It says again what is known.
-        stores.namespaces.put(Namespace(name="shop", labels={"team": "front"}))
-        assert kept
-        change()
-        assert not kept
 
 
 def test_a_reload_keeps_the_sources_that_it_names_and_drops_the_others(tmp_path: Path) -> None:

@@ -223,4 +223,4 @@ def test_replies_are_kept_by_no_cache_and_repeated_until_a_change(
 ) -> None:
     reply = reply_to(directive(coredns_answers.cluster(), coredns_answers.OPTIONS), question)
     assert (reply.response.kind, reply.cacheable, reply.source) == (kind, False, "kubernetes")
-    assert (reply.fresh_until, reply.watched) == (fresh_until, fresh_until > 0)
+    assert (reply.fresh_until, reply.watched is not None) == (fresh_until, fresh_until > 0)

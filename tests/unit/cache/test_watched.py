@@ -7,7 +7,7 @@ import math
 import pytest
 
 from clusterdns.cache.packet_cache import PacketCache
-from clusterdns.cache.watched import Watched
+from clusterdns.cache.watched import ANYTHING, Subjects, Watched, together
 from clusterdns.limits import PACKET_CACHE_SECONDS
 
 KEY = b"\1\0 a query behind its ID"
@@ -20,9 +20,16 @@ def caching(watched: Watched, capacity: int = 10) -> PacketCache:
     return PacketCache(capacity, lambda client: VIEWS.get(client, ()), watched)
 
 
-def put(cache: PacketCache, *, key: bytes = KEY, view: bytes | None = None, until: float = math.inf) -> None:
+def put(
+    cache: PacketCache,
+    *,
+    key: bytes = KEY,
+    view: bytes | None = None,
+    until: float = math.inf,
+    watched: Subjects = ANYTHING,
+) -> None:
     if cache.was_asked(key):
-        cache.put_watched(key, CLIENT, view, ANSWER, until=until, now=100.0)
+        cache.put_watched(key, CLIENT, view, ANSWER, watched=watched, until=until, now=100.0)
 
 
 # Until when the answer is true at the most, and when it leaves though nothing changed.
@@ -70,6 +77,52 @@ def test_a_change_leaves_other_answers() -> None:
     put(cache)
     watched.forget()
     assert (cache.get(KEY, CLIENT, 100.0), cache.get(b"other", CLIENT, 100.0)) == (None, ANSWER[2:])
+
+
+# Whom a change is about, and the answers that are made anew then; None is a change to everything.
+ABOUT: dict[str, Subjects] = {"web": (b"web",), "db": (b"db",), "both": (b"web", b"db"), "any": ANYTHING, "none": ()}
+CHANGED: list[tuple[Subjects | None, set[str]]] = [
+    ((b"web",), {"web", "both", "any"}),
+    ((b"db", b"web"), {"web", "db", "both", "any"}),
+    ((b"other",), {"any"}),
+    ((), {"any"}),
+    (None, set(ABOUT)),
+]
+
+
+@pytest.mark.parametrize(("changed", "gone"), CHANGED)
+def test_answers_leave_when_what_they_are_about_changes(changed: Subjects | None, gone: set[str]) -> None:
+    watched = Watched()
+    one, other = caching(watched), caching(watched)
+    for cache in (one, other):
+        for name, subjects in ABOUT.items():
+            cache.put_watched(name.encode(), CLIENT, None, ANSWER, watched=subjects, until=math.inf, now=100.0)
+    before = watched.changes
+    if changed is None:
+        watched.forget()
+    else:
+        watched.forget_about(changed)
+    for cache in (one, other):
+        assert {name for name in ABOUT if cache.get(name.encode(), CLIENT, 100.0) is None} == gone
+    # What waited for its answer meanwhile is judged the same way.
+    assert {name for name, subjects in ABOUT.items() if not watched.holds(subjects, before)} == gone
+    assert all(watched.holds(subjects, watched.changes) for subjects in ABOUT.values())
+
+
+def test_what_changed_is_forgotten_in_time_and_then_everything_counts_as_changed() -> None:
+    watched = Watched(4)
+    for number in range(3):
+        watched.forget_about((b"%d" % number,))
+    assert watched.holds((b"other",), 1)
+    watched.forget_about((b"more",))
+    assert not watched.holds((b"other",), watched.changes - 1)
+    assert watched.holds((b"other",), watched.changes)
+
+
+def test_what_several_answers_are_about_together() -> None:
+    assert together(None, None) is None
+    assert together(None, ()) == ()
+    assert together((b"web", b"db"), None, (b"db",)) == (b"web", b"db")
 
 
 def test_the_books_are_bounded_and_an_entry_that_is_in_none_leaves() -> None:

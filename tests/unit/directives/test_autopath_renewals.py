@@ -172,14 +172,15 @@ def test_what_is_current_by_watch_now() -> None:
 
 
 # As the cluster's own zone says it, and as others say it.
-BY_WATCH = NXDOMAIN.replying(cacheable=False, watched=True, fresh_until=math.inf)
+WEB_OF_SHOP = (b"\x03web\x04shop",)
+BY_WATCH = NXDOMAIN.replying(cacheable=False, watched=WEB_OF_SHOP, fresh_until=math.inf)
 DENIED = dict.fromkeys(WALK[:-1], BY_WATCH)
 
 # Who denied the names of the first search; what the second one asks if nothing changes.
 SOURCES: dict[str, tuple[dict[str, Says], list[str]]] = {
     "the cluster's zone": (DENIED, [BARE]),
     "another server, once": ({**DENIED, SECOND: NXDOMAIN}, WALK),
-    "the zone, for so long": ({**DENIED, THIRD: NXDOMAIN.replying(watched=True, fresh_until=130.0)}, WALK),
+    "the zone, for so long": ({**DENIED, THIRD: NXDOMAIN.replying(watched=WEB_OF_SHOP, fresh_until=130.0)}, WALK),
     "the zone, to be forgotten": ({**DENIED, THIRD: BY_WATCH.replying(forget_at=130.0)}, WALK),
     "others": ({}, WALK),
 }
@@ -194,10 +195,13 @@ def test_what_is_denied_as_long_as_nothing_changes_is_not_asked_for_again(
         reply = scene.ask_at(number * REPEATED)
         assert scene.behind.asked == asked
         assert (found_at(reply), reply.forget_at) == (BARE, 100.0 + (number + 1) * REPEATED)
-    scene.watched.forget()
+    scene.watched.forget_about((b"another",))
     assert found_at(scene.ask_at(3 * REPEATED)) == BARE
+    assert scene.behind.asked == asked
+    scene.watched.forget_about(WEB_OF_SHOP)
+    assert found_at(scene.ask_at(4 * REPEATED)) == BARE
     assert scene.behind.asked == WALK
-    scene.ask_at(4 * REPEATED)
+    scene.ask_at(5 * REPEATED)
     assert scene.behind.asked == asked
 
 
