@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from clusterdns.errors import ClusterDNSError
 from clusterdns.kube.store import Cluster
+from externaldns.changes import ChangeResult, NameChange
 from externaldns.controller import Controller
 from externaldns.health import Health
 from externaldns.loop import ControlLoop
@@ -77,14 +78,19 @@ def test_it_says_what_it_waits_for() -> None:
 
 
 class Silent(MemoryProvider):
-    """Never answers while `hangs`."""
+    """Never answers while `hangs`; a batch of changes takes `seconds`."""
 
     hangs = False
+    seconds = 0.0
 
     async def read(self) -> Snapshot:
         if self.hangs:
             await asyncio.Event().wait()
         return await super().read()
+
+    async def apply(self, changes: Sequence[NameChange]) -> list[ChangeResult]:
+        await asyncio.sleep(self.seconds)
+        return await super().apply(changes)
 
 
 def nothing(cluster: Cluster, provider: Silent) -> None:
@@ -106,6 +112,12 @@ def cloud_down(cluster: Cluster, provider: Silent) -> None:
 
 def cloud_silent(cluster: Cluster, provider: Silent) -> None:
     provider.hangs = True
+
+
+def slow_writes(cluster: Cluster, provider: Silent) -> None:
+    provider.seconds = 400
+    for number in range(100):
+        cluster.services.put(service(f"more-{number}"))
 
 
 def name_refused(cluster: Cluster, provider: Silent) -> None:
@@ -131,6 +143,7 @@ def all_gone(cluster: Cluster, provider: Silent) -> None:
         (True, no_source, nothing, 200, "objects: synced; source crd can't be read: DNSEndpoint (404)"),
         (True, cloud_down, nothing, 200, "last good run: never; failed runs since: "),
         (True, nothing, cloud_down, 200, "OK"),
+        (True, slow_writes, nothing, 200, "last good run: never; failed runs since: 0"),
         (True, name_refused, nothing, 200, "names that fail: 1; deletions held back: 0"),
         (True, nothing, all_gone, 200, "names that fail: 0; deletions held back: 20"),
         (True, nothing, mistake, 200, "records kept against a mistake or a source that can't be read: 1"),
