@@ -13,6 +13,7 @@ from clusterdns.corefile.tree import Directive
 from clusterdns.directives.config import bind, cache, forward, health, loadbalance, loop, prometheus, ready, reload
 from clusterdns.directives.config.server import STANDARD, load
 from clusterdns.directives.config.upstreams import ResolvConf, Upstream
+from tests.unit.nodelocal.published import DEPLOYMENTS
 
 KUBEADM = """
 .:53 {
@@ -40,54 +41,13 @@ KUBEADM = """
 }
 """
 
-NODE_LOCAL = """
-cluster.local:53 {
-    errors
-    cache {
-            success 9984 30
-            denial 9984 5
-    }
-    reload
-    loop
-    bind 169.254.20.10 10.96.0.10
-    forward . 10.104.0.3 {
-            force_tcp
-    }
-    prometheus :9253
-    health 169.254.20.10:8080
-    }
-in-addr.arpa:53 {
-    errors
-    cache 30
-    reload
-    loop
-    bind 169.254.20.10 10.96.0.10
-    forward . 10.104.0.3 {
-            force_tcp
-    }
-    prometheus :9253
-    }
-ip6.arpa:53 {
-    errors
-    cache 30
-    reload
-    loop
-    bind 169.254.20.10 10.96.0.10
-    forward . 10.104.0.3 {
-            force_tcp
-    }
-    prometheus :9253
-    }
-.:53 {
-    errors
-    cache 30
-    reload
-    loop
-    bind 169.254.20.10 10.96.0.10
-    forward . /etc/resolv.conf
-    prometheus :9253
-    }
-"""
+# As sed and node-cache leave it.
+NODE_LOCAL = (
+    DEPLOYMENTS[0]
+    .corefile()
+    .replace("__PILLAR__CLUSTER__DNS__", "10.104.0.3")
+    .replace("__PILLAR__UPSTREAM__SERVERS__", "/etc/resolv.conf")
+)
 
 
 @dataclass(frozen=True, slots=True)
