@@ -24,6 +24,8 @@ from autopath.kubernetes import imported_index_over, index_over
 from clusterdns.cache.watched import Watched
 from clusterdns.daemon.lifecycle import eternal, settle_memory
 from clusterdns.directives.config.kubernetes import Config
+from clusterdns.directives.parts import Parts
+from clusterdns.errors import ConfigError
 from clusterdns.histogram import Histogram
 from clusterdns.kube.access import Access
 from clusterdns.kube.api import check_access
@@ -34,6 +36,7 @@ from clusterdns.kube.pod_index import PodIndex
 from clusterdns.kube.search_lists import KnownClients, NamespacesOff, PodSearchLists
 from clusterdns.kube.store import Cluster
 from clusterdns.kube.watcher import UNFINISHED_PODS, ClusterWatch
+from clusterdns.limits import KUBERNETES_RELOAD_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -183,9 +186,9 @@ class Clusters:
         source.startup_seconds = max(source.startup_seconds, config.startup_timeout)
         return source
 
-    async def start(self) -> None:
+    async def start(self, patience: float = 0.0) -> None:
         """Begin to fill what is named and not being filled yet, and wait until it is full, or for the longest
-        startup_timeout.
+        startup_timeout, but no shorter than `patience`.
 
         Raises ConfigError for manifests that can't be read, and for no usable configuration of an API server; one that
         does not answer is waited for later.
@@ -195,15 +198,27 @@ class Clusters:
             for origin, source, kinds in named:
                 await self._fill(origin, source.cluster, kinds)
         stores = [source.cluster.store(kind) for _, source, kinds in named for kind in kinds]
-        patience = max((source.startup_seconds for _, source, _ in named), default=0.0)
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(max([patience, *(source.startup_seconds for _, source, _ in named)])):
                 for store in stores:
                     await store.wait_synced()
         except TimeoutError:
-            _log.warning("serving with an unsynced Kubernetes API: cluster names are SERVFAIL until it answers")
+            if not self._started:
+                _log.warning("serving with an unsynced Kubernetes API: cluster names are SERVFAIL until it answers")
 
         self._started = True
+
+    async def start_behind(self, running: Parts, changed: Parts) -> None:
+        """The same for what is to take the place of `running`, which answers meanwhile, so that there is time.
+
+        Raises ConfigError also if `running` has all that it needs, and `changed` would not: SERVFAIL is no progress.
+        """
+        if running.late:
+            await self.start()
+            return
+        await self.start(KUBERNETES_RELOAD_SECONDS.default)
+        if changed.late:
+            raise ConfigError("the API server has not given all objects that it needs")
 
     def name_anew(self) -> None:
         """A configuration is about to name its sources."""

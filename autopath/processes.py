@@ -42,7 +42,7 @@ from clusterdns.daemon.reload import Reload
 from clusterdns.daemon.shared_table import SharedTable
 from clusterdns.directives.assemble import Assembly, assemble
 from clusterdns.directives.config import multisocket
-from clusterdns.directives.transfer import Transfer
+from clusterdns.directives.parts import Parts
 
 _POLL_SECONDS = 0.1
 
@@ -85,12 +85,13 @@ class _Parent:
         self._reload = Reload(self._loaded, self._load, self._apply)
         register_reload_metrics(registry, self._reload.counters)
         register_kube_metrics(registry, self._clusters.watches.values, self._clusters.programming_durations)
-        notifier = Notifier(lambda: self._transfers)
+        notifier = Notifier(lambda: self._parts.transfers)
         register_notify_metrics(registry, notifier.results)
         self._processes = Processes(count(self._loaded), lambda: exposition(registry), self._start)
-        self._transfers = await self._try(self._loaded)
+        self._parts = await self._try(self._loaded)
         await self._endpoints.follow(pages_of(self._loaded.servers, self._processes))
-        await self._follow()
+        await self._clusters.start()
+        self._named = self._clusters.named
         self._background = [
             lifecycle.eternal("reload", self._reload.run),
             lifecycle.eternal("clusters that are not named", self._drop),
@@ -111,9 +112,9 @@ class _Parent:
     async def _apply(self, changed: Loaded) -> None:
         async with self._applying:
             self._tried.set()
-            transfers = await self._try(changed)
-            await self._follow()
-            self._loaded, self._transfers = changed, transfers
+            parts = await self._try(changed)
+            await self._clusters.start_behind(self._parts, parts)
+            self._loaded, self._parts, self._named = changed, parts, self._clusters.named
             await self._endpoints.follow(pages_of(changed.servers, self._processes))
             self._processes.replace(count(changed))
 
@@ -122,22 +123,17 @@ class _Parent:
             await asyncio.sleep(_POLL_SECONDS)
         self._serving()
 
-    async def _try(self, loaded: Loaded) -> list[Transfer]:
+    async def _try(self, loaded: Loaded) -> Parts:
         """Make all of a Corefile once, to see that it can be. That also makes the indexes.
 
-        What comes of it is for telling secondaries of changes: one process is enough for that.
+        What comes of it says what is ready, and tells secondaries of changes: one process is enough for that.
         """
         self._clusters.name_anew()
         parts = _assemble(loaded, self._clusters, self._clusters.watched).parts
         for _, forwarder in parts.forwards:
             await forwarder.close()
-        return parts.transfers
-
-    async def _follow(self) -> None:
-        """Fill what a Corefile that can be made has named."""
         self._publisher.follow(self._clusters.sources)
-        await self._clusters.start()
-        self._named = self._clusters.named
+        return parts
 
     async def _drop(self) -> None:
         """Forget the clusters that the Corefile does not name any more, when no process answers from them."""

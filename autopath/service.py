@@ -95,17 +95,21 @@ async def serve(loaded: Loaded, load: Callable[[], Loaded], serving: Callable[[]
         clusters.name_anew()
         return assemble(loaded.servers, clock=time.monotonic, makers=makers_over(clusters), watched=clusters.watched)
 
+    running = make(loaded)
+
     async def apply(changed: Loaded) -> None:
+        nonlocal running
         if processes.count(changed) > 1:
             raise ConfigError("multisocket takes effect when autopath starts: start it anew")
         assembly = make(changed)
         with assembly.parts.unless_it_fails():
-            await clusters.start()
+            await clusters.start_behind(running.parts, assembly.parts)
         await server.replace(changed.servers, assembly)
+        running = assembly
         await clusters.drop_all_but(clusters.named)
 
     registry = new_registry("autopath", __version__)
-    server = DnsServer(loaded.servers, make(loaded), registry)
+    server = DnsServer(loaded.servers, running, registry)
     reload = Reload(loaded, load, apply)
     register_reload_metrics(registry, reload.counters)
     register_kube_metrics(registry, clusters.watches.values, clusters.programming_durations)

@@ -176,6 +176,9 @@ FORWARD_FOLLOW_SECONDS = Limit("look at a resolv.conf again", 5, 1, 3600, "secon
 
 # The cluster's zones.
 KUBERNETES_STARTUP_SECONDS = Limit("startup_timeout", 5, 0, 3600, "seconds", "CoreDNS kubernetes")
+KUBERNETES_RELOAD_SECONDS = Limit(
+    "wait of a reload for the API server", 60, 60, 60, "seconds", "this project: what runs answers meanwhile"
+)
 TRANSFER_MESSAGE_BYTES = Limit(
     "message of a zone transfer", 16384, 512, 65535, "bytes", "this project: names are compressed no further"
 )

@@ -76,6 +76,11 @@ class Parts:
 
     events: Counter[Event] = field(default_factory=Counter)
 
+    @property
+    def late(self) -> list[str]:
+        """The directives that are not ready."""
+        return [name for name, is_ready in self.ready if not is_ready()]
+
     @contextmanager
     def unless_it_fails(self) -> Iterator[None]:
         """If the block raises, nobody will use these parts, and what runs of them stops."""
