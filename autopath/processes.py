@@ -14,6 +14,7 @@ import contextlib
 import math
 import os
 import pickle
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -178,6 +179,7 @@ def _assemble(loaded: Loaded, clusters: Sources, watched: Watched) -> Assembly:
 
 def _work(descriptors: Sequence[int]) -> int:
     """One process that answers."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the one above reloads; some tools signal to all
     channel, work, *tables = descriptors
     with open(work, "rb") as file:
         file.seek(0)
