@@ -179,7 +179,7 @@ def _assemble(loaded: Loaded, clusters: Sources, watched: Watched) -> Assembly:
 
 def _work(descriptors: Sequence[int]) -> int:
     """One process that answers."""
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the one above reloads; some tools signal to all
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the one above reloads
     channel, work, *tables = descriptors
     with open(work, "rb") as file:
         file.seek(0)
@@ -191,7 +191,8 @@ def _work(descriptors: Sequence[int]) -> int:
     for table in tables:
         os.close(table)
     sock = socket.socket(fileno=channel)
-    return lifecycle.run(lambda stop: _answer(loaded, SharedClusters(sources), sock, stop))
+    # Some tools signal to all, and so does the one above: that is no second signal.
+    return lifecycle.run(lambda stop: _answer(loaded, SharedClusters(sources), sock, stop), hurries=False)
 
 
 async def _answer(loaded: Loaded, clusters: SharedClusters, sock: socket.socket, stop: asyncio.Event) -> int:
@@ -209,6 +210,8 @@ async def _answer(loaded: Loaded, clusters: SharedClusters, sock: socket.socket,
                     clusters.forget()
                 else:
                     channel.send(frame.kind, msgspec.msgpack.encode(pages[frame.kind]()))
+            if stop.is_set():
+                os._exit(1)  # the one above has not waited for us
         finally:
             stop.set()  # also if a page can't be made: whoever hears of no change must not answer
 

@@ -25,14 +25,15 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+def run(main: Callable[[asyncio.Event], Awaitable[int]], *, hurries: bool = True) -> int:
     """Run `main(stop)` in a new event loop and return the process's exit code.
 
-    `stop` is set by the first SIGTERM or SIGINT; the second exits with 128 + its number, running no cleanup.
+    `stop` is set by the first SIGTERM or SIGINT; the second exits with 128 + its number, running no cleanup. A process
+    that is told by another one, too, does not hurry: then the second says what the first has said.
     A ConfigError from `main` becomes one line on stderr and exit code 1.
     """
     try:
-        return asyncio.run(_with_signals(main))
+        return asyncio.run(_with_signals(main, hurries))
     except ConfigError as error:
         sys.stderr.write(" ".join(str(error).split()) + "\n")
         return 1
@@ -40,14 +41,15 @@ def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
         return 128 + signal.SIGINT
 
 
-async def _with_signals(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+async def _with_signals(main: Callable[[asyncio.Event], Awaitable[int]], hurries: bool) -> int:
     stop = asyncio.Event()
 
     def on_signal(number: signal.Signals) -> None:
-        if stop.is_set():
-            sys.stderr.flush()
-            os._exit(128 + number)
-        logger.info("%s: shutting down; once more to exit at once", number.name)
+        if hurries:
+            if stop.is_set():
+                sys.stderr.flush()
+                os._exit(128 + number)
+            logger.info("%s: shutting down; once more to exit at once", number.name)
         stop.set()
 
     loop = asyncio.get_running_loop()

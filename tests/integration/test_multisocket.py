@@ -145,6 +145,23 @@ async def _ready(server: Server) -> bool:
     return (await server.page("ready"))[0] == 200
 
 
+def test_two_signals_end_a_process_as_gently_as_one(tmp_path: Path) -> None:
+    """What signals to all processes of a service tells them twice, as the one above does so, too."""
+    asyncio.run(_signal_to_all(tmp_path))
+
+
+async def _signal_to_all(folder: Path) -> None:
+    async with Server(folder) as server:
+        await server.everyone_says("web")
+        children = server.children()
+        for number in children:
+            os.kill(number, signal.SIGINT)
+            os.kill(number, signal.SIGTERM)
+        await until(lambda: len(server.children() - children) == 3)
+        # What each had counted is the last that it says.
+        assert await server.counted("coredns_dns_requests_total") == _PORTS
+
+
 def test_a_changed_corefile_has_new_processes(tmp_path: Path) -> None:
     asyncio.run(_change(tmp_path))
 

@@ -26,14 +26,13 @@ async def main(stop: asyncio.Event) -> int:
     {then}
     return 7
 
-sys.exit(run(main))
+sys.exit(run(main{how}))
 """
 
 
-def _start(then: str) -> subprocess.Popen[str]:
-    program = subprocess.Popen(
-        [sys.executable, "-c", WAITS.format(then=then)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def _start(then: str, how: str = "") -> subprocess.Popen[str]:
+    code, pipe = WAITS.format(then=then, how=how), subprocess.PIPE
+    program = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     assert program.stdout is not None
     assert program.stdout.readline() == "up\n"
     return program
@@ -56,6 +55,16 @@ def test_the_second_signal_exits_at_once(first: signal.Signals, second: signal.S
         program.send_signal(second)
         _, err = program.communicate(timeout=20)
     assert (err, program.returncode) == ("", 128 + second)
+
+
+def test_a_second_signal_is_nothing_new_to_one_that_is_told_by_another() -> None:
+    with _start("await asyncio.to_thread(sys.stdin.readline)", ", hurries=False") as program:
+        assert program.stdout is not None
+        program.send_signal(signal.SIGINT)
+        assert program.stdout.readline() == "stopping\n"
+        program.send_signal(signal.SIGTERM)
+        out, err = program.communicate("\n", timeout=20)
+    assert (out, err, program.returncode) == ("", "", 7)
 
 
 def test_a_config_error_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
