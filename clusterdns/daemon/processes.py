@@ -269,11 +269,13 @@ class Processes:
             if status == 200 or not body.startswith(_NOT_LISTENING):
                 break
             await asyncio.sleep(_POLL_SECONDS)
+        if before not in self._tasks:
+            return  # its number may be another's by now
         if child in self._tasks or self.stopping or child.slot >= self._count:
             before.kill(signal.SIGTERM)
         elif (successor := self._children.get(child.slot)) is not None:
             await self._hand_over(before, successor)
-        elif before in self._tasks:
+        else:
             self._children[child.slot] = before
 
 

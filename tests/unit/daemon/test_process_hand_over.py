@@ -98,6 +98,22 @@ def test_while_successors_end_before_they_answer_the_old_process_stays(deaths: i
     play(script)
 
 
+def test_an_old_process_that_has_ended_is_not_told_to() -> None:
+    """By then its number may be that of any process."""
+
+    async def script(processes: Processes) -> None:
+        old, new = FakeChild(1), FakeChild(2, NOT_YET)
+        start(processes, old)
+        start(processes, new)
+        old.ended.set()
+        await asyncio.sleep(1)
+        new.page = READY
+        await asyncio.sleep(1)
+        assert (old.killed, processes.numbers, processes.replacing) == ([], [2], False)
+
+    play(script)
+
+
 def test_an_old_process_that_ends_meanwhile_is_not_kept() -> None:
     async def script(processes: Processes) -> None:
         old, new = FakeChild(1), FakeChild(2, NOT_YET)
