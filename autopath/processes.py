@@ -55,7 +55,7 @@ def count(loaded: Loaded) -> int:
 
 
 def serve(loaded: Loaded, load: Callable[[], Loaded], serving: Callable[[], None]) -> int:
-    """Serve a Corefile, and whatever it changes to by `load`, until a signal comes. Raises ConfigError.
+    """Serve a Corefile, and whatever it changes to by `load`, until a signal comes. Returns an exit code.
 
     `serving` is called when all processes listen.
     """

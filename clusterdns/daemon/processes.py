@@ -22,10 +22,10 @@ from typing import Any
 
 import msgspec
 
+from clusterdns.daemon import lifecycle
 from clusterdns.daemon.channel import Channel, Frame
 from clusterdns.daemon.fork_server import ForkServer, NoMoreProcesses, Work
 from clusterdns.daemon.http import Page
-from clusterdns.daemon.lifecycle import unless_stopped
 from clusterdns.daemon.merged_metrics import MergedMetrics
 from clusterdns.limits import BACKGROUND_RESTART_SECONDS, PROCESS_ANSWER_SECONDS, PROCESS_START_SECONDS
 
@@ -286,41 +286,32 @@ def run(
 ) -> int:
     """Run `begin` in a new event loop, then the processes that it describes; at last `end`. Returns an exit code.
 
-    `work` is what each of them does. A ConfigError of `begin` is raised. SIGTERM and SIGINT stop; the
-    second one at once.
+    `work` is what each of them does. Signals, and a ConfigError of `begin`, are as in `lifecycle.run`.
     """
     server = ForkServer(work)
-    with asyncio.Runner() as runner:
-        try:
-            return runner.run(_run(begin, end, server))
-        finally:
-            server.close()
+    try:
+        return lifecycle.run(lambda stop: _run(begin, end, server, stop))
+    finally:
+        server.close()
 
 
 async def _run(
     begin: Callable[[ForkServer], Coroutine[Any, Any, Processes]],
     end: Callable[[], Awaitable[None]],
     server: ForkServer,
+    stop: asyncio.Event,
 ) -> int:
-    processes: Processes | None = None
-    stopped = asyncio.Event()
+    async def stop_in_time(processes: Processes) -> None:
+        await stop.wait()
+        processes.stop()
 
-    def on_signal(number: signal.Signals) -> None:
-        if stopped.is_set():
-            os._exit(128 + number)
-        _log.info("%s: shutting down; once more to exit at once", number.name)
-        stopped.set()
-        if processes is not None:
-            processes.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     try:
-        processes = await unless_stopped(stopped, begin(server))
+        processes = await lifecycle.unless_stopped(stop, begin(server))
         if processes is None:
             return 0
-        if stopped.is_set():
-            processes.stop()
-        return await processes.run()
+        stopping = asyncio.create_task(stop_in_time(processes))
+        code = await processes.run()
+        stopping.cancel()
+        return code
     finally:
         await end()
