@@ -60,9 +60,9 @@ class Server(Autopath):
         (self.manifests / f"{name}.yaml").write_text(SERVICE.format(name=name, address=address))
 
     def children(self) -> set[int]:
-        """The numbers of the processes that answer: all but the first, which starts them."""
+        """The numbers of the processes that answer: all but the first, which starts them; numbers may begin anew."""
         path = Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children")
-        return set(sorted(int(number) for number in path.read_text().split())[1:])
+        return {int(number) for number in path.read_text().split()[1:]}
 
     async def ask(self, name: str, patience: float = 5.0) -> str:
         """The records, or the rcode; empty for no answer: the process that had the question was killed."""
