@@ -224,7 +224,9 @@ async def _answer(loaded: Loaded, clusters: SharedClusters, sock: socket.socket,
         channel.send(METRICS, msgspec.msgpack.encode(server.say_metrics()))
         await server.close()
         listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await listening
-        await channel.close()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await listening
+        finally:
+            await channel.close()
     return 0
