@@ -128,6 +128,9 @@ class Autopath:
         if not is_searched and not len(self._denials):
             return await self._following(request)
         known = self._search_lists.search_list_of(client)
+        if client != request.client:
+            # What `acl` lets the sender have for a client, it need not let that client have by itself.
+            client = f"{client} by {request.client}"
         if known is None or known.is_off:
             return await (self._answer_plainly(request, client, known) if is_searched else self._following(request))
         names = expansions(query.name, known) if is_searched else []

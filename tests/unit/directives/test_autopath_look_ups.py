@@ -9,7 +9,7 @@ from clusterdns.directives.chain import Reply
 from clusterdns.errors import UpstreamFailure
 from clusterdns.flight import Flight, start
 from clusterdns.search.lists import OFF
-from tests.support.chain import FOUND, NODATA, NXDOMAIN, Says, answer, read, records, request
+from tests.support.chain import FOUND, NODATA, NXDOMAIN, FakeHandler, Says, answer, read, records, request
 from tests.unit.directives.searching import (
     BARE,
     FAILS,
@@ -23,6 +23,7 @@ from tests.unit.directives.searching import (
     THIRD,
     WALK,
     Scene,
+    autopath,
     search_list,
 )
 
@@ -227,6 +228,19 @@ def test_a_step_that_is_for_one_client_keeps_the_walk_to_that_client() -> None:
     for client in (POD, POD_V6):
         assert scene.ask("AAAA", client=client).view == client.encode()
         assert scene.behind.asked == [BARE]
+
+
+def test_a_walk_for_a_client_by_a_node_is_not_the_client_s_own() -> None:
+    # An acl by networks lets the node have it.
+    node = "192.0.2.1"
+    behind = FakeHandler({FIRST: NXDOMAIN.replying(view=node.encode()), BARE: FOUND})
+    directive = autopath(behind, trusted=[node])
+    for qtype, asked in (("A", WALK), ("AAAA", [BARE])):
+        behind.asked.clear()
+        answer(directive.handle(request(FIRST, qtype, client=node, subnet=f"{POD}/32")))
+        assert behind.asked == asked
+    behind.answers[FIRST] = Says(rcode="REFUSED", reply={"view": POD.encode()})
+    assert _rcode(answer(directive.handle(request(FIRST)))) == "REFUSED"
 
 
 def test_who_joined_a_walk_that_turns_out_to_be_for_one_client() -> None:
