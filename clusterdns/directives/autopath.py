@@ -222,6 +222,8 @@ class Autopath:
                     walk.decide(AS_ASKED, self._clock())
                     raise
                 verdict = Verdict.UNDECIDED
+            else:
+                self._narrow(walk, reply, request, client)
             if verdict is Verdict.EXISTS:
                 self._succeed(walk, step)
             elif verdict is Verdict.UNDECIDED:
@@ -230,7 +232,7 @@ class Autopath:
                 walk.decide(AS_ASKED, self._clock())
             else:
                 walk.deny(step)
-                self._hold_for(walk, reply, request, client)
+                self._hold_for(walk, reply)
         if walk.step is None:
             walk.decide(AS_ASKED, self._clock())
         return replies
@@ -302,20 +304,22 @@ class Autopath:
         if walk.step == step:
             self.counters.queries_saved += step
 
-    def _hold_for(self, walk: Walk, reply: Reply, request: Request, client: str) -> None:
-        """What the walk comes to holds for whom every step that led to it holds.
+    def _narrow(self, walk: Walk, reply: Reply, request: Request, client: str) -> None:
+        """What the walk comes to holds for whom every step of it holds.
 
-        What does not exist for this client may be found for one of another namespace: keep the answers apart. Denials
-        are taken for true for as long as the decision that they led to.
+        What does not exist for this client, or is refused to it, may be found for another one: keep the answers apart.
         """
-        if not reply.cacheable:
-            walk.watched = together(walk.watched, ANYTHING if reply.watched is None else reply.watched)
-        if reply.watched is None or min(reply.fresh_until, reply.forget_at) < math.inf:
-            walk.as_of = None
         view = _within(walk.view, reply, request)
         if view != walk.view:
             self._decisions.narrow(walk, client, request.query.folded)
             walk.view = view
+
+    def _hold_for(self, walk: Walk, reply: Reply) -> None:
+        """Denials are taken for true for as long as the decision that they led to."""
+        if not reply.cacheable:
+            walk.watched = together(walk.watched, ANYTHING if reply.watched is None else reply.watched)
+        if reply.watched is None or min(reply.fresh_until, reply.forget_at) < math.inf:
+            walk.as_of = None
 
     def _remember(
         self,
