@@ -146,10 +146,10 @@ class Source:
 class Clusters:
     """The sources of one process. A reload finds those full that the configuration before it has named, too."""
 
-    def __init__(self, *, packed: bool = False) -> None:
+    def __init__(self, *, packed: bool = False, watched: Watched | None = None) -> None:
         """`packed`: this process does not answer (`clusterdns.kube.packed`)."""
         self._packed = packed
-        self.watched = Watched()
+        self.watched = watched or Watched()
         """The answers in packet caches that hold until something changes that they are about."""
         self._sources: dict[Origin, Source] = {}
         self._named: dict[Origin, set[str]] = {}

@@ -24,7 +24,7 @@ import msgspec
 from autopath.clusters import Clusters, Origin
 from autopath.lookups import Sources
 from autopath.makers import makers_over
-from autopath.publish import Publisher
+from autopath.publish import Gathered, Publisher
 from autopath.shared import SharedClusters, SharedSource
 from clusterdns import __version__
 from clusterdns.cache.watched import Watched
@@ -70,7 +70,8 @@ class _Parent:
         self._serving = serving
         self._loaded = loaded
         self._load = load
-        self._clusters = Clusters(packed=True)
+        self._gathered = Gathered()
+        self._clusters = Clusters(packed=True, watched=self._gathered)
         self._named: Mapping[Origin, Set[str]] = {}
         self._is_changed = False
         self._applying = asyncio.Lock()
@@ -155,7 +156,8 @@ class _Parent:
 
     def _tell(self) -> None:
         self._is_changed = False
-        self._processes.broadcast(CHANGED)
+        subjects = self._gathered.take()
+        self._processes.broadcast(CHANGED, b"" if subjects is None else msgspec.msgpack.encode(subjects))
 
     async def _start(self) -> tuple[int, socket.socket]:
         """A new process that answers."""
@@ -207,7 +209,7 @@ async def _answer(loaded: Loaded, clusters: SharedClusters, sock: socket.socket,
         try:
             while (frame := await channel.receive()) is not None:
                 if frame.kind == CHANGED:
-                    clusters.forget()
+                    clusters.forget(msgspec.msgpack.decode(frame.body, type=list[bytes]) if frame.body else None)
                 else:
                     channel.send(frame.kind, msgspec.msgpack.encode(pages[frame.kind]()))
             if stop.is_set():

@@ -14,17 +14,45 @@ from functools import partial
 from autopath.clusters import Origin, Source, View
 from autopath.index import ClusterIndex, wire_key
 from autopath.shared_keys import NO, OFF, POD, SYNCED, YES, IndexKeys, encode, join, split
+from clusterdns.cache.watched import Watched
 from clusterdns.daemon.shared_table import TableWriter
 from clusterdns.kube.addresses import pack
 from clusterdns.kube.kinds import KINDS
 from clusterdns.kube.objects import EndpointSlice, Namespace, PodClaim, Service
 from clusterdns.kube.packed import PackedSlice, pack_slice
 from clusterdns.kube.search_lists import NamespacesOff
+from clusterdns.limits import CHANGED_SUBJECTS
 
 _log = logging.getLogger(__name__)
 
 Described = list[tuple[Origin, list[View]]]
 """What stands in the tables: each one's cluster, and the views by the numbers of their indexes."""
+
+
+class Gathered(Watched):
+    """The changes that the processes which answer are to be told of, gathered from one time to the next."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self._subjects: set[bytes] | None = None
+        self._is_everything = False
+
+    def forget_about(self, subjects: Iterable[bytes]) -> None:
+        """These have changed."""
+        self._subjects = self._subjects or set()
+        self._subjects.update(subjects)
+
+    def forget(self, *_change: object) -> None:
+        """Everything may have changed."""
+        self._is_everything = True
+
+    def take(self) -> list[bytes] | None:
+        """The subjects that have changed since the last time; None for everything, and if nobody has said which."""
+        subjects, self._subjects = self._subjects, None
+        is_everything, self._is_everything = self._is_everything, False
+        if subjects is None or is_everything or len(subjects) > CHANGED_SUBJECTS.default:
+            return None
+        return list(subjects)
 
 
 class Publisher:

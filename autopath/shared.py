@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from autopath.clusters import Origin, Shape, View, external_shape, origin_of, view_of
@@ -38,12 +38,15 @@ class SharedClusters:
 
     def __init__(self, sources: Mapping[Origin, SharedSource]) -> None:
         self.watched = Watched()
-        """The answers in packet caches that hold until something changes in any of the clusters."""
+        """The answers in packet caches that hold until something changes that they are about."""
         self._sources = sources
 
-    def forget(self) -> None:
-        """Something has changed in one of them: what was made of it is made anew."""
-        self.watched.forget()
+    def forget(self, subjects: Collection[bytes] | None = None) -> None:
+        """Something has changed in one of them, `subjects` or everything: what was made of it is made anew."""
+        if subjects is None:
+            self.watched.forget()
+        else:
+            self.watched.forget_about(subjects)
         for source in self._sources.values():
             source.forget()
 

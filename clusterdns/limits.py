@@ -346,6 +346,7 @@ SHARED_TABLE_BYTES = Limit(
     "bytes",
     "this project: 5,000,000 pods and endpoints; taken as it is needed",
 )
+CHANGED_SUBJECTS = Limit("Services in one notice of changes", 1024, 1, 65536, "Services", "this project: 64 KB")
 SHARED_ROWS = Limit("Services that a process keeps decoded", 1024, 1, 1048576, "Services", "this project: 2 MB")
 
 # Loops.

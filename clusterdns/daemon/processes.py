@@ -40,7 +40,8 @@ HEALTH, READY, METRICS = b"h", b"r", b"m"
 """Kinds of frames that ask a process for one of its pages; it answers with the same kind. METRICS also comes unasked,
 last of all."""
 CHANGED = b"c"
-"""The kind of a frame that tells a process: what it has kept of the clusters is not true any more."""
+"""The kind of a frame that tells a process: what it has kept of clusters is not true any more. A body says what of it,
+in a form of the program's own; without one it is everything."""
 
 Start = Callable[[], Awaitable[tuple[int, socket.socket]]]
 """Starts a process: its number, and our end of the channel to it."""
@@ -58,7 +59,7 @@ class Child:
         self._sock = sock
         self._channel: Channel | None = None
         self._early: list[Frame] = []
-        self._sent_last = b""
+        self._sent_last = Frame(b"", b"")
         self._answers: dict[bytes, asyncio.Future[Page]] = {}
 
     async def listen(self) -> None:
@@ -91,17 +92,19 @@ class Child:
             return 503, _TEXT, f"process {self.number} does not answer".encode()
         return answer.result()
 
-    def send(self, kind: bytes) -> None:
-        """Send a frame without a body."""
-        self._sent_last = kind
+    def send(self, kind: bytes, body: bytes = b"") -> None:
+        """Send a frame."""
+        self._sent_last = Frame(kind, body)
         if self._channel is None:
-            self._early.append(Frame(kind, b""))
+            self._early.append(self._sent_last)
         else:
-            self._channel.send(kind)
+            self._channel.send(kind, body)
 
-    def remind(self, kind: bytes) -> None:
-        """The same for one that says nothing new if it comes again: it need not, while that before is not taken."""
-        if self._channel is None or not self._channel.backlog or self._sent_last != kind:
+    def remind(self, kind: bytes, body: bytes = b"") -> None:
+        """The same for a kind that without a body says all that others could: those not taken yet need no more."""
+        if self._channel is None or not self._channel.backlog:
+            self.send(kind, body)
+        elif self._sent_last != Frame(kind, b""):
             self.send(kind)
 
     def kill(self, number: signal.Signals) -> None:
@@ -132,10 +135,10 @@ class Processes:
         """The numbers of the processes that answer."""
         return [child.number for child in self._children.values()]
 
-    def broadcast(self, kind: bytes) -> None:
-        """Tell every process something that they need not hear twice; one that starts now hears it, too."""
+    def broadcast(self, kind: bytes, body: bytes = b"") -> None:
+        """Tell every process something, as `Child.remind` does; one that starts now hears it, too."""
         for child in self._tasks:
-            child.remind(kind)
+            child.remind(kind, body)
 
     def replace(self, count: int) -> None:
         """Put new processes in the place of all; each old one answers until its successor does."""

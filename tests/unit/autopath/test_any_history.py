@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 from autopath.clusters import Clusters
 from autopath.lookups import Sources
 from autopath.makers import makers_over
-from autopath.publish import Publisher
+from autopath.publish import Gathered, Publisher
 from autopath.service import DIRECTIVES
 from autopath.shared import SharedClusters, SharedSource
+from autopath.subjects import follow
 from clusterdns.cache.watched import Watched
 from clusterdns.corefile.parse import parse
 from clusterdns.daemon.shared_table import SharedTable, TableWriter
@@ -189,9 +190,13 @@ def scene(corefile: str) -> Iterator[Scene]:
         _fill(source.cluster, ())
     told: list[SharedClusters] = []
 
+    gathered = Gathered()
+    for source in clusters.sources.values():
+        follow(gathered, source.cluster)
+
     def tell() -> None:
         for each in told:
-            each.forget()
+            each.forget(gathered.take())
 
     publisher = Publisher(tell, partial(TableWriter, 1 << 23))
     publisher.follow(clusters.sources)

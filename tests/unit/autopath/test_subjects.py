@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from autopath.index import ClusterIndex
+from autopath.publish import Gathered
 from autopath.subjects import follow
 from autopath.zone import ClusterZone
 from clusterdns.cache.watched import ANYTHING, Subjects, Watched
 from clusterdns.kube.objects import EndpointSlice, KubeObject, Namespace, Pod, Service, ServiceImport
 from clusterdns.kube.store import Cluster
+from clusterdns.limits import CHANGED_SUBJECTS
 from clusterdns.wire.names import name_from_text
 
 WEB: Subjects = (b"\x03web\x04shop",)
@@ -56,6 +58,29 @@ def test_what_a_name_is_about_right_below_a_zone() -> None:
 
 def slice_of(name: str, service: str, **fields: object) -> EndpointSlice:
     return EndpointSlice(name=name, namespace="shop", service=service, **fields)  # type: ignore[arg-type]
+
+
+# What happens between two notices; the subjects that are told, None for everything.
+NOTICES: dict[str, tuple[list[Subjects | None], set[bytes] | None]] = {
+    "Services": ([WEB, (b"db",), WEB], {*WEB, b"db"}),
+    "pods": ([(), ()], set()),
+    "a namespace": ([WEB, None, WEB], None),
+    "nobody says what": ([], None),
+    "too many": ([tuple(b"%d" % number for number in range(CHANGED_SUBJECTS.default_int + 1))], None),
+}
+
+
+@pytest.mark.parametrize(("changes", "told"), NOTICES.values(), ids=NOTICES)
+def test_what_other_processes_are_told(changes: list[Subjects | None], told: set[bytes] | None) -> None:
+    gathered = Gathered()
+    for _ in range(2):
+        for subjects in changes:
+            if subjects is None:
+                gathered.forget()
+            else:
+                gathered.forget_about(subjects)
+        found = gathered.take()
+        assert (None if found is None else set(found)) == told
 
 
 # What is here first, what comes then, and the subjects whose answers leave besides those that any change ends.

@@ -7,6 +7,7 @@ import os
 import socket
 from contextlib import suppress
 
+from clusterdns.daemon.channel import Channel
 from clusterdns.daemon.processes import CHANGED, METRICS, Child
 
 FRAME = b"\0\0\0\0" + CHANGED
@@ -47,6 +48,42 @@ async def _play() -> None:
 
 def test_reminders_do_not_pile_up() -> None:
     asyncio.run(asyncio.wait_for(_play(), 30))
+
+
+async def _told_of_parts() -> list[bytes]:
+    """What arrives of a hundred reminders of parts, each of them sent before the one before it is taken."""
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    theirs.setblocking(False)
+    child = Child(0, _ended_process(), ours)
+    listening = asyncio.create_task(child.listen())
+    while child._channel is None:  # noqa: ASYNC110 (a few turns of the event loop)
+        await asyncio.sleep(0)
+    body = bytes(1 << 14)
+    for _ in range(100):
+        child.remind(CHANGED, body)
+    bodies: list[bytes] = []
+    channel = await Channel.open(theirs)
+    while not bodies or bodies[-1]:
+        frame = await channel.receive()
+        assert frame is not None
+        assert frame.kind == CHANGED
+        bodies.append(frame.body)
+    # All of them are taken, and the next is of a part again.
+    while child._channel.backlog:  # noqa: ASYNC110 (a few turns of the event loop)
+        await asyncio.sleep(0)
+    child.remind(CHANGED, b"next")
+    frame = await channel.receive()
+    assert frame is not None
+    bodies.append(frame.body)
+    await channel.close()
+    await listening
+    assert set(bodies[:-2]) == {body}
+    return bodies[-2:]
+
+
+def test_where_parts_would_pile_up_it_is_told_that_it_is_everything() -> None:
+    assert asyncio.run(asyncio.wait_for(_told_of_parts(), 30)) == [b"", b"next"]
 
 
 async def _told_to_one_that_is_busy() -> list[bytes]:
