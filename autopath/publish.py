@@ -41,6 +41,9 @@ class Gathered(Watched):
         """These have changed."""
         self._subjects = self._subjects or set()
         self._subjects.update(subjects)
+        if len(self._subjects) > CHANGED_SUBJECTS.default:
+            self._subjects.clear()
+            self._is_everything = True
 
     def forget(self, *_change: object) -> None:
         """Everything may have changed."""
@@ -50,9 +53,7 @@ class Gathered(Watched):
         """The subjects that have changed since the last time; None for everything, and if nobody has said which."""
         subjects, self._subjects = self._subjects, None
         is_everything, self._is_everything = self._is_everything, False
-        if subjects is None or is_everything or len(subjects) > CHANGED_SUBJECTS.default:
-            return None
-        return list(subjects)
+        return None if subjects is None or is_everything else list(subjects)
 
 
 class Publisher:

@@ -14,10 +14,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from autopath.external_names import Chase, Zone
 from autopath.reverse import ReverseZone
+from clusterdns.cache.watched import together
 from clusterdns.directives.chain import Handler, Reply, Request, reply_with
 from clusterdns.directives.transfer import Contents
 from clusterdns.wire import numbers
@@ -105,7 +107,10 @@ class Zones:
         # A reverse zone that falls through is shared: others have the records, of any type, that the cluster has not.
         denied = not decision.exists or isinstance(zone, ReverseZone)
         if denied and any(is_at_or_below(query.folded, name) for name in self._fallthrough):
-            return await self._following(request)
+            reply = await self._following(request)
+            if reply.watched is None:
+                return reply
+            return replace(reply, watched=together(zone.subjects(query.folded), reply.watched))
         rcode = numbers.NOERROR if decision.exists else numbers.NXDOMAIN
         authority = (zone.apex.authority(query.name),)
         response = compose_response(query, rcode=rcode, flags=numbers.AA, authority=authority)

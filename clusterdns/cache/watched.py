@@ -36,7 +36,8 @@ class Watched:
         self.changes = 0
         """How many there have been."""
         self._capacity = capacity
-        self._places: dict[bytes, list[tuple[MutableMapping[Any, Any], object]]] = {}
+        # An entry that comes back is where it was: by its table's number, which is its own as long as it is here.
+        self._places: dict[bytes, dict[tuple[int, object], MutableMapping[Any, Any]]] = {}
         self._held = 0
         self._changed_at: dict[bytes, int] = {}
         self._all_changed_at = 0
@@ -56,9 +57,11 @@ class Watched:
         """An entry about `subjects` stands there."""
         if self._held >= self._capacity:
             self.forget()
+        key = id(table), place
         for subject in subjects or _NOTHING:
-            self._places.setdefault(subject, []).append((table, place))
-            self._held += 1
+            places = self._places.setdefault(subject, {})
+            self._held += key not in places
+            places[key] = table
 
     def forget_about(self, subjects: Iterable[bytes]) -> None:
         """These have changed: entries about them leave, and those that any change may end."""
@@ -68,9 +71,10 @@ class Watched:
             self._all_changed_at = self.changes
         for subject in (*ANYTHING, *subjects):
             self._changed_at[subject] = self.changes
-            for table, place in self._places.pop(subject, ()):
+            places = self._places.pop(subject, {})
+            self._held -= len(places)
+            for (_, place), table in places.items():
                 table.pop(place, None)
-                self._held -= 1
 
     def forget(self, *_change: object) -> None:
         """Everything may have changed: every entry leaves. Can be a listener of stores."""
@@ -78,9 +82,9 @@ class Watched:
         self._changed_at.clear()
         self._all_changed_at = self.changes
         self._held = 0
-        places, self._places = self._places, {}
-        for entries in places.values():
-            for table, place in entries:
+        everything, self._places = self._places, {}
+        for places in everything.values():
+            for (_, place), table in places.items():
                 table.pop(place, None)
 
     def holds(self, subjects: Subjects, as_of: int) -> bool:

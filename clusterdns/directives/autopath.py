@@ -310,7 +310,7 @@ class Autopath:
         What does not exist for this client, or is refused to it, may be found for another one: keep the answers apart.
         """
         view = _within(walk.view, reply, request)
-        if view != walk.view:
+        if view != walk.view and walk.client in ("", client):
             self._decisions.narrow(walk, client, request.query.folded)
             walk.view = view
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from clusterdns.corefile.parse import parse as parse_corefile
+from clusterdns.directives.chain import Reply, Request
 from clusterdns.directives.config.kubernetes import Config, PodMode, parse
 from clusterdns.errors import ConfigError
 from clusterdns.kube.access import Access
@@ -224,3 +225,15 @@ def test_replies_are_kept_by_no_cache_and_repeated_until_a_change(
     reply = reply_to(directive(coredns_answers.cluster(), coredns_answers.OPTIONS), question)
     assert (reply.response.kind, reply.cacheable, reply.source) == (kind, False, "kubernetes")
     assert (reply.fresh_until, reply.watched is not None) == (fresh_until, fresh_until > 0)
+
+
+@pytest.mark.parametrize("name", ["nope.shop", "web.shop"])
+def test_what_falls_through_to_watched_answers_is_about_both(name: str) -> None:
+    stores = coredns_answers.cluster()
+    behind = directive(stores, "").handle
+
+    async def of_others(request: Request) -> Reply:
+        return replace(await behind(request), watched=(b"\x05other",))
+
+    reply = reply_to(directive(stores, "fallthrough", following=of_others), f"{name}.svc.cluster.local A")
+    assert reply.watched == ((b"\x04nope\x04shop", b"\x05other") if name == "nope.shop" else (b"\x03web\x04shop",))

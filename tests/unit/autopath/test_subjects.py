@@ -66,6 +66,7 @@ NOTICES: dict[str, tuple[list[Subjects | None], set[bytes] | None]] = {
     "pods": ([(), ()], set()),
     "a namespace": ([WEB, None, WEB], None),
     "nobody says what": ([], None),
+    "too many, one by one": ([(b"%d" % number,) for number in range(CHANGED_SUBJECTS.default_int + 1)], None),
     "too many": ([tuple(b"%d" % number for number in range(CHANGED_SUBJECTS.default_int + 1))], None),
 }
 

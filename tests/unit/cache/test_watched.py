@@ -136,6 +136,20 @@ def test_the_books_are_bounded_and_an_entry_that_is_in_none_leaves() -> None:
     assert len(cache) == 0
 
 
+def test_an_entry_that_comes_back_is_counted_once() -> None:
+    watched = Watched(5)
+    cache = caching(watched)
+    for _ in range(10):
+        for number, subjects in enumerate([(b"web",), (b"web", b"db"), ()]):
+            put(cache, key=b"%d" % number, watched=subjects)
+    assert (len(cache), watched.changes) == (3, 0)
+    # Four places are taken; those that leave make room.
+    watched.forget_about((b"web",))
+    put(cache, key=b"0", watched=(b"web",))
+    put(cache, key=b"1", watched=(b"web", b"other"))
+    assert (len(cache), watched.changes) == (3, 1)
+
+
 def test_names_that_are_asked_for_once_do_not_push_out_others() -> None:
     cache = caching(Watched())
     for number in range(1000):

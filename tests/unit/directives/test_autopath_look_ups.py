@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dns.rcode
 import pytest
 
@@ -249,6 +251,19 @@ def test_who_joined_a_walk_that_turns_out_to_be_for_one_client() -> None:
     first = start(scene.autopath.handle(request(FIRST)))
     second = start(scene.autopath.handle(request(FIRST, "AAAA", client=POD_V6)))
     arrives.land(None)
+    assert (first.result().view, second.result().view) == (POD.encode(), POD_V6.encode())
+
+
+def test_a_walk_that_is_one_client_s_stays_so_when_another_is_refused_what_it_had() -> None:
+    late, soon, found = Flight[None](), Flight[None](), Flight[None]()
+    scene = Scene(
+        {SECOND: replace(NXDOMAIN.replying(view=POD.encode()), waits_for=late), BARE: replace(FOUND, waits_for=found)}
+    )
+    first = start(scene.autopath.handle(request(FIRST)))
+    scene.behind.answers[SECOND] = replace(NXDOMAIN.replying(view=POD_V6.encode()), waits_for=soon)
+    second = start(scene.autopath.handle(request(FIRST, "AAAA", client=POD_V6)))
+    for flight in (soon, late, found):
+        flight.land(None)
     assert (first.result().view, second.result().view) == (POD.encode(), POD_V6.encode())
 
 
