@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from autopath.addresses import dashed
@@ -344,6 +344,11 @@ def _external_target(text: str) -> bytes | None:
         return None
 
 
-def _addresses(current: EndpointSlice | None) -> Iterable[str]:
-    """Every address, ready or not: readiness changes often, and is looked at when asked."""
-    return () if current is None else (address for each in current.endpoints for address in each.addresses)
+def _addresses(current: EndpointSlice | None) -> Iterator[str]:
+    """Every address, ready or not: readiness changes often, and is looked at when asked.
+
+    Packed endpoints are made each time: not before somebody goes through them.
+    """
+    if current is not None:
+        for each in current.endpoints:
+            yield from each.addresses

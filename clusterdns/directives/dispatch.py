@@ -208,16 +208,16 @@ class Dispatcher:
     def _keep(self, key: bytes, request: Request, reply: Reply, answer: bytes, now: float) -> None:
         """Let the packet cache have an answer."""
         watched = reply.watched
-        if watched is not None and reply.view == client_view(request.client):
-            # It may be another pod's client the next time.
-            watched = ANYTHING
         # What a walk found has one TTL throughout, which counts down.
-        stays = watched is not None and not (reply.synthesised and reply.fresh_until < math.inf)
-        if stays and (reply.rotates or not self.packets.was_asked(key)):
+        counts_down = watched is None or (reply.synthesised and reply.fresh_until < math.inf)
+        if not counts_down and (reply.rotates or not self.packets.was_asked(key)):
             return
+        if watched is not None and reply.view == client_view(request.client):
+            # The address may be another pod's the next time.
+            watched = ANYTHING
         response = reply.response
         tally = self._tally(request, response.rcode, "cache", response.kind, len(answer))
-        if stays and watched is not None:
+        if watched is not None and not counts_down:
             self.packets.put_watched(
                 key,
                 request.client,
